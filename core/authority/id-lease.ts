@@ -1,0 +1,184 @@
+/**
+ * Where autoInc values come from, so that predictions of them come true.
+ *
+ * A client is lent ranges of values ahead of time and predicts from them in order; its call says which value it started
+ * from (`idHints`), and the authority goes on from there. So the values of a client's calls depend on nothing that
+ * others do, and a call that was refused or drew fewer values leaves a gap instead of shifting the next ones. Calls
+ * without a lease draw from ranges that the authority lends to itself.
+ *
+ * Law: a value is lent once. Every lease is in the log before a value of it can be seen, so a restart goes on after the
+ * last lease; what was lent and not used is a gap (docs/decisions/0003-id-leases.md).
+ */
+
+import type { Call } from '../commit/call.ts';
+import type { IdSource } from '../engine/engine.ts';
+import { ForerunError } from '../errors.ts';
+import type { ModuleDefinition, TableDefinition } from '../module/definition.ts';
+import type { ColumnType } from '../value/column-type.ts';
+
+export interface Lease {
+  readonly tableId: number;
+  readonly column: number;
+  readonly clientNo: number;
+  readonly from: bigint;
+  /** Exclusive. */
+  readonly to: bigint;
+}
+
+/** What is left of a holder's ranges for one column, in the order they were lent. */
+interface Holding {
+  ranges: { from: bigint; to: bigint }[];
+}
+
+const databaseNo = 0;
+const ownLeaseSize = 1024n;
+export const clientLeaseSize = 256n;
+
+export class IdLeases implements IdSource {
+  /** First value never lent, by column. */
+  readonly #next = new Map<string, bigint>();
+  readonly #holdings = new Map<string, Holding>();
+  readonly #log: (lease: Lease) => void;
+  readonly #clientNoOf: (call: Call) => number;
+
+  /** `log` is called for each new lease, before any of its values is drawn. */
+  constructor(log: (lease: Lease) => void, clientNoOf: (call: Call) => number) {
+    this.#log = log;
+    this.#clientNoOf = clientNoOf;
+  }
+
+  next(table: TableDefinition, column: number, call: Call): bigint {
+    const holding = this.#holdings.get(holdingKey(table.tableId, column, this.#clientNoOf(call)));
+    if (holding !== undefined) {
+      const hint = call.idHints.find((each) => each.tableId === table.tableId && each.column === column);
+      if (hint !== undefined) skipTo(holding, hint.first);
+      const id = draw(holding);
+      if (id !== undefined) return id;
+    }
+    return this.#nextOwn(table, column);
+  }
+
+  /** Lends a client more values of a column; undefined when the type is too narrow to lend from. */
+  lend(table: TableDefinition, column: number, clientNo: number): Lease | undefined {
+    const max = valueMax(table.columns[column]?.type);
+    if (max < 0xffff_ffffn) return undefined;
+    return this.#lend(table, column, clientNo, clientLeaseSize);
+  }
+
+  /** Values that a client still holds of a column. */
+  left(tableId: number, column: number, clientNo: number): bigint {
+    const ranges = this.#holdings.get(holdingKey(tableId, column, clientNo))?.ranges ?? [];
+    return ranges.reduce((sum, { from, to }) => sum + (to - from), 0n);
+  }
+
+  /** As read from the log or a checkpoint. */
+  restore(lease: Lease): void {
+    const column = columnKey(lease.tableId, lease.column);
+    if ((this.#next.get(column) ?? 1n) < lease.to) this.#next.set(column, lease.to);
+    // Own values may have been used before the stop; only clients know what they used.
+    if (lease.clientNo !== databaseNo && lease.from < lease.to) this.#hold(lease);
+  }
+
+  /** A row with this value was committed by the holder: as read from the log. */
+  noteUsed(tableId: number, column: number, clientNo: number, value: bigint): void {
+    const holding = this.#holdings.get(holdingKey(tableId, column, clientNo));
+    if (holding === undefined) return;
+    skipTo(holding, value);
+    if (holding.ranges[0]?.from === value) draw(holding);
+  }
+
+  /** What a checkpoint keeps: what each client still holds, and per column an empty lease up to the next value. */
+  snapshot(): Lease[] {
+    const leases: Lease[] = [];
+    for (const [key, next] of this.#next) {
+      const [tableId, column] = key.split('.').map(Number) as [number, number];
+      leases.push({ tableId, column, clientNo: databaseNo, from: next, to: next });
+    }
+    for (const [key, { ranges }] of this.#holdings) {
+      const [column, clientNo] = key.split('/') as [string, string];
+      const [tableId, position] = column.split('.').map(Number) as [number, number];
+      if (Number(clientNo) === databaseNo) continue;
+      for (const range of ranges) leases.push({ tableId, column: position, clientNo: Number(clientNo), ...range });
+    }
+    return leases;
+  }
+
+  #nextOwn(table: TableDefinition, column: number): bigint {
+    const key = holdingKey(table.tableId, column, databaseNo);
+    const held = this.#holdings.get(key);
+    const id = held === undefined ? undefined : draw(held);
+    if (id !== undefined) return id;
+    const max = valueMax(table.columns[column]?.type);
+    this.#lend(table, column, databaseNo, max < 0xffffn ? 1n : ownLeaseSize);
+    return draw(this.#holdings.get(key) as Holding) as bigint;
+  }
+
+  #lend(table: TableDefinition, column: number, clientNo: number, size: bigint): Lease {
+    const key = columnKey(table.tableId, column);
+    const from = this.#next.get(key) ?? 1n;
+    const max = valueMax(table.columns[column]?.type);
+    if (from > max) {
+      throw new ForerunError('auto-inc-overflow', `${table.accessor}.${table.columns[column]?.field}: all values up to ${max} have been used. Use a wider type.`);
+    }
+    const to = from + size > max + 1n ? max + 1n : from + size;
+    const lease = { tableId: table.tableId, column, clientNo, from, to };
+    this.#next.set(key, to);
+    this.#hold(lease);
+    this.#log(lease);
+    return lease;
+  }
+
+  #hold({ tableId, column, clientNo, from, to }: Lease): void {
+    const key = holdingKey(tableId, column, clientNo);
+    const holding = this.#holdings.get(key);
+    if (holding === undefined) this.#holdings.set(key, { ranges: [{ from, to }] });
+    else holding.ranges.push({ from, to });
+  }
+}
+
+/** Columns that values are lent for. */
+export function leasedColumns(definition: ModuleDefinition): { table: TableDefinition; column: number }[] {
+  return definition.tables
+    .filter((table) => table.public)
+    .flatMap((table) => table.columns.flatMap((column, i) => (column.autoInc ? [{ table, column: i }] : [])));
+}
+
+/** Drops what lies before `value`, if the holder holds it at all. */
+function skipTo(holding: Holding, value: bigint): void {
+  const index = holding.ranges.findIndex(({ from, to }) => value >= from && value < to);
+  if (index < 0) return;
+  holding.ranges.splice(0, index);
+  const [range] = holding.ranges;
+  if (range !== undefined) range.from = value;
+}
+
+function draw(holding: Holding): bigint | undefined {
+  const [range] = holding.ranges;
+  if (range === undefined) return undefined;
+  const id = range.from++;
+  if (range.from === range.to) holding.ranges.shift();
+  return id;
+}
+
+function columnKey(tableId: number, column: number): string {
+  return `${tableId}.${column}`;
+}
+
+function holdingKey(tableId: number, column: number, clientNo: number): string {
+  return `${tableId}.${column}/${clientNo}`;
+}
+
+const maxima: { readonly [name: string]: bigint } = {
+  i8: 0x7fn,
+  u8: 0xffn,
+  i16: 0x7fffn,
+  u16: 0xffffn,
+  i32: 0x7fff_ffffn,
+  u32: 0xffff_ffffn,
+  i64: 0x7fff_ffff_ffff_ffffn,
+};
+
+/** Wider types are counted as far as 64 bits go. */
+function valueMax(type: ColumnType | undefined): bigint {
+  return maxima[type?.type ?? ''] ?? 0xffff_ffff_ffff_ffffn;
+}

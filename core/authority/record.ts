@@ -1,0 +1,164 @@
+/**
+ * What a log batch holds, to the byte. Integers are little-endian; `varint` is unsigned LEB128; strings are u32 length
+ * and UTF-8. `docs/log-format.md` says the same with examples.
+ *
+ *     batch  = u8 format (1), i64 base timestamp in microseconds, record*
+ *     record = u8 kind, body
+ *
+ *     1 commit       varint clientNo, varint callId, signed varint (timestamp - base), varint n, n × change
+ *     2 unchanged    varint clientNo, varint callId
+ *     3 rejected     varint clientNo, varint callId, string code, string message
+ *     4 client       varint clientNo, 16 bytes clientId, 32 bytes identity
+ *     5 lease        varint tableId, varint column, varint clientNo, u64 from, u64 to (exclusive)
+ *     6 connected    16 bytes connectionId, 32 bytes identity
+ *     7 disconnected 16 bytes connectionId
+ *
+ * `change` is `core/engine/change-codec.ts`. A clientNo stands for a clientId in this database; 0 is the database
+ * itself. The commits of a batch have consecutive seqs from its `firstSeq`. A signed varint is zigzag: 2n or -2n-1.
+ */
+
+import { ByteReader, type ByteWriter } from '../codec/bytes.ts';
+import type { CallId, Rejection, Seq } from '../commit/call.ts';
+import type { LogBatch } from '../commit/log.ts';
+import type { RowChange } from '../commit/row-change.ts';
+import { decodeChange } from '../engine/change-codec.ts';
+import type { RowShape } from '../engine/row-shape.ts';
+import { ForerunError } from '../errors.ts';
+
+export const recordFormat = 1;
+
+export const recordKind = {
+  commit: 1,
+  unchanged: 2,
+  rejected: 3,
+  client: 4,
+  lease: 5,
+  connected: 6,
+  disconnected: 7,
+} as const;
+
+export type LogRecord =
+  | { readonly type: 'commit'; readonly seq: Seq; readonly clientNo: number; readonly callId: CallId; readonly timestampMicros: number; readonly changes: readonly RowChange[] }
+  | { readonly type: 'unchanged'; readonly clientNo: number; readonly callId: CallId }
+  | { readonly type: 'rejected'; readonly clientNo: number; readonly callId: CallId; readonly rejection: Rejection }
+  | { readonly type: 'client'; readonly clientNo: number; readonly clientId: Uint8Array; readonly identity: bigint }
+  | { readonly type: 'lease'; readonly tableId: number; readonly column: number; readonly clientNo: number; readonly from: bigint; readonly to: bigint }
+  | { readonly type: 'connected'; readonly connectionId: bigint; readonly identity: bigint }
+  | { readonly type: 'disconnected'; readonly connectionId: bigint };
+
+export function beginBatch(writer: ByteWriter, baseMicros: number): void {
+  writer.u8(recordFormat);
+  writer.i64(BigInt(baseMicros));
+}
+
+/** Everything of a commit up to its changes. */
+export function beginCommit(writer: ByteWriter, clientNo: number, callId: number, sinceBaseMicros: number, changeCount: number): void {
+  writer.u8(recordKind.commit);
+  writer.varint(clientNo);
+  writer.varint(callId);
+  writer.varint(zigzag(sinceBaseMicros));
+  writer.varint(changeCount);
+}
+
+export function writeUnchanged(writer: ByteWriter, clientNo: number, callId: number): void {
+  writer.u8(recordKind.unchanged);
+  writer.varint(clientNo);
+  writer.varint(callId);
+}
+
+export function writeRejected(writer: ByteWriter, clientNo: number, callId: number, rejection: Rejection): void {
+  writer.u8(recordKind.rejected);
+  writer.varint(clientNo);
+  writer.varint(callId);
+  writer.string(rejection.code);
+  writer.string(rejection.message);
+}
+
+export function writeClient(writer: ByteWriter, clientNo: number, clientId: Uint8Array, identity: bigint): void {
+  writer.u8(recordKind.client);
+  writer.varint(clientNo);
+  writer.raw(clientId);
+  writer.u256(identity);
+}
+
+export function writeLease(writer: ByteWriter, tableId: number, column: number, clientNo: number, from: bigint, to: bigint): void {
+  writer.u8(recordKind.lease);
+  writer.varint(tableId);
+  writer.varint(column);
+  writer.varint(clientNo);
+  writer.u64(from);
+  writer.u64(to);
+}
+
+export function writeConnected(writer: ByteWriter, connectionId: bigint, identity: bigint): void {
+  writer.u8(recordKind.connected);
+  writer.u128(connectionId);
+  writer.u256(identity);
+}
+
+export function writeDisconnected(writer: ByteWriter, connectionId: bigint): void {
+  writer.u8(recordKind.disconnected);
+  writer.u128(connectionId);
+}
+
+/** The records of a batch in order. Throws `database-corrupt` for bytes that no authority wrote. */
+export function* readBatch(batch: LogBatch, shapeOf: (tableId: number) => RowShape): Generator<LogRecord> {
+  const reader = new ByteReader(batch.bytes);
+  try {
+    const format = reader.u8();
+    if (format !== recordFormat) reader.refuse(`log format ${format}; this version reads ${recordFormat}`);
+    const baseMicros = Number(reader.i64());
+    let seq: number = batch.firstSeq;
+    while (reader.remaining > 0) {
+      const record = readRecord(reader, shapeOf, seq as Seq, baseMicros);
+      if (record.type === 'commit') seq++;
+      yield record;
+    }
+    if (seq !== batch.firstSeq + batch.commitCount) reader.refuse(`${seq - batch.firstSeq} commits where ${batch.commitCount} were announced`);
+  } catch (cause) {
+    if (!(cause instanceof ForerunError) || cause.code !== 'frame-invalid') throw cause;
+    throw new ForerunError('database-corrupt', `Batch ${batch.number} of the log can't be read (${cause.message}). Restore a backup with: forerun restore.`, { cause });
+  }
+}
+
+function readRecord(reader: ByteReader, shapeOf: (tableId: number) => RowShape, seq: Seq, baseMicros: number): LogRecord {
+  const kind = reader.u8();
+  switch (kind) {
+    case recordKind.commit: {
+      const clientNo = reader.varint();
+      const callId = reader.varint() as CallId;
+      const timestampMicros = baseMicros + unzigzag(reader.varint());
+      const changes: RowChange[] = [];
+      for (let left = reader.varint(); left > 0; left--) changes.push(decodeChange(reader, shapeOf));
+      return { type: 'commit', seq, clientNo, callId, timestampMicros, changes };
+    }
+    case recordKind.unchanged:
+      return { type: 'unchanged', clientNo: reader.varint(), callId: reader.varint() as CallId };
+    case recordKind.rejected:
+      return { type: 'rejected', clientNo: reader.varint(), callId: reader.varint() as CallId, rejection: readRejection(reader) };
+    case recordKind.client:
+      return { type: 'client', clientNo: reader.varint(), clientId: reader.raw(16), identity: reader.u256() };
+    case recordKind.lease:
+      return { type: 'lease', tableId: reader.varint(), column: reader.varint(), clientNo: reader.varint(), from: reader.u64(), to: reader.u64() };
+    case recordKind.connected:
+      return { type: 'connected', connectionId: reader.u128(), identity: reader.u256() };
+    case recordKind.disconnected:
+      return { type: 'disconnected', connectionId: reader.u128() };
+    default:
+      return reader.refuse(`a record of the unknown kind ${kind}`);
+  }
+}
+
+function readRejection(reader: ByteReader): Rejection {
+  // Written by an authority from the same union; a newer one's code is passed on as it is.
+  const code = reader.string() as Rejection['code'];
+  return { code, message: reader.string() };
+}
+
+export function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : value * -2 - 1;
+}
+
+export function unzigzag(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}

@@ -1,0 +1,177 @@
+/**
+ * The one door to sql.js: an in-memory SQLite database, arranged for speed without giving up statement atomicity.
+ *
+ * sql.js's default database is a file in an emulated file system with a rollback journal that is created and deleted by
+ * each transaction. Here one long transaction is kept open over `journal_mode=MEMORY, locking_mode=EXCLUSIVE,
+ * synchronous=OFF`: as fast as an attached `:memory:` database or no journal at all, and unlike those it can be
+ * exported, and a statement that fails half-way is undone by SQLite itself. The long transaction is committed before an
+ * export and now and then, which bounds its journal (docs/decisions/0002-sqlite-arrangement.md).
+ */
+
+import initSqlJs, { type Database as SqlJsDatabase, type SqlJsStatic, type Statement as SqlJsStatement } from 'sql.js';
+import { ForerunError } from '../errors.ts';
+import type { SqlValue } from './sql-value.ts';
+
+export interface DatabaseOptions {
+  /** A database file to start from, as `export` gave it. */
+  readonly image?: Uint8Array;
+}
+
+/** Where the WebAssembly of sql.js is, when the home can't find it by itself; set once before the first `open`. */
+export interface WasmSource {
+  readonly locate?: (file: string) => string;
+}
+
+let loading: Promise<SqlJsStatic> | undefined;
+
+/** Loads sql.js once for this realm; later calls share it, whatever they ask for. */
+export function loadSqlite(source: WasmSource = {}): Promise<SqlJsStatic> {
+  loading ??= initSqlJs(source.locate === undefined ? {} : { locateFile: source.locate });
+  return loading;
+}
+
+/**
+ * sql.js's own types leave bigints out of bindings (it takes them) and the second parameter of `get` (it has one), so
+ * values cross it through this.
+ */
+interface LooseStatement {
+  bind(params: readonly SqlValue[]): boolean;
+  run(params: readonly SqlValue[]): void;
+  get(params: null, config: { readonly useBigInt: boolean }): SqlValue[];
+  get(): SqlValue[];
+  step(): boolean;
+  reset(): void;
+  free(): boolean;
+  getColumnNames(): string[];
+}
+
+/** Changed pages the journal may hold before the long transaction is renewed. */
+const changesPerTransactionMax = 50_000;
+
+export class Database {
+  readonly #db: SqlJsDatabase;
+  readonly #statements = new Map<string, Statement>();
+  #changes = 0;
+
+  private constructor(db: SqlJsDatabase) {
+    this.#db = db;
+    db.run('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536');
+    db.run('BEGIN');
+  }
+
+  static async open(options: DatabaseOptions = {}): Promise<Database> {
+    const sqlite = await loadSqlite();
+    return new Database(new sqlite.Database(options.image));
+  }
+
+  /** Runs SQL of our own making that returns nothing. */
+  run(sql: string): void {
+    this.#db.run(sql);
+  }
+
+  /** The same text gives the same statement, which stays prepared until `close`. */
+  prepare(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.prepareOnce(sql)));
+    return statement;
+  }
+
+  /** A statement that its caller frees. Throws `query-invalid` with SQLite's own message and the text. */
+  prepareOnce(sql: string): Statement {
+    try {
+      return new Statement(this.#db.prepare(sql), sql);
+    } catch (cause) {
+      throw queryError(cause, sql);
+    }
+  }
+
+  /** Told after bulk writes, so that the journal of the long transaction stays small. */
+  noteChanges(count: number): void {
+    this.#changes += count;
+    if (this.#changes >= changesPerTransactionMax) this.#renew();
+  }
+
+  /** The whole database as a file. */
+  export(): Uint8Array {
+    this.#db.run('COMMIT');
+    try {
+      return this.#db.export();
+    } finally {
+      this.#db.run('BEGIN');
+      this.#changes = 0;
+    }
+  }
+
+  close(): void {
+    for (const statement of this.#statements.values()) statement.free();
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  #renew(): void {
+    this.#db.run('COMMIT; BEGIN');
+    this.#changes = 0;
+  }
+}
+
+export class Statement {
+  readonly #statement: LooseStatement;
+  readonly sql: string;
+
+  constructor(statement: SqlJsStatement, sql: string) {
+    this.#statement = statement as unknown as LooseStatement;
+    this.sql = sql;
+  }
+
+  /** Binds, runs to the end, resets. */
+  run(params: readonly SqlValue[]): void {
+    try {
+      this.#statement.run(params);
+    } catch (cause) {
+      throw queryError(cause, this.sql);
+    }
+  }
+
+  /** First row, or undefined. With `exact`, integers come as bigints. */
+  get(params: readonly SqlValue[], needsExact?: (row: readonly SqlValue[]) => boolean): SqlValue[] | undefined {
+    const statement = this.#statement;
+    statement.bind(params);
+    const row = statement.step() ? this.#row(needsExact) : undefined;
+    statement.reset();
+    return row;
+  }
+
+  /** All rows. `needsExact` looks at a row read as doubles and says whether to read it again as bigints. */
+  all(params: readonly SqlValue[], needsExact?: (row: readonly SqlValue[]) => boolean): SqlValue[][] {
+    const statement = this.#statement;
+    const rows: SqlValue[][] = [];
+    try {
+      statement.bind(params);
+      while (statement.step()) rows.push(this.#row(needsExact));
+    } catch (cause) {
+      throw queryError(cause, this.sql);
+    } finally {
+      statement.reset();
+    }
+    return rows;
+  }
+
+  columnNames(): string[] {
+    return this.#statement.getColumnNames();
+  }
+
+  free(): void {
+    this.#statement.free();
+  }
+
+  #row(needsExact: ((row: readonly SqlValue[]) => boolean) | undefined): SqlValue[] {
+    const row = this.#statement.get();
+    if (needsExact?.(row) === true) return this.#statement.get(null, { useBigInt: true });
+    return row;
+  }
+}
+
+function queryError(cause: unknown, sql: string): ForerunError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new ForerunError('query-invalid', `SQLite refused the query: ${message}\n  ${sql}`, { detail: { sql }, cause });
+}

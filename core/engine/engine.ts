@@ -1,0 +1,223 @@
+/**
+ * The engine: a module's tables over SQLite, and the means to run its reducers on them. The same class serves the
+ * authority, a browser's worker, a bot and a test.
+ *
+ * Law: between calls there is no open transaction, and the stores hold exactly what the applied changes and committed
+ * executions made of them.
+ */
+
+import { assert } from '../assert.ts';
+import type { Call } from '../commit/call.ts';
+import type { Key, Row, RowChange } from '../commit/row-change.ts';
+import { ForerunError } from '../errors.ts';
+import type { AuthCtx } from '../module/context.ts';
+import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
+import { Identity } from '../value/identity.ts';
+import { Database, type Statement } from './database.ts';
+import { type Execution, ReducerContext, runReducer, Unpredictable } from './execute.ts';
+import { guarded } from './guard.ts';
+import { type RowShape, rowShape } from './row-shape.ts';
+import { scanTable } from './scan.ts';
+import type { SqlValue } from './sql-value.ts';
+import { tableAccess } from './table-access.ts';
+import { type StoreLimits, TableStore } from './table-store.ts';
+import { Transaction } from './transaction.ts';
+
+export interface EngineOptions {
+  readonly definition: ModuleDefinition;
+  /** Where autoInc values come from; asked once per value, while a call runs. */
+  readonly ids: IdSource;
+  /** Record what calls read, so that they can be replayed only when they must. */
+  readonly recordReads?: boolean;
+  /** Raise errors for what a reducer must not use. Costs about a microsecond a call. */
+  readonly guard?: boolean;
+  /** False for tables whose rows this replica never gets; reducers that touch them can't be predicted. */
+  readonly replicates?: (table: TableDefinition) => boolean;
+  readonly databaseIdentity?: Identity;
+  readonly senderAuth?: (call: Call) => AuthCtx;
+  /** Of the authority, for reducers with `predict: false`. */
+  readonly secret?: string;
+  /** Throws `limit-reached` when the running call has had its time. Asked every 256 table operations. */
+  readonly checkBudget?: () => void;
+  /** A database file to start from. */
+  readonly image?: Uint8Array;
+  readonly limits?: StoreLimits;
+}
+
+export interface IdSource {
+  readonly next: (table: TableDefinition, column: number, call: Call) => bigint;
+}
+
+const operationsPerBudgetCheck = 256;
+
+export class Engine {
+  readonly definition: ModuleDefinition;
+  /** By tableId. */
+  readonly stores: readonly TableStore[];
+  readonly #database: Database;
+  readonly #options: EngineOptions;
+  readonly #db: object;
+  readonly #databaseIdentity: Identity;
+  #transaction: Transaction | undefined;
+  #call: Call | undefined;
+  #operations = 0;
+
+  private constructor(database: Database, options: EngineOptions) {
+    this.definition = options.definition;
+    this.#database = database;
+    this.#options = options;
+    this.#databaseIdentity = options.databaseIdentity ?? Identity.zero();
+    this.stores = options.definition.tables.map((table) => new TableStore(database, rowShape(table), options.limits));
+    const scope = {
+      transaction: () => this.#openTransaction(),
+      nextId: (table: TableDefinition, column: number) => this.#nextId(table, column),
+      checkReplicated: (table: TableDefinition) => this.#checkReplicated(table),
+    };
+    const accessors = this.stores.map((store) => [store.shape.table.accessor, tableAccess(store, scope)] as const);
+    this.#db = Object.freeze(Object.fromEntries(accessors));
+  }
+
+  static async open(options: EngineOptions): Promise<Engine> {
+    const database = await Database.open(options.image === undefined ? {} : { image: options.image });
+    return new Engine(database, options);
+  }
+
+  shape(tableId: number): RowShape {
+    return this.store(tableId).shape;
+  }
+
+  store(tableId: number): TableStore {
+    const store = this.stores[tableId];
+    if (store === undefined) throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
+    return store;
+  }
+
+  /** Runs a call; its changes are in the stores when the result says `committed`. */
+  execute(call: Call): Execution {
+    assert(this.#transaction === undefined, 'one call runs at a time');
+    const reducer = this.definition.reducers[call.reducerId];
+    if (reducer === undefined) {
+      return { type: 'rejected', rejection: { code: 'reducer-unknown', message: `There is no reducer number ${call.reducerId}.` }, cause: undefined, reads: undefined };
+    }
+    const transaction = new Transaction(this.stores, this.#options.recordReads === true);
+    this.#transaction = transaction;
+    this.#call = call;
+    this.#operations = 0;
+    try {
+      const context = this.#context(call, reducer);
+      if (this.#options.guard !== true) return runReducer(reducer, context, call.args, transaction);
+      return guarded(() => runReducer(reducer, context, call.args, transaction));
+    } finally {
+      this.#transaction = undefined;
+      this.#call = undefined;
+    }
+  }
+
+  /** Sets rows as a commit says; gives the changes with the `before` found here, leaving out what changed nothing. */
+  apply(changes: readonly RowChange[]): RowChange[] {
+    const applied: RowChange[] = [];
+    for (const { tableId, key, after } of changes) {
+      const store = this.store(tableId);
+      if (store.shape.table.event) {
+        applied.push({ tableId, key, before: undefined, after });
+        continue;
+      }
+      const before = store.write(key, after);
+      if (before === after || (before !== undefined && after !== undefined && store.shape.equals(before, after))) continue;
+      applied.push({ tableId, key, before, after });
+    }
+    return applied;
+  }
+
+  /** Takes changes of this engine back, the last one first. */
+  rollBack(changes: readonly RowChange[]): void {
+    for (let i = changes.length - 1; i >= 0; i--) {
+      const { tableId, key, before } = changes[i] as RowChange;
+      const store = this.store(tableId);
+      if (!store.shape.table.event) store.write(key, before);
+    }
+  }
+
+  /** A copy of a row, or undefined. */
+  row(tableId: number, key: Key): Row | undefined {
+    const store = this.store(tableId);
+    const row = store.read(key);
+    return row === undefined ? undefined : store.shape.copy(row);
+  }
+
+  /** Every row of a table by primary key; ours, so not to be changed. */
+  rows(tableId: number): Row[] {
+    return scanTable(this.store(tableId));
+  }
+
+  equal(tableId: number, a: Row, b: Row): boolean {
+    return this.store(tableId).shape.equals(a, b);
+  }
+
+  /** Prepares SQL for reading. All tables are brought up to date in SQLite each time before `flush`ed reads. */
+  query(sql: string): Statement {
+    this.flush();
+    return this.#database.prepareOnce(sql);
+  }
+
+  /** Makes SQLite hold every row. */
+  flush(): void {
+    for (const store of this.stores) store.flush();
+  }
+
+  select(sql: string, params: readonly SqlValue[] = []): { columns: string[]; rows: SqlValue[][] } {
+    const statement = this.query(sql);
+    try {
+      return { rows: statement.all(params), columns: statement.columnNames() };
+    } finally {
+      statement.free();
+    }
+  }
+
+  /** The whole database as a SQLite file. */
+  export(): Uint8Array {
+    assert(this.#transaction === undefined, 'no export while a call runs');
+    this.flush();
+    return this.#database.export();
+  }
+
+  /** Forgets all rows. */
+  reset(): void {
+    for (const store of this.stores) store.reset();
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #context(call: Call, reducer: ReducerDefinition): ReducerContext {
+    return new ReducerContext(call, {
+      db: this.#db,
+      databaseIdentity: this.#databaseIdentity,
+      senderAuth: this.#options.senderAuth?.(call) ?? internalAuth,
+      secret: reducer.predict ? '' : (this.#options.secret ?? ''),
+    });
+  }
+
+  #openTransaction(): Transaction {
+    const transaction = this.#transaction;
+    if (transaction === undefined) {
+      throw new ForerunError('internal', 'ctx.db can be used only while its reducer runs; do not keep it for later.');
+    }
+    if (++this.#operations % operationsPerBudgetCheck === 0) this.#options.checkBudget?.();
+    return transaction;
+  }
+
+  #nextId(table: TableDefinition, column: number): bigint {
+    assert(this.#call !== undefined, 'an id is asked for while a call runs');
+    return this.#options.ids.next(table, column, this.#call);
+  }
+
+  #checkReplicated(table: TableDefinition): void {
+    if (this.#options.replicates?.(table) === false) {
+      throw new Unpredictable(`It uses the table '${table.accessor}', whose rows this client does not have.`);
+    }
+  }
+}
+
+const internalAuth: AuthCtx = { isInternal: true, hasJWT: false, jwt: null };

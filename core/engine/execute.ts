@@ -1,0 +1,139 @@
+/**
+ * Running one call: the same code predicts it in a browser and decides it on the authority.
+ *
+ * Law: `execute` is a function of the call and the rows. It leaves either all of the call's changes or none, and never
+ * throws for anything that a reducer or its caller did.
+ */
+
+import { AssertionError } from '../assert.ts';
+import type { Call, Rejection } from '../commit/call.ts';
+import type { RowChange } from '../commit/row-change.ts';
+import { ForerunError, SenderError } from '../errors.ts';
+import type { AuthCtx, Random } from '../module/context.ts';
+import type { ReducerDefinition } from '../module/definition.ts';
+import type { ConnectionId } from '../value/connection-id.ts';
+import type { Identity } from '../value/identity.ts';
+import { Timestamp } from '../value/timestamp.ts';
+import type { Uuid } from '../value/uuid.ts';
+import { type CallRandom, callRandom } from './call-seed.ts';
+import type { ReadSet } from './read-set.ts';
+import type { Transaction } from './transaction.ts';
+
+/** What a run did. `reads` is there when the engine records them. */
+export type Execution =
+  | { readonly type: 'committed'; readonly changes: readonly RowChange[]; readonly reads: ReadSet | undefined }
+  | { readonly type: 'rejected'; readonly rejection: Rejection; readonly cause: unknown; readonly reads: ReadSet | undefined }
+  /** It needs rows that this replica doesn't have; the authority decides unpredicted. */
+  | { readonly type: 'unpredictable'; readonly reason: string };
+
+/** Thrown by table access when a prediction can't be made here. Not an error that a reducer should catch. */
+export class Unpredictable extends Error {
+  override readonly name = 'Unpredictable';
+}
+
+/** Codes of ours that a reducer may run into and that its caller is told as they are. */
+const tellable: ReadonlySet<string> = new Set<Rejection['code']>([
+  'args-invalid',
+  'auto-inc-overflow',
+  'call-too-late',
+  'limit-reached',
+  'nondeterministic',
+  'reducer-async',
+  'row-invalid',
+  'row-missing',
+  'unique-violation',
+]);
+
+export interface ContextBase {
+  readonly db: object;
+  readonly databaseIdentity: Identity;
+  readonly senderAuth: AuthCtx;
+  /** Mixed into the call's randomness; empty for what a client may predict. */
+  readonly secret: string;
+}
+
+/** `ctx`. Fields that most reducers don't use are made when first asked for. */
+export class ReducerContext {
+  readonly db: object;
+  readonly sender: Identity;
+  readonly connectionId: ConnectionId | null;
+  readonly #call: Call;
+  readonly #base: ContextBase;
+  #timestamp: Timestamp | undefined;
+  #random: CallRandom | undefined;
+
+  constructor(call: Call, base: ContextBase) {
+    this.db = base.db;
+    this.sender = call.sender;
+    this.connectionId = call.connectionId;
+    this.#call = call;
+    this.#base = base;
+  }
+
+  get timestamp(): Timestamp {
+    this.#timestamp ??= new Timestamp(BigInt(this.#call.timestampMicros));
+    return this.#timestamp;
+  }
+
+  get random(): Random {
+    return this.#chance().random;
+  }
+
+  get databaseIdentity(): Identity {
+    return this.#base.databaseIdentity;
+  }
+
+  get identity(): Identity {
+    return this.#base.databaseIdentity;
+  }
+
+  get senderAuth(): AuthCtx {
+    return this.#base.senderAuth;
+  }
+
+  get as(): object {
+    return {};
+  }
+
+  newUuidV4(): Uuid {
+    return this.#chance().newUuidV4();
+  }
+
+  newUuidV7(): Uuid {
+    return this.#chance().newUuidV7();
+  }
+
+  #chance(): CallRandom {
+    this.#random ??= callRandom(this.#call, this.#base.secret);
+    return this.#random;
+  }
+}
+
+/** Runs the reducer in an open transaction and ends the transaction either way. */
+export function runReducer(reducer: ReducerDefinition, ctx: ReducerContext, args: unknown, transaction: Transaction): Execution {
+  try {
+    // The function was checked against these types where it was defined.
+    const result = (reducer.run as (ctx: unknown, args: unknown) => unknown)(ctx, args);
+    if (typeof result === 'object' && result !== null) refuseResult(reducer, result);
+    return { type: 'committed', changes: transaction.commit(), reads: transaction.reads };
+  } catch (error) {
+    transaction.rollBack();
+    if (error instanceof AssertionError) throw error;
+    if (error instanceof Unpredictable) return { type: 'unpredictable', reason: error.message };
+    return { type: 'rejected', rejection: rejectionOf(reducer, error), cause: error, reads: transaction.reads };
+  }
+}
+
+function refuseResult(reducer: ReducerDefinition, result: object): void {
+  if ('then' in result && typeof result.then === 'function') {
+    Promise.resolve(result).catch(() => {});
+    throw new ForerunError('reducer-async', `The reducer '${reducer.name}' is async; a reducer must be done when it returns. Remove async and await.`);
+  }
+  if ('tag' in result && result.tag === 'err') throw new SenderError(String((result as { value?: unknown }).value));
+}
+
+function rejectionOf(reducer: ReducerDefinition, error: unknown): Rejection {
+  if (SenderError.is(error)) return { code: 'call-rejected', message: error.message };
+  if (error instanceof ForerunError && tellable.has(error.code)) return { code: error.code as Rejection['code'], message: error.message };
+  return { code: 'reducer-threw', message: `The reducer '${reducer.name}' failed. Its error is in the diagnostics of the authority.` };
+}

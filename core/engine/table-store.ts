@@ -1,0 +1,238 @@
+/**
+ * One table's rows: decoded rows by key in a Map, in front of a SQLite table that is written behind.
+ *
+ * Law: the rows of the table are the cached ones, and for keys not cached those in SQLite. A cached entry is `dirty`
+ * when SQLite doesn't have it yet; `flush` makes SQLite complete, and must come before any scan or SQL over the table.
+ * While `#complete`, the cache holds every row, so a key that is not in it does not exist.
+ *
+ * Rows in here are canonical and never handed to a reducer or an app without a copy.
+ */
+
+import { assert } from '../assert.ts';
+import type { Key, Row } from '../commit/row-change.ts';
+import { limits } from '../limits.ts';
+import type { Database } from './database.ts';
+import { createIndexes, createTable, deleteByKey, keyColumnName, quote, storedColumns, upsert } from './ddl.ts';
+import type { RowShape } from './row-shape.ts';
+import type { SqlValue } from './sql-value.ts';
+
+interface Entry {
+  /** Undefined: known to be absent. */
+  row: Row | undefined;
+  dirty: boolean;
+}
+
+export interface StoreLimits {
+  readonly cachedRowsMax: number;
+  readonly dirtyRowsMax: number;
+}
+
+const upsertRowsPerStatement = 32;
+
+export class TableStore {
+  readonly shape: RowShape;
+  /** Number of rows. */
+  count = 0;
+  readonly #database: Database;
+  readonly #limits: StoreLimits;
+  readonly #entries = new Map<Key, Entry>();
+  #dirty: Key[] = [];
+  #complete = true;
+  readonly #selectByKey: string;
+
+  constructor(database: Database, shape: RowShape, storeLimits: StoreLimits = limits) {
+    this.#database = database;
+    this.shape = shape;
+    this.#limits = storeLimits;
+    const { table } = shape;
+    database.run(createTable(table));
+    for (const index of createIndexes(table)) database.run(index);
+    this.#selectByKey = `SELECT ${selectList(shape)} FROM ${quote(table.name)} WHERE ${quote(keyColumnName(table))} = ?`;
+    this.adoptStoredRows();
+  }
+
+  /** The row with this key; ours, not to be handed out. */
+  read(key: Key): Row | undefined {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) return entry.row;
+    return this.#complete ? undefined : this.#load(key).row;
+  }
+
+  /** Sets the row of a key, or with undefined removes it; gives what was there. */
+  write(key: Key, row: Row | undefined): Row | undefined {
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      if (this.#complete) {
+        if (row === undefined) return undefined;
+        this.#entries.set(key, { row, dirty: true });
+        this.#noteDirty(key);
+        this.count++;
+        return undefined;
+      }
+      entry = this.#load(key);
+    }
+    const before = entry.row;
+    entry.row = row;
+    if (!entry.dirty) {
+      entry.dirty = true;
+      this.#noteDirty(key);
+    }
+    if (before === undefined) {
+      if (row !== undefined) this.count++;
+    } else if (row === undefined) this.count--;
+    return before;
+  }
+
+  /** Makes SQLite hold exactly the rows of this table. */
+  flush(): void {
+    const keys = this.#dirty;
+    if (keys.length === 0) return;
+    this.#dirty = [];
+    const { table, sql } = this.shape;
+    const remove = this.#database.prepare(deleteByKey(table));
+    let values: SqlValue[] = [];
+    let rows = 0;
+    for (const key of keys) {
+      const entry = this.#entries.get(key);
+      assert(entry?.dirty === true, 'a key in the dirty list has a dirty entry');
+      entry.dirty = false;
+      if (entry.row === undefined) {
+        remove.run([sql.keyToSql(key)]);
+        this.#entries.delete(key);
+      } else {
+        sql.toSql(entry.row, key, values);
+        if (++rows === upsertRowsPerStatement) {
+          this.#database.prepare(upsert(table, rows)).run(values);
+          values = [];
+          rows = 0;
+        }
+      }
+    }
+    this.#upsertRest(values, rows);
+    this.#database.noteChanges(keys.length);
+    if (this.#entries.size > this.#limits.cachedRowsMax) this.#evict();
+  }
+
+  /**
+   * Rows of this table that SQLite finds, in its order, decoded or from the cache. `where` is SQL of our own making
+   * after FROM; its parameters are bound.
+   */
+  select(where: string, params: readonly SqlValue[]): Row[] {
+    this.flush();
+    const { table, sql, keyOf } = this.shape;
+    const statement = this.#database.prepare(`SELECT ${selectList(this.shape)} FROM ${quote(table.name)} ${where}`);
+    const rows: Row[] = [];
+    for (const values of statement.all(params, sql.needsExact)) {
+      const row = sql.fromSql(values);
+      const cached = this.#entries.get(keyOf(row));
+      rows.push(cached?.row ?? row);
+    }
+    return rows;
+  }
+
+  /** The next rows by SQLite's order of the key; undefined starts at the beginning. */
+  page(after: Key | undefined, rowsMax: number): Row[] {
+    const { table, sql } = this.shape;
+    const key = quote(keyColumnName(table));
+    if (after === undefined) return this.select(`ORDER BY ${key} LIMIT ?`, [rowsMax]);
+    return this.select(`WHERE ${key} > ? ORDER BY ${key} LIMIT ?`, [sql.keyToSql(after), rowsMax]);
+  }
+
+  /**
+   * Writes rows straight to SQLite, past the cache: for snapshots and recovery, where nothing reads them soon. The
+   * caller knows that none of their keys exists here. Values are in the order of `storedColumns`, without `_key`.
+   */
+  load(rows: Iterable<Row>): number {
+    const { table, sql, keyOf } = this.shape;
+    const perStatement = this.#database.prepare(upsert(table, upsertRowsPerStatement));
+    let values: SqlValue[] = [];
+    let pending = 0;
+    let total = 0;
+    for (const row of rows) {
+      sql.toSql(row, keyOf(row), values);
+      total++;
+      if (++pending === upsertRowsPerStatement) {
+        perStatement.run(values);
+        values = [];
+        pending = 0;
+      }
+    }
+    this.#upsertRest(values, pending);
+    if (total > 0) this.#complete = false;
+    this.count += total;
+    this.#database.noteChanges(total);
+    return total;
+  }
+
+  /** Same as `load`, for rows that are SQLite values already, `_key` included. */
+  loadStored(rows: Iterable<readonly SqlValue[]>): void {
+    const width = storedColumns(this.shape.table).length;
+    const perStatement = this.#database.prepare(upsert(this.shape.table, upsertRowsPerStatement));
+    let values: SqlValue[] = [];
+    let total = 0;
+    for (const row of rows) {
+      for (const value of row) values.push(typeof value === 'bigint' ? storedInteger(value) : value);
+      total++;
+      if (values.length === width * upsertRowsPerStatement) {
+        perStatement.run(values);
+        values = [];
+      }
+    }
+    this.#upsertRest(values, values.length / width);
+    if (total > 0) this.#complete = false;
+    this.count += total;
+    this.#database.noteChanges(total);
+  }
+
+  /** Takes the rows that SQLite already has (an opened image) as the table's rows. */
+  adoptStoredRows(): void {
+    assert(this.#dirty.length === 0, 'no unflushed rows when stored rows are adopted');
+    const counted = this.#database.prepare(`SELECT count(*) FROM ${quote(this.shape.table.name)}`).get([]);
+    this.count = Number(counted?.[0] ?? 0);
+    this.#complete = this.count === 0;
+    this.#entries.clear();
+  }
+
+  /** Removes every row without recording anything: a replica starting over. */
+  reset(): void {
+    this.#entries.clear();
+    this.#dirty = [];
+    this.#database.run(`DELETE FROM ${quote(this.shape.table.name)}`);
+    this.count = 0;
+    this.#complete = true;
+  }
+
+  #noteDirty(key: Key): void {
+    if (this.#dirty.push(key) >= this.#limits.dirtyRowsMax) this.flush();
+  }
+
+  #load(key: Key): Entry {
+    const { sql } = this.shape;
+    const values = this.#database.prepare(this.#selectByKey).get([sql.keyToSql(key)], sql.needsExact);
+    const entry: Entry = { row: values === undefined ? undefined : sql.fromSql(values), dirty: false };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #upsertRest(values: SqlValue[], rows: number): void {
+    if (rows > 0) this.#database.prepare(upsert(this.shape.table, rows)).run(values);
+  }
+
+  /** Drops the older half of the clean entries; Maps keep insertion order, so these were loaded or made first. */
+  #evict(): void {
+    let surplus = this.#entries.size - Math.floor(this.#limits.cachedRowsMax / 2);
+    for (const [key, entry] of this.#entries) {
+      if (surplus-- <= 0) break;
+      if (!entry.dirty) this.#entries.delete(key);
+    }
+    this.#complete = false;
+  }
+}
+
+function selectList({ table }: RowShape): string {
+  return table.columns.map((column) => quote(column.name)).join(', ');
+}
+
+function storedInteger(value: bigint): SqlValue {
+  return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : value.toString();
+}

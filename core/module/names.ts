@@ -1,0 +1,84 @@
+/**
+ * Names: how those in a module become those in SQL and on the wire, and which are refused.
+ *
+ * Law: every name that reaches SQL is an identifier in Unicode's sense, and no two differ by case alone, since SQLite
+ * does not tell those apart. Words of SQL are allowed: whoever writes SQL by hand puts them in double quotes.
+ */
+
+import { ForerunError } from '../errors.ts';
+import type { CaseConversionPolicy } from './schema.ts';
+
+/** Where one word of a name ends: `last_seen`, `lastSeen`, `HTTPServer`, `player2`. As SpacetimeDB has it. */
+const wordBoundary =
+  /[_\-\s]+|(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|(?<=\p{L})(?=[0-9])|(?<=[0-9])(?=\p{L})/u;
+
+export function snakeCase(name: string): string {
+  const words = name.split(wordBoundary).filter((word) => word !== '');
+  return words.join('_').toLowerCase();
+}
+
+/** The name in SQL or on the wire: the given one as it is, else made from the one in the module. */
+export function canonicalName(given: string | undefined, inModule: string, policy: CaseConversionPolicy): string {
+  if (given !== undefined) return given;
+  return policy.tag === 'None' ? inModule : snakeCase(inModule);
+}
+
+const identifier = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
+
+/** Throws module-invalid unless this can be the name of something in SQL or on the wire. `place` begins the message. */
+export function checkName(name: string, place: string): void {
+  if (name.normalize('NFC') !== name) {
+    throw new ForerunError('module-invalid', `${place}: the name '${name}' is not in Unicode's normal form C: write it with .normalize('NFC').`);
+  }
+  if (!identifier.test(name)) {
+    throw new ForerunError('module-invalid', `${place}: '${name}' can't be a name: begin with a letter and go on with letters, digits and underscores, or give another one with name.`);
+  }
+  if (name.toLowerCase() === '__proto__') {
+    throw new ForerunError('module-invalid', `${place}: '${name}' has a meaning in JavaScript: choose another name.`);
+  }
+}
+
+const reservedTablePrefixes: readonly string[] = ['sqlite_', 'st_', '_'];
+
+/** Throws module-invalid unless this can be the name of a table or a view in SQL. */
+export function checkTableName(name: string, place: string): void {
+  checkName(name, place);
+  const prefix = reservedTablePrefixes.find((reserved) => name.toLowerCase().startsWith(reserved));
+  if (prefix === undefined) return;
+  throw new ForerunError('module-invalid', `${place}: '${name}' begins with '${prefix}', which is kept for system tables: give another name.`);
+}
+
+/** Throws module-invalid unless this can be the name of a column in SQL. */
+export function checkColumnName(name: string, place: string): void {
+  checkName(name, place);
+  if (name.toLowerCase() !== '_rowid_') return;
+  throw new ForerunError('module-invalid', `${place}: '_rowid_' is SQLite's own column: give another name with .name('…').`);
+}
+
+/** Names of one namespace of SQL, and who has them. */
+export class TakenNames {
+  readonly #owners = new Map<string, string>();
+
+  /** Throws module-invalid when the name is taken. */
+  take(name: string, owner: string): void {
+    const other = this.#owners.get(name.toLowerCase());
+    if (other !== undefined) {
+      throw new ForerunError('module-invalid', `${owner}: the name '${name}' is taken by ${other}: give one of them another name.`);
+    }
+    this.#owners.set(name.toLowerCase(), owner);
+  }
+
+  /** A made-up name; a number is put after it when it is taken. */
+  takeSimilar(name: string, owner: string): string {
+    let free = name;
+    for (let n = 2; this.#owners.has(free.toLowerCase()); n++) free = `${name}_${n}`;
+    this.take(free, owner);
+    return free;
+  }
+}
+
+/** Sorts by code unit, the same everywhere. */
+export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  if (a.name === b.name) return 0;
+  return a.name < b.name ? -1 : 1;
+}

@@ -1,0 +1,14 @@
+/**
+ * The version of the wire. Whoever changes what a message holds raises it and writes a line here; a test that hashes
+ * `messages.ts` and `frame.ts` fails until both are done.
+ *
+ * | version | what changed |
+ * | --- | --- |
+ * | 1 | the first |
+ */
+
+export const protocolVersion = 1;
+/** Clients below it are refused with `protocol-mismatch`. */
+export const oldestProtocolVersion = 1;
+/** Name of the WebSocket subprotocol. */
+export const subprotocol = 'v1.forerun';

@@ -1,0 +1,131 @@
+/**
+ * All connections of one authority: it hands them what becomes durable, and what they missed when they come back.
+ *
+ * It knows transports, not sockets, so it serves a Node server, a page that hosts its own authority, and a test alike.
+ */
+
+import type { Authority } from '../authority/authority.ts';
+import { type DurableBatch, settledOutcome } from '../authority/batch.ts';
+import type { ClientRecord } from '../authority/clients.ts';
+import { type Codec, compileCodec } from '../codec/bsatn.ts';
+import type { Outcome, Position, Seq } from '../commit/call.ts';
+import type { Environment, Scheduler } from '../environment.ts';
+import type { ForerunError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Transport, TransportEvents } from '../protocol/transport.ts';
+import { ConnectionId } from '../value/connection-id.ts';
+import type { Identity } from '../value/identity.ts';
+import { CommitBytes } from './fan-out.ts';
+import { Session } from './session.ts';
+
+export interface HubOptions {
+  readonly authority: Authority;
+  readonly environment: Environment;
+  /** Who shows this token; for an empty one a new identity. Throws `token-invalid`. `token` is empty when the one shown stays good. */
+  readonly authenticate: (token: string) => Promise<{ identity: Identity; token: string }>;
+}
+
+export class SessionHub {
+  readonly scheduler: Scheduler;
+  readonly authenticate: HubOptions['authenticate'];
+  readonly #authority: Authority;
+  readonly #environment: Environment;
+  readonly #sessions = new Set<Session>();
+  readonly #byClient = new Map<ClientRecord, Session>();
+  readonly #argsCodecs: readonly Codec[];
+  /** The newest batches, contiguous, for those who come back soon. */
+  #recent: DurableBatch[] = [];
+  #recentBytes = 0;
+
+  constructor(options: HubOptions) {
+    this.#authority = options.authority;
+    this.#environment = options.environment;
+    this.scheduler = options.environment.scheduler;
+    this.authenticate = options.authenticate;
+    this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
+    options.authority.listen({ durable: (batch) => this.#durable(batch), unavailable: (error) => this.#unavailable(error) });
+  }
+
+  /** Takes a new connection: the far end's frames go to the result. */
+  accept(connect: (events: TransportEvents) => Transport): void {
+    const session = new Session(this, this.#authority);
+    this.#sessions.add(session);
+    session.attach(connect(session));
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  remove(session: Session): void {
+    this.#sessions.delete(session);
+    for (const [client, each] of this.#byClient) if (each === session) this.#byClient.delete(client);
+  }
+
+  /** A client has one connection; an older one, which the client has given up, ends. */
+  replace(client: ClientRecord, session: Session): void {
+    this.#byClient.get(client)?.fail('connection-refused', 'This client has connected anew.');
+    this.#byClient.set(client, session);
+  }
+
+  /** What a replica at this position lacks, or undefined when it needs a snapshot. */
+  missed(position: Position): CommitBytes | undefined {
+    const { epoch, durableSeq } = this.#authority;
+    if (position.epoch !== epoch || position.seq > durableSeq) return undefined;
+    const first = this.#recent[0]?.firstSeq ?? durableSeq + 1;
+    if (position.seq + 1 < first) return undefined;
+    return new CommitBytes(this.#recent, position.seq, durableSeq);
+  }
+
+  /** Answers a call that ran before. */
+  repeat(session: Session, outcome: Outcome): void {
+    const { durableSeq } = this.#authority;
+    session.durable(new CommitBytes([], durableSeq, durableSeq), [outcome]);
+  }
+
+  argsCodec(reducerId: number): Codec | undefined {
+    return this.#argsCodecs[reducerId];
+  }
+
+  newConnectionId(): ConnectionId {
+    const bytes = this.#environment.entropy.fill(new Uint8Array(16));
+    return new ConnectionId(bytes.reduce((id, byte) => (id << 8n) | BigInt(byte), 0n) || 1n);
+  }
+
+  nowMicros(): number {
+    return Math.floor(this.#environment.clock.now() * 1000);
+  }
+
+  /** Ends every connection, saying why. */
+  close(): void {
+    for (const session of this.#sessions) session.fail('client-closed', 'The authority is stopping. Connect again in a moment.');
+  }
+
+  #durable(batch: DurableBatch): void {
+    this.#remember(batch);
+    const outcomes = new Map<Session, Outcome[]>();
+    for (const call of batch.calls) {
+      const session = this.#byClient.get(call.client);
+      if (session === undefined) continue;
+      const own = outcomes.get(session);
+      if (own === undefined) outcomes.set(session, [settledOutcome(call)]);
+      else own.push(settledOutcome(call));
+    }
+    const commits = new CommitBytes([batch], (batch.firstSeq - 1) as Seq, batch.lastSeq);
+    for (const session of this.#sessions) session.durable(commits, outcomes.get(session) ?? []);
+  }
+
+  #remember(batch: DurableBatch): void {
+    if (batch.commits.length === 0) return;
+    this.#recent.push(batch);
+    this.#recentBytes += batch.bytes.length;
+    while (this.#recentBytes > limits.recentBytesMax && this.#recent.length > 1) {
+      this.#recentBytes -= this.#recent.shift()?.bytes.length ?? 0;
+    }
+  }
+
+  #unavailable(error: ForerunError): void {
+    for (const session of this.#sessions) session.fail(error.code, error.message);
+  }
+}
+

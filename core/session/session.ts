@@ -1,0 +1,272 @@
+/**
+ * One connection, as the authority sees it: greeting, then live, then closed.
+ *
+ * Law: what a session is sent is in the order of the log. Nothing that is not durable leaves here: rows read from the
+ * engine wait in `#held` until the batch they are as of is durable.
+ */
+
+import { unreachable } from '../assert.ts';
+import type { Authority, CallRequest } from '../authority/authority.ts';
+import type { ClientRecord } from '../authority/clients.ts';
+import { leasedColumns, clientLeaseSize } from '../authority/id-lease.ts';
+import { ByteReader, ByteWriter } from '../codec/bytes.ts';
+import type { Outcome } from '../commit/call.ts';
+import { type ErrorCode, ForerunError } from '../errors.ts';
+import type { TableDefinition } from '../module/definition.ts';
+import { decodeClientMessage, encodeServerMessage } from '../protocol/frame.ts';
+import type { CallMessage, ClientMessage, HelloMessage, ServerMessage, SubscriptionRequest } from '../protocol/messages.ts';
+import type { Transport, TransportEvents } from '../protocol/transport.ts';
+import { oldestProtocolVersion, protocolVersion } from '../protocol/version.ts';
+import { subscribedTable } from '../query/subscription-query.ts';
+import { ConnectionId } from '../value/connection-id.ts';
+import type { CommitBytes } from './fan-out.ts';
+import { TableSet } from './fan-out.ts';
+import type { SessionHub } from './hub.ts';
+import { sendSnapshot } from './snapshot.ts';
+
+type State =
+  | { readonly type: 'greeting' }
+  /** Between `hello` and `welcome`: the token is being checked and `clientConnected` runs. */
+  | { readonly type: 'admitting' }
+  | { readonly type: 'live'; readonly client: ClientRecord; readonly connectionId: ConnectionId; readonly subscriptions: Map<number, readonly TableDefinition[]> }
+  | { readonly type: 'closed' };
+
+export class Session implements TransportEvents {
+  readonly #hub: SessionHub;
+  readonly #authority: Authority;
+  readonly #argsReader = new ByteReader(new Uint8Array());
+  #transport: Transport | undefined;
+  #state: State = { type: 'greeting' };
+  #tables = new TableSet([]);
+  #held: { readonly batch: number; readonly frame: Uint8Array }[] = [];
+
+  constructor(hub: SessionHub, authority: Authority) {
+    this.#hub = hub;
+    this.#authority = authority;
+  }
+
+  attach(transport: Transport): void {
+    this.#transport = transport;
+  }
+
+  get client(): ClientRecord | undefined {
+    return this.#state.type === 'live' ? this.#state.client : undefined;
+  }
+
+  receive(frame: Uint8Array): void {
+    try {
+      const reader = new ByteReader(frame);
+      while (reader.remaining > 0 && this.#state.type !== 'closed') this.#handle(decodeClientMessage(reader));
+    } catch (error) {
+      if (!(error instanceof ForerunError)) throw error;
+      this.fail(error.code, error.message);
+    }
+  }
+
+  closed(): void {
+    const state = this.#state;
+    this.#state = { type: 'closed' };
+    this.#held = [];
+    this.#hub.remove(this);
+    if (state.type === 'live') void this.#authority.disconnect(state.connectionId);
+  }
+
+  /** A batch has become durable; `outcomes` are those of this session's own calls. */
+  durable(commits: CommitBytes, outcomes: readonly Outcome[]): void {
+    if (this.#state.type !== 'live') return;
+    const message = commits.message(this.#tables, outcomes);
+    if (message !== undefined) this.#transmit(message);
+    this.#releaseHeld();
+  }
+
+  /** Sends it when everything executed so far is durable. */
+  hold(frame: Uint8Array): void {
+    const batch = this.#authority.executedBatch;
+    if (batch <= this.#authority.durableBatch && this.#held.length === 0) this.#transmit(frame);
+    else this.#held.push({ batch, frame });
+  }
+
+  send(message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>): void {
+    this.#transmit(encoded(message));
+  }
+
+  /** Says why, and ends the connection. */
+  fail(code: ErrorCode, message: string): void {
+    if (this.#state.type === 'closed') return;
+    this.send({ type: 'error', code, message });
+    this.#transport?.close();
+  }
+
+  isLive(): boolean {
+    return this.#state.type === 'live';
+  }
+
+  bufferedBytes(): number {
+    return this.#transport?.bufferedBytes() ?? 0;
+  }
+
+  #handle(message: ClientMessage): void {
+    const state = this.#state;
+    if (message.type === 'hello') {
+      if (state.type !== 'greeting') throw new ForerunError('frame-invalid', 'A connection says hello once, first.');
+      this.#state = { type: 'admitting' };
+      this.#admit(message).catch((error: unknown) => this.#refuse(error));
+      return;
+    }
+    if (message.type === 'ping') {
+      this.send({ type: 'pong', sentMs: message.sentMs, authorityMicros: this.#hub.nowMicros() });
+      return;
+    }
+    if (state.type !== 'live') throw new ForerunError('frame-invalid', 'Say hello first, and wait for the welcome.');
+    switch (message.type) {
+      case 'call':
+        return this.#call(state.client, state.connectionId, message);
+      case 'subscribe':
+        return this.#subscribe(state.subscriptions, message.subscription);
+      case 'unsubscribe':
+        state.subscriptions.delete(message.subscriptionId);
+        return this.#updateTables(state.subscriptions);
+      case 'acknowledge':
+        return this.#authority.acknowledge(state.client, message.callId);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  async #admit(hello: HelloMessage): Promise<void> {
+    if (hello.version < oldestProtocolVersion || hello.version > protocolVersion) {
+      throw new ForerunError('protocol-mismatch', `This authority speaks protocol ${oldestProtocolVersion} to ${protocolVersion}, the client ${hello.version}. Update the older side.`);
+    }
+    if (hello.moduleHash !== this.#authority.definition.hash) {
+      throw new ForerunError('module-mismatch', 'The client was built from another version of the module than the one that runs here. Reload the page to get the current one.');
+    }
+    if (this.#authority.failure !== undefined) throw this.#authority.failure;
+    const { identity, token } = await this.#hub.authenticate(hello.token);
+    const client = this.#authority.client(hello.clientId, identity);
+    const connectionId = this.#hub.newConnectionId();
+    await this.#authority.connect(connectionId, identity);
+    if (this.#state.type === 'closed') return void this.#authority.disconnect(connectionId);
+    this.#hub.replace(client, this);
+    this.#authority.acknowledge(client, hello.settledCallId);
+    const subscriptions = new Map<number, readonly TableDefinition[]>();
+    this.#state = { type: 'live', client, connectionId, subscriptions };
+    this.#welcome(hello, client, connectionId, identity.__identity__, token, subscriptions);
+  }
+
+  #welcome(hello: HelloMessage, client: ClientRecord, connectionId: ConnectionId, identity: bigint, token: string, subscriptions: Map<number, readonly TableDefinition[]>): void {
+    for (const request of hello.subscriptions) this.#accept(subscriptions, request);
+    this.#updateTables(subscriptions);
+    const missed = hello.position === undefined ? undefined : this.#hub.missed(hello.position);
+    const { durableSeq, epoch, databaseIdentity } = this.#authority;
+    this.send({
+      type: 'welcome',
+      epoch,
+      seq: durableSeq,
+      resumed: missed !== undefined,
+      lastCallId: client.lastCallId as HelloMessage['settledCallId'],
+      identity,
+      connectionId: connectionId.__connection_id__,
+      token,
+      databaseIdentity: databaseIdentity.__identity__,
+      authorityMicros: this.#hub.nowMicros(),
+    });
+    const message = missed?.message(this.#tables, []);
+    if (message !== undefined) this.#transmit(message);
+    if (missed === undefined) for (const [id, tables] of subscriptions) this.#snapshot(id, tables);
+    this.#lendIds(client);
+  }
+
+  #call(client: ClientRecord, connectionId: ConnectionId, message: CallMessage): void {
+    const request: CallRequest = {
+      callId: message.callId,
+      reducerId: message.reducerId,
+      timestampMicros: message.timestampMicros,
+      args: this.#args(message),
+      connectionId,
+      idHints: message.idHints,
+    };
+    const known = this.#authority.call(client, request);
+    if (known !== undefined) this.#hub.repeat(this, known);
+    if (message.idHints.length > 0) this.#lendIds(client);
+  }
+
+  #args(message: CallMessage): CallRequest['args'] {
+    const codec = this.#hub.argsCodec(message.reducerId);
+    if (codec === undefined) return { value: undefined };
+    try {
+      this.#argsReader.reset(message.args);
+      const value = codec.decode(this.#argsReader);
+      this.#argsReader.expectEnd();
+      return { value };
+    } catch (error) {
+      if (!(error instanceof ForerunError)) throw error;
+      return { refused: { code: 'args-invalid', message: `The arguments can't be read: ${error.message}` } };
+    }
+  }
+
+  #subscribe(subscriptions: Map<number, readonly TableDefinition[]>, request: SubscriptionRequest): void {
+    const tables = this.#accept(subscriptions, request);
+    if (tables === undefined) return;
+    this.#updateTables(subscriptions);
+    this.#snapshot(request.subscriptionId, tables);
+  }
+
+  #accept(subscriptions: Map<number, readonly TableDefinition[]>, request: SubscriptionRequest): readonly TableDefinition[] | undefined {
+    try {
+      const tables = request.queries.map((query) => subscribedTable(query, this.#authority.definition));
+      subscriptions.set(request.subscriptionId, tables);
+      return tables;
+    } catch (error) {
+      if (!(error instanceof ForerunError)) throw error;
+      this.send({ type: 'subscriptionRefused', subscriptionId: request.subscriptionId, message: error.message });
+      return undefined;
+    }
+  }
+
+  #updateTables(subscriptions: Map<number, readonly TableDefinition[]>): void {
+    this.#tables = new TableSet([...subscriptions.values()].flat().map(({ tableId }) => tableId));
+  }
+
+  #snapshot(subscriptionId: number, tables: readonly TableDefinition[]): void {
+    const isWanted = (): boolean => this.#state.type === 'live' && this.#state.subscriptions.get(subscriptionId) === tables;
+    sendSnapshot({ subscriptionId, tables, engine: this.#authority.engine, scheduler: this.#hub.scheduler, session: this, isWanted, seq: () => this.#authority.executedSeq });
+  }
+
+  /** Keeps a client supplied with values to predict from; what is lent is told when it is durable. */
+  #lendIds(client: ClientRecord): void {
+    for (const { table, column } of leasedColumns(this.#authority.definition)) {
+      if (this.#authority.leased(table.tableId, column, client) >= clientLeaseSize / 2n) continue;
+      const lease = this.#authority.lend(table, column, client);
+      if (lease !== undefined) this.hold(encoded({ type: 'lease', tableId: lease.tableId, column, from: lease.from, to: lease.to }));
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (error instanceof ForerunError) this.fail(error.code, error.message);
+    else {
+      this.fail('internal', 'The authority failed to admit this connection.');
+      throw error;
+    }
+  }
+
+  #releaseHeld(): void {
+    const { durableBatch } = this.#authority;
+    let released = 0;
+    for (const { batch, frame } of this.#held) {
+      if (batch > durableBatch) break;
+      this.#transmit(frame);
+      released++;
+    }
+    if (released > 0) this.#held.splice(0, released);
+  }
+
+  #transmit(frame: Uint8Array): void {
+    if (this.#state.type !== 'closed') this.#transport?.send(frame);
+  }
+}
+
+function encoded(message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>): Uint8Array {
+  const writer = new ByteWriter();
+  encodeServerMessage(writer, message);
+  return writer.take();
+}
