@@ -21,6 +21,7 @@ export const errorCodes = [
   'module-mismatch',
   'nondeterministic',
   'not-connected',
+  'not-found',
   'port-in-use',
   'protocol-mismatch',
   'query-invalid',
@@ -65,10 +66,11 @@ const senderErrorBrand: unique symbol = Symbol.for('forerun.SenderError') as nev
  */
 export class SenderError extends Error {
   override readonly name = 'SenderError';
-  /** Lets two copies of this package recognise each other's errors. */
-  readonly [senderErrorBrand] = true;
 
+  /** Two copies of this package recognise each other's errors. */
   static is(value: unknown): value is SenderError {
     return typeof value === 'object' && value !== null && senderErrorBrand in value;
   }
 }
+
+Object.defineProperty(SenderError.prototype, senderErrorBrand, { value: true });

@@ -5,11 +5,17 @@
 
 export const limits = {
   /** Larger frames are refused with `frame-too-large` and the connection is closed. */
-  frameBytesMax: 32 * 1024 * 1024,
+  frameBytesMax: 33_554_432,
   /** One frame is closed and the next begun when it has grown to this. */
-  frameBytesTarget: 256 * 1024,
+  frameBytesTarget: 262_144,
+  /** A connection on which more than this waits for the network when the next frame comes is closed; its client resumes later. */
+  bufferedBytesMax: 16_777_216,
+  /** The authority asks each connection for a sign of life so often. */
+  heartbeatMs: 15_000,
+  /** A connection that shows no sign of life for so long is ended. */
+  silenceMsMax: 30_000,
   /** Longer arrays, strings and byte arrays in one value are refused with `frame-invalid`. */
-  valueElementsMax: 16 * 1024 * 1024,
+  valueElementsMax: 16_777_216,
   /** Types nested deeper are refused with `module-invalid`. */
   typeDepthMax: 32,
   /** Rows of one table kept decoded in front of SQLite; the coldest clean ones are dropped beyond it. */
@@ -21,5 +27,5 @@ export const limits = {
   /** A snapshot is sent in chunks of so many rows, between which calls go on. */
   snapshotChunkRows: 1_000,
   /** Log bytes of the newest batches kept in memory for clients that come back; those further behind get a snapshot. */
-  recentBytesMax: 16 * 1024 * 1024,
+  recentBytesMax: 16_777_216,
 } as const;

@@ -7,7 +7,12 @@
 
 import type { ClientRecord } from './clients.ts';
 
-export function admit(client: ClientRecord, proposedMicros: number, nowMicros: number, toleranceMicros: number): number {
+export function admit(
+  client: ClientRecord,
+  proposedMicros: number,
+  nowMicros: number,
+  toleranceMicros: number,
+): number {
   const isPlausible = Number.isSafeInteger(proposedMicros) && Math.abs(proposedMicros - nowMicros) <= toleranceMicros;
   const timestampMicros = Math.max(isPlausible ? proposedMicros : nowMicros, client.lastTimestampMicros);
   client.lastTimestampMicros = timestampMicros;

@@ -7,12 +7,22 @@
  *
  * Laws: the engine holds the rows as of `executedSeq`; nobody is told anything beyond `durableSeq`. When a batch can't
  * be made durable, everything executed since is taken back and its calls count as never received: their clients hold
- * them and send them again.
+ * them and send them again. Every connection ends then; `clientDisconnected` runs for each once the log works again.
  */
 
 import { assert } from '../assert.ts';
 import { ByteWriter } from '../codec/bytes.ts';
-import { type Call, type CallId, type ClientId, type Epoch, type IdHint, idBytes, type Outcome, type Rejection, type Seq } from '../commit/call.ts';
+import {
+  type Call,
+  type CallId,
+  type ClientId,
+  type Epoch,
+  type IdHint,
+  idBytes,
+  type Outcome,
+  type Rejection,
+  type Seq,
+} from '../commit/call.ts';
 import type { Log } from '../commit/log.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Environment } from '../environment.ts';
@@ -21,11 +31,11 @@ import type { Lifecycle, ModuleDefinition, ReducerDefinition, TableDefinition } 
 import { ConnectionId } from '../value/connection-id.ts';
 import { Identity } from '../value/identity.ts';
 import { admit } from './admission.ts';
-import { OpenBatch, type DurableBatch, settledOutcome } from './batch.ts';
+import { OpenBatch, type DurableBatch } from './batch.ts';
 import { type Checkpoint, emptyCheckpoint, recover } from './checkpoint.ts';
 import { type ClientRecord, Clients } from './clients.ts';
 import { IdLeases, type Lease } from './id-lease.ts';
-import { writeClient, writeConnected, writeDisconnected, writeLease } from './record.ts';
+import { writeAcknowledged, writeClient, writeLease } from './record.ts';
 
 export interface AuthorityOptions {
   readonly definition: ModuleDefinition;
@@ -57,7 +67,7 @@ export interface CallRequest {
   /** Canonical arguments, or why they are none. */
   readonly args: { readonly value: unknown } | { readonly refused: Rejection };
   readonly connectionId: ConnectionId | null;
-  readonly idHints: readonly IdHint[];
+  readonly idHints: IdHint[];
 }
 
 export interface AuthorityListener {
@@ -76,7 +86,12 @@ export class Authority {
   readonly #options: AuthorityOptions;
   readonly #clients: Clients;
   readonly #leases: IdLeases;
+  /** Connections whose `clientDisconnected` is still to run. */
   readonly #connections = new Map<bigint, Identity>();
+  /** The same, as of the last durable batch. */
+  readonly #durableConnections = new Map<bigint, Identity>();
+  /** Clients that have acknowledged outcomes since the last batch was sent. */
+  readonly #acknowledged = new Set<ClientRecord>();
   readonly #listeners = new Set<AuthorityListener>();
   #writers: [ByteWriter, ByteWriter] = [new ByteWriter(), new ByteWriter()];
   #open: OpenBatch;
@@ -88,7 +103,13 @@ export class Authority {
   #runningClientNo = 0;
   #closed = false;
 
-  private constructor(options: AuthorityOptions, engine: Engine, clients: Clients, leases: IdLeases, recovered: { seq: Seq; batchNumber: number }) {
+  private constructor(
+    options: AuthorityOptions,
+    engine: Engine,
+    clients: Clients,
+    leases: IdLeases,
+    recovered: { seq: Seq; batchNumber: number },
+  ) {
     this.#options = options;
     this.definition = options.definition;
     this.epoch = options.epoch;
@@ -118,11 +139,20 @@ export class Authority {
       guard: options.guard === true,
       senderAuth: (call) => ({ isInternal: call.connectionId === null, hasJWT: false, jwt: null }),
     });
-    const recovered = await recover({ engine, log, clients, leases, checkpoint: options.checkpoint ?? emptyCheckpoint });
+    const recovered = await recover({
+      engine,
+      log,
+      clients,
+      leases,
+      checkpoint: options.checkpoint ?? emptyCheckpoint,
+    });
     const authority = new Authority(options, engine, clients, leases, recovered);
     holder.authority = authority;
     if (recovered.batchNumber === 0) await authority.#initialise();
-    for (const [connectionId, identity] of recovered.connections) await authority.#endConnection(new ConnectionId(connectionId), new Identity(identity));
+    for (const [connectionId, identity] of recovered.connections)
+      authority.#durableConnections.set(connectionId, new Identity(identity));
+    authority.#endLostConnections();
+    await authority.settled();
     return authority;
   }
 
@@ -173,10 +203,15 @@ export class Authority {
     const reducer = this.definition.reducers[request.reducerId];
     const refused = refusalOf(reducer, request);
     if (refused !== undefined || reducer === undefined || 'refused' in request.args) {
-      this.#reject(client, request.callId, refused as Rejection, undefined);
+      this.#reject(client, request.callId, refused as Rejection);
       return undefined;
     }
-    const timestampMicros = admit(client, request.timestampMicros, this.#nowMicros(), (this.#options.timestampToleranceMs ?? 250) * 1000);
+    const timestampMicros = admit(
+      client,
+      request.timestampMicros,
+      this.#nowMicros(),
+      (this.#options.timestampToleranceMs ?? 250) * 1000,
+    );
     this.#run(
       client,
       {
@@ -190,7 +225,6 @@ export class Authority {
         idHints: request.idHints,
       },
       reducer,
-      undefined,
     );
     return undefined;
   }
@@ -198,25 +232,28 @@ export class Authority {
   /** Runs `clientConnected`; resolves when it is durable, rejects with `connection-refused` when the module refuses. */
   async connect(connectionId: ConnectionId, identity: Identity): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const hasHooks = this.#lifecycle('clientConnected') !== undefined || this.#lifecycle('clientDisconnected') !== undefined;
+    const hasHooks =
+      this.#lifecycle('clientConnected') !== undefined || this.#lifecycle('clientDisconnected') !== undefined;
     if (!hasHooks) return;
-    const outcome = await this.#runLifecycle('clientConnected', identity, connectionId);
-    if (outcome?.type === 'rejected') {
-      throw new ForerunError('connection-refused', `The module refused the connection: ${outcome.rejection.message}`);
-    }
+    // In one batch with the hook's effects: whatever stops the authority after it, the connection is known and ended.
     this.#connections.set(connectionId.__connection_id__, identity);
-    this.#open.note((writer) => writeConnected(writer, connectionId.__connection_id__, identity.__identity__));
+    this.#open.connected(connectionId.__connection_id__, identity);
     this.#askFlush();
+    const rejection = this.#runLifecycle('clientConnected', identity, connectionId);
+    if (rejection !== undefined) this.#forgetConnection(connectionId.__connection_id__);
+    await this.settled();
+    if (rejection !== undefined)
+      throw new ForerunError('connection-refused', `The module refused the connection: ${rejection.message}`);
   }
 
   /** Runs `clientDisconnected`, whose failure changes nothing. */
-  async disconnect(connectionId: ConnectionId): Promise<void> {
+  disconnect(connectionId: ConnectionId): void {
     const identity = this.#connections.get(connectionId.__connection_id__);
-    if (identity !== undefined && !this.#closed) await this.#endConnection(connectionId, identity);
+    if (identity !== undefined && !this.#closed) this.#endConnection(connectionId.__connection_id__, identity);
   }
 
   acknowledge(client: ClientRecord, callId: CallId): void {
-    client.acknowledge(callId);
+    if (client.acknowledge(callId)) this.#acknowledged.add(client);
   }
 
   /** Lends a client more values of a column; it may be told once `executedBatch` of this moment is durable. */
@@ -230,13 +267,14 @@ export class Authority {
     return this.#leases.left(tableId, column, client.clientNo);
   }
 
-  /** Resolves when everything executed so far is durable. */
+  /** Resolves when everything executed so far is durable; rejects with `log-unavailable` when it was taken back. */
   settled(): Promise<void> {
-    if (this.#open.isEmpty && this.#writing === undefined) return Promise.resolve();
+    const batch = this.executedBatch;
+    if (batch <= this.#batchNumber) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const stop = this.listen({
         durable: () => {
-          if (!this.#open.isEmpty || this.#writing !== undefined) return;
+          if (batch > this.#batchNumber) return;
           stop();
           resolve();
         },
@@ -260,10 +298,13 @@ export class Authority {
   /** Makes everything durable and closes the log. Connections must be ended before. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (this.#failure === undefined) await this.settled();
-    this.#closed = true;
-    await this.#options.log.close();
-    this.engine.close();
+    try {
+      if (this.#failure === undefined) await this.settled();
+    } finally {
+      this.#closed = true;
+      await this.#options.log.close();
+      this.engine.close();
+    }
   }
 
   logLease(lease: Lease): void {
@@ -275,7 +316,9 @@ export class Authority {
   }
 
   #repeat(client: ClientRecord, callId: CallId): Outcome | undefined {
-    const isInFlight = [this.#open, this.#writing].some((batch) => batch?.calls.some((call) => call.client === client && call.callId === callId));
+    const isInFlight = [this.#open, this.#writing].some((batch) =>
+      batch?.calls.some((call) => call.client === client && call.callId === callId),
+    );
     if (isInFlight) return undefined;
     return (
       client.outcome(callId) ?? {
@@ -286,27 +329,28 @@ export class Authority {
     );
   }
 
-  #run(client: ClientRecord, call: Call, reducer: ReducerDefinition, onSettled: ((outcome: Outcome) => void) | undefined): void {
+  #run(client: ClientRecord, call: Call, reducer: ReducerDefinition): void {
     this.#runningClientNo = client.clientNo;
     const execution = this.engine.execute(call);
     if (execution.type === 'unpredictable') throw new ForerunError('internal', 'The authority has every table.');
     if (execution.type === 'rejected') {
-      if (execution.rejection.code === 'reducer-threw') this.#options.diagnostics?.reducerThrew(reducer.name, execution.cause);
-      this.#reject(client, call.callId, execution.rejection, onSettled);
+      if (execution.rejection.code === 'reducer-threw')
+        this.#options.diagnostics?.reducerThrew(reducer.name, execution.cause);
+      this.#reject(client, call.callId, execution.rejection);
       return;
     }
     const open = this.#open;
     let settled = 0;
     if (execution.changes.length === 0) open.unchanged(client, call.callId);
     else settled = open.commit(this.engine, client, call.callId, call.timestampMicros, execution.changes);
-    open.settle({ client, callId: call.callId, settled, previousCallId: client.lastCallId, onSettled });
+    open.settle({ client, callId: call.callId, settled, previousCallId: client.lastCallId });
     client.settle(call.callId, settled);
     this.#askFlush();
   }
 
-  #reject(client: ClientRecord, callId: CallId, rejection: Rejection, onSettled: ((outcome: Outcome) => void) | undefined): void {
+  #reject(client: ClientRecord, callId: CallId, rejection: Rejection): void {
     this.#open.reject(client, callId, rejection);
-    this.#open.settle({ client, callId, settled: rejection, previousCallId: client.lastCallId, onSettled });
+    this.#open.settle({ client, callId, settled: rejection, previousCallId: client.lastCallId });
     client.settle(callId, rejection);
     this.#askFlush();
   }
@@ -315,39 +359,54 @@ export class Authority {
     return this.definition.reducers.find((reducer) => reducer.lifecycle === lifecycle);
   }
 
-  #runLifecycle(lifecycle: Lifecycle, sender: Identity, connectionId: ConnectionId | null): Promise<Outcome | undefined> {
+  /** Gives why the module refused, if it did. */
+  #runLifecycle(lifecycle: Lifecycle, sender: Identity, connectionId: ConnectionId | null): Rejection | undefined {
     const reducer = this.#lifecycle(lifecycle);
-    if (reducer === undefined) return Promise.resolve(undefined);
+    if (reducer === undefined) return undefined;
     const { database } = this.#clients;
     const callId = (database.lastCallId + 1) as CallId;
     // Nobody asks for the outcomes of the database's own calls again.
     database.acknowledge(database.lastCallId);
-    return new Promise((resolve) => {
-      const call: Call = {
-        clientId: database.clientId,
-        callId,
-        reducerId: reducer.reducerId,
-        args: {},
-        timestampMicros: this.#nowMicros(),
-        sender,
-        connectionId,
-        idHints: [],
-      };
-      this.#run(database, call, reducer, resolve);
-    });
+    const call: Call = {
+      clientId: database.clientId,
+      callId,
+      reducerId: reducer.reducerId,
+      args: {},
+      timestampMicros: this.#nowMicros(),
+      sender,
+      connectionId,
+      idHints: [],
+    };
+    this.#run(database, call, reducer);
+    const outcome = database.outcome(callId);
+    return outcome?.type === 'rejected' ? outcome.rejection : undefined;
   }
 
+  /** A refusal is never written, so that the next start runs `init` again. */
   async #initialise(): Promise<void> {
-    const outcome = await this.#runLifecycle('init', this.databaseIdentity, null);
-    if (outcome?.type !== 'rejected') return;
-    throw new ForerunError('module-invalid', `The module's init reducer failed, so the database was not created: ${outcome.rejection.message}`);
+    const rejection = this.#runLifecycle('init', this.databaseIdentity, null);
+    if (rejection === undefined) return this.settled();
+    this.#closed = true;
+    this.engine.close();
+    throw new ForerunError(
+      'module-invalid',
+      `The module's init reducer failed, so the database was not created: ${rejection.message}`,
+    );
   }
 
-  async #endConnection(connectionId: ConnectionId, identity: Identity): Promise<void> {
-    this.#connections.delete(connectionId.__connection_id__);
-    this.#open.note((writer) => writeDisconnected(writer, connectionId.__connection_id__));
+  #endConnection(connectionId: bigint, identity: Identity): void {
+    this.#forgetConnection(connectionId);
+    this.#runLifecycle('clientDisconnected', identity, new ConnectionId(connectionId));
+  }
+
+  #forgetConnection(connectionId: bigint): void {
+    this.#connections.delete(connectionId);
+    this.#open.disconnected(connectionId);
     this.#askFlush();
-    await this.#runLifecycle('clientDisconnected', identity, connectionId);
+  }
+
+  #endLostConnections(): void {
+    for (const [connectionId, identity] of this.#durableConnections) this.#endConnection(connectionId, identity);
   }
 
   #nowMicros(): number {
@@ -370,29 +429,47 @@ export class Authority {
   }
 
   #flush(): void {
-    if (this.#writing !== undefined || this.#open.isEmpty || this.#closed) return;
+    if (this.#writing !== undefined || this.#open.isEmpty || this.#closed || this.#failure !== undefined) return;
+    this.#write();
+  }
+
+  #write(): void {
     const batch = this.#open;
+    for (const client of this.#acknowledged) writeAcknowledged(batch.writer, client.clientNo, client.settledBefore);
+    this.#acknowledged.clear();
     this.#writing = batch;
     this.#open = this.#newBatch((batch.firstSeq + batch.commits.length) as Seq);
     const { log, durable } = batch.seal(this.#batchNumber + 1);
     this.#options.log.append(log).then(
-      () => this.#appended(durable),
+      () => this.#appended(batch, durable),
       (error: unknown) => this.#failed(error),
     );
   }
 
-  #appended(batch: DurableBatch): void {
+  #appended({ connections }: OpenBatch, batch: DurableBatch): void {
     this.#batchNumber++;
     this.#writing = undefined;
+    for (const { connectionId, identity } of connections) {
+      if (identity === undefined) this.#durableConnections.delete(connectionId);
+      else this.#durableConnections.set(connectionId, identity);
+    }
     assert(batch.lastSeq >= this.#durableSeq, 'durable commits only grow');
     this.#durableSeq = batch.lastSeq;
     for (const listener of this.#listeners) listener.durable(batch);
-    for (const call of batch.calls) call.onSettled?.(settledOutcome(call));
+    if (this.#failure !== undefined) {
+      this.#failure = undefined;
+      this.#endLostConnections();
+    }
     this.#flush();
   }
 
   #failed(cause: unknown): void {
-    const failure = new ForerunError('log-unavailable', 'The log can not be written, so no call is accepted. See the diagnostics of the authority; it goes on by itself once writing works again.', { cause });
+    const isNew = this.#failure === undefined;
+    const failure = new ForerunError(
+      'log-unavailable',
+      'The log can not be written, so no call is accepted. See the diagnostics of the authority; it goes on by itself once writing works again.',
+      { cause },
+    );
     this.#failure = failure;
     this.#open.undo(this.engine);
     this.#writing?.undo(this.engine);
@@ -401,29 +478,21 @@ export class Authority {
     this.#writing = undefined;
     this.#open = new OpenBatch(firstSeq, this.#nowMicros(), new ByteWriter());
     for (const batch of lost) this.#open.adopt(batch);
-    this.#options.diagnostics?.logFailed(cause);
-    for (const listener of this.#listeners) listener.unavailable(failure);
-    this.#retryLater();
-  }
-
-  /** An empty batch tells whether the log can be written again. */
-  #retryLater(): void {
+    this.#connections.clear();
+    if (isNew) {
+      this.#options.diagnostics?.logFailed(cause);
+      for (const listener of this.#listeners) listener.unavailable(failure);
+    }
+    // Even if it is empty, the batch tells whether the log can be written again.
     this.#options.environment.scheduler.after(retryDelayMs, () => {
-      if (this.#closed) return;
-      const { log } = this.#open.seal(this.#batchNumber + 1);
-      this.#options.log.append(log).then(
-        () => {
-          this.#batchNumber++;
-          this.#failure = undefined;
-        },
-        () => this.#retryLater(),
-      );
+      if (!this.#closed) this.#write();
     });
   }
 }
 
 function refusalOf(reducer: ReducerDefinition | undefined, request: CallRequest): Rejection | undefined {
-  if (reducer === undefined) return { code: 'reducer-unknown', message: `There is no reducer number ${request.reducerId} in this module.` };
+  if (reducer === undefined)
+    return { code: 'reducer-unknown', message: `There is no reducer number ${request.reducerId} in this module.` };
   if (reducer.lifecycle !== undefined || reducer.scheduledTableId !== undefined) {
     return { code: 'reducer-not-callable', message: `The reducer '${reducer.name}' is called by the database only.` };
   }

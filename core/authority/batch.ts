@@ -10,8 +10,9 @@ import type { LogBatch } from '../commit/log.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import { encodeChange } from '../engine/change-codec.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Identity } from '../value/identity.ts';
 import { type ClientRecord, outcomeOf, type Settled } from './clients.ts';
-import { beginBatch, beginCommit, writeRejected, writeUnchanged } from './record.ts';
+import { beginBatch, beginCommit, writeConnected, writeDisconnected, writeRejected, writeUnchanged } from './record.ts';
 
 /** One commit of a batch, as subscriptions look at it. */
 export interface BatchCommit {
@@ -31,8 +32,6 @@ export interface BatchCall {
   readonly settled: Settled;
   /** The client's last call before this one, in case the batch is lost. */
   readonly previousCallId: number;
-  /** Told when the outcome is durable; for the authority's own calls. */
-  readonly onSettled: ((outcome: Outcome) => void) | undefined;
 }
 
 /** What everyone may see now. */
@@ -49,6 +48,8 @@ export class OpenBatch {
   readonly writer: ByteWriter;
   readonly commits: BatchCommit[] = [];
   readonly calls: BatchCall[] = [];
+  /** Connections that began, or with no identity ended. Lost with the batch: a connection does not outlive a failure. */
+  readonly connections: { readonly connectionId: bigint; readonly identity: Identity | undefined }[] = [];
   readonly firstSeq: Seq;
   readonly #notes: ((writer: ByteWriter) => void)[] = [];
   readonly #baseMicros: number;
@@ -67,7 +68,13 @@ export class OpenBatch {
     return this.writer.offset === this.#emptyLength && this.calls.length === 0;
   }
 
-  commit(engine: Engine, client: ClientRecord, callId: CallId, timestampMicros: number, changes: readonly RowChange[]): Seq {
+  commit(
+    engine: Engine,
+    client: ClientRecord,
+    callId: CallId,
+    timestampMicros: number,
+    changes: readonly RowChange[],
+  ): Seq {
     const seq = (this.firstSeq + this.commits.length) as Seq;
     const { writer } = this;
     beginCommit(writer, client.clientNo, callId, timestampMicros - this.#baseMicros, changes.length);
@@ -87,6 +94,16 @@ export class OpenBatch {
 
   reject(client: ClientRecord, callId: CallId, rejection: Rejection): void {
     writeRejected(this.writer, client.clientNo, callId, rejection);
+  }
+
+  connected(connectionId: bigint, identity: Identity): void {
+    this.connections.push({ connectionId, identity });
+    writeConnected(this.writer, connectionId, identity.__identity__);
+  }
+
+  disconnected(connectionId: bigint): void {
+    this.connections.push({ connectionId, identity: undefined });
+    writeDisconnected(this.writer, connectionId);
   }
 
   /** Writes a record that belongs to no call, and that must be written again if this batch is lost. */

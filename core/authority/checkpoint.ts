@@ -42,7 +42,13 @@ export interface Recovered {
   readonly connections: ReadonlyMap<bigint, bigint>;
 }
 
-export async function recover(parts: { engine: Engine; log: Log; clients: Clients; leases: IdLeases; checkpoint: Checkpoint }): Promise<Recovered> {
+export async function recover(parts: {
+  engine: Engine;
+  log: Log;
+  clients: Clients;
+  leases: IdLeases;
+  checkpoint: Checkpoint;
+}): Promise<Recovered> {
   const { engine, log, clients, leases, checkpoint } = parts;
   for (const store of engine.stores) store.loadStored(checkpoint.rows(store.shape.table.name));
   clients.restore(checkpoint.clients);
@@ -59,11 +65,17 @@ export async function recover(parts: { engine: Engine; log: Log; clients: Client
   return { seq, batchNumber, connections };
 }
 
-function applyRecord(record: LogRecord, engine: Engine, clients: Clients, leases: IdLeases, connections: Map<bigint, bigint>): void {
+function applyRecord(
+  record: LogRecord,
+  engine: Engine,
+  clients: Clients,
+  leases: IdLeases,
+  connections: Map<bigint, bigint>,
+): void {
   switch (record.type) {
     case 'commit':
       engine.apply(record.changes);
-      clients.byNo(record.clientNo).settle(record.callId, record.seq);
+      clients.byNo(record.clientNo).settleCommit(record);
       for (const change of record.changes) noteIds(change, record.clientNo, engine, leases);
       return;
     case 'unchanged':
@@ -79,6 +91,9 @@ function applyRecord(record: LogRecord, engine: Engine, clients: Clients, leases
       return;
     case 'disconnected':
       connections.delete(record.connectionId);
+      return;
+    case 'acknowledged':
+      clients.byNo(record.clientNo).acknowledge(record.callId);
       return;
   }
 }

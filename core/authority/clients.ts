@@ -7,8 +7,17 @@
  */
 
 import { assert } from '../assert.ts';
-import { type CallId, type ClientId, clientIdFromBytes, databaseClientId, type Outcome, type Rejection, type Seq } from '../commit/call.ts';
+import {
+  type CallId,
+  type ClientId,
+  clientIdFromBytes,
+  databaseClientId,
+  type Outcome,
+  type Rejection,
+  type Seq,
+} from '../commit/call.ts';
 import { ForerunError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { Identity } from '../value/identity.ts';
 
 /** What came of a call: the seq of its commit, 0 for no change, or why it was refused. */
@@ -35,11 +44,24 @@ export class ClientRecord {
     return this.#outcomes.length;
   }
 
+  /** Outcomes up to this call are kept no longer. */
+  get settledBefore(): number {
+    return this.#settledBefore;
+  }
+
   settle(callId: number, settled: Settled): void {
     assert(callId > this.lastCallId, 'calls of a client settle in order');
     this.lastCallId = callId;
     if (this.#outcomes.length === 0) this.#settledBefore = callId - 1;
+    if (callId - this.#settledBefore > 2 * limits.pendingCallsMax)
+      this.#forget(callId - this.#settledBefore - limits.pendingCallsMax);
     this.#outcomes[callId - this.#settledBefore - 1] = settled;
+  }
+
+  /** As read from the log. */
+  settleCommit({ callId, seq, timestampMicros }: { callId: number; seq: Seq; timestampMicros: number }): void {
+    this.settle(callId, seq);
+    this.lastTimestampMicros = Math.max(this.lastTimestampMicros, timestampMicros);
   }
 
   /** Forgets the newest outcome again: its batch could not be made durable. */
@@ -55,26 +77,41 @@ export class ClientRecord {
     return settled === undefined ? undefined : outcomeOf(callId, settled);
   }
 
-  /** The client has every outcome up to this call. */
-  acknowledge(callId: number): void {
+  /** The client has every outcome up to this call. Gives whether any was still kept. */
+  acknowledge(callId: number): boolean {
     const known = Math.min(callId, this.lastCallId) - this.#settledBefore;
-    if (known <= 0) return;
-    this.#outcomes.splice(0, known);
-    this.#settledBefore += known;
+    if (known <= 0) return false;
+    this.#forget(known);
+    return true;
   }
 
   /** What a checkpoint keeps of it. */
   snapshot(): ClientSnapshot {
     const outcomes: [number, Settled][] = [];
-    for (const [i, settled] of this.#outcomes.entries()) if (settled !== undefined) outcomes.push([this.#settledBefore + 1 + i, settled]);
-    return { clientNo: this.clientNo, clientId: this.clientId, identity: this.identity.__identity__, lastCallId: this.lastCallId, outcomes };
+    for (const [i, settled] of this.#outcomes.entries())
+      if (settled !== undefined) outcomes.push([this.#settledBefore + 1 + i, settled]);
+    return {
+      clientNo: this.clientNo,
+      clientId: this.clientId,
+      identity: this.identity.__identity__,
+      lastCallId: this.lastCallId,
+      lastTimestampMicros: this.lastTimestampMicros,
+      outcomes,
+    };
   }
 
   static restore(snapshot: ClientSnapshot): ClientRecord {
     const record = new ClientRecord(snapshot.clientNo, snapshot.clientId, new Identity(snapshot.identity));
     for (const [callId, settled] of snapshot.outcomes) record.settle(callId, settled);
     record.lastCallId = snapshot.lastCallId;
+    record.lastTimestampMicros = snapshot.lastTimestampMicros;
     return record;
+  }
+
+  /** A client has at most `pendingCallsMax` calls whose outcome it lacks, so older ones are never asked for. */
+  #forget(count: number): void {
+    this.#outcomes.splice(0, count);
+    this.#settledBefore += count;
   }
 }
 
@@ -83,6 +120,7 @@ export interface ClientSnapshot {
   readonly clientId: ClientId;
   readonly identity: bigint;
   readonly lastCallId: number;
+  readonly lastTimestampMicros: number;
   readonly outcomes: readonly (readonly [callId: number, Settled])[];
 }
 
@@ -102,7 +140,10 @@ export class Clients {
   find(clientId: ClientId, identity: Identity): ClientRecord | undefined {
     const record = this.#byId.get(clientId);
     if (record !== undefined && !record.identity.isEqual(identity)) {
-      throw new ForerunError('token-invalid', 'This client id belongs to another identity. Connect with the token it was first used with, or with a new client id.');
+      throw new ForerunError(
+        'token-invalid',
+        'This client id belongs to another identity. Connect with the token it was first used with, or with a new client id.',
+      );
     }
     return record;
   }
@@ -115,7 +156,8 @@ export class Clients {
 
   /** As read from the log. */
   register(clientNo: number, clientId: Uint8Array, identity: bigint): void {
-    if (this.#byNo[clientNo] === undefined) this.#put(new ClientRecord(clientNo, clientIdFromBytes(clientId), new Identity(identity)));
+    if (this.#byNo[clientNo] === undefined)
+      this.#put(new ClientRecord(clientNo, clientIdFromBytes(clientId), new Identity(identity)));
   }
 
   restore(snapshots: readonly ClientSnapshot[]): void {
@@ -134,7 +176,11 @@ export class Clients {
 
   byNo(clientNo: number): ClientRecord {
     const record = this.#byNo[clientNo];
-    if (record === undefined) throw new ForerunError('database-corrupt', `The log names client number ${clientNo} before it introduces it. Restore a backup with: forerun restore.`);
+    if (record === undefined)
+      throw new ForerunError(
+        'database-corrupt',
+        `The log names client number ${clientNo} before it introduces it. Restore a backup with: forerun restore.`,
+      );
     return record;
   }
 
@@ -152,4 +198,3 @@ export function outcomeOf(callId: CallId, settled: Settled): Outcome {
   if (typeof settled !== 'number') return { type: 'rejected', callId, rejection: settled };
   return settled === 0 ? { type: 'unchanged', callId } : { type: 'committed', callId, seq: settled as Seq };
 }
-

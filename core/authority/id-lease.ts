@@ -118,7 +118,10 @@ export class IdLeases implements IdSource {
     const from = this.#next.get(key) ?? 1n;
     const max = valueMax(table.columns[column]?.type);
     if (from > max) {
-      throw new ForerunError('auto-inc-overflow', `${table.accessor}.${table.columns[column]?.field}: all values up to ${max} have been used. Use a wider type.`);
+      throw new ForerunError(
+        'auto-inc-overflow',
+        `${table.accessor}.${table.columns[column]?.field}: all values up to ${max} have been used. Use a wider type.`,
+      );
     }
     const to = from + size > max + 1n ? max + 1n : from + size;
     const lease = { tableId: table.tableId, column, clientNo, from, to };

@@ -12,9 +12,11 @@
  *     5 lease        varint tableId, varint column, varint clientNo, u64 from, u64 to (exclusive)
  *     6 connected    16 bytes connectionId, 32 bytes identity
  *     7 disconnected 16 bytes connectionId
+ *     8 acknowledged varint clientNo, varint callId
  *
  * `change` is `core/engine/change-codec.ts`. A clientNo stands for a clientId in this database; 0 is the database
- * itself. The commits of a batch have consecutive seqs from its `firstSeq`. A signed varint is zigzag: 2n or -2n-1.
+ * itself. After `acknowledged` the outcomes of the client's calls up to that one are kept no longer. The commits of a
+ * batch have consecutive seqs from its `firstSeq`. A signed varint is zigzag: 2n or -2n-1.
  */
 
 import { ByteReader, type ByteWriter } from '../codec/bytes.ts';
@@ -35,16 +37,32 @@ export const recordKind = {
   lease: 5,
   connected: 6,
   disconnected: 7,
+  acknowledged: 8,
 } as const;
 
 export type LogRecord =
-  | { readonly type: 'commit'; readonly seq: Seq; readonly clientNo: number; readonly callId: CallId; readonly timestampMicros: number; readonly changes: readonly RowChange[] }
+  | {
+      readonly type: 'commit';
+      readonly seq: Seq;
+      readonly clientNo: number;
+      readonly callId: CallId;
+      readonly timestampMicros: number;
+      readonly changes: readonly RowChange[];
+    }
   | { readonly type: 'unchanged'; readonly clientNo: number; readonly callId: CallId }
   | { readonly type: 'rejected'; readonly clientNo: number; readonly callId: CallId; readonly rejection: Rejection }
   | { readonly type: 'client'; readonly clientNo: number; readonly clientId: Uint8Array; readonly identity: bigint }
-  | { readonly type: 'lease'; readonly tableId: number; readonly column: number; readonly clientNo: number; readonly from: bigint; readonly to: bigint }
+  | {
+      readonly type: 'lease';
+      readonly tableId: number;
+      readonly column: number;
+      readonly clientNo: number;
+      readonly from: bigint;
+      readonly to: bigint;
+    }
   | { readonly type: 'connected'; readonly connectionId: bigint; readonly identity: bigint }
-  | { readonly type: 'disconnected'; readonly connectionId: bigint };
+  | { readonly type: 'disconnected'; readonly connectionId: bigint }
+  | { readonly type: 'acknowledged'; readonly clientNo: number; readonly callId: CallId };
 
 export function beginBatch(writer: ByteWriter, baseMicros: number): void {
   writer.u8(recordFormat);
@@ -52,7 +70,13 @@ export function beginBatch(writer: ByteWriter, baseMicros: number): void {
 }
 
 /** Everything of a commit up to its changes. */
-export function beginCommit(writer: ByteWriter, clientNo: number, callId: number, sinceBaseMicros: number, changeCount: number): void {
+export function beginCommit(
+  writer: ByteWriter,
+  clientNo: number,
+  callId: number,
+  sinceBaseMicros: number,
+  changeCount: number,
+): void {
   writer.u8(recordKind.commit);
   writer.varint(clientNo);
   writer.varint(callId);
@@ -81,7 +105,14 @@ export function writeClient(writer: ByteWriter, clientNo: number, clientId: Uint
   writer.u256(identity);
 }
 
-export function writeLease(writer: ByteWriter, tableId: number, column: number, clientNo: number, from: bigint, to: bigint): void {
+export function writeLease(
+  writer: ByteWriter,
+  tableId: number,
+  column: number,
+  clientNo: number,
+  from: bigint,
+  to: bigint,
+): void {
   writer.u8(recordKind.lease);
   writer.varint(tableId);
   writer.varint(column);
@@ -101,6 +132,12 @@ export function writeDisconnected(writer: ByteWriter, connectionId: bigint): voi
   writer.u128(connectionId);
 }
 
+export function writeAcknowledged(writer: ByteWriter, clientNo: number, callId: number): void {
+  writer.u8(recordKind.acknowledged);
+  writer.varint(clientNo);
+  writer.varint(callId);
+}
+
 /** The records of a batch in order. Throws `database-corrupt` for bytes that no authority wrote. */
 export function* readBatch(batch: LogBatch, shapeOf: (tableId: number) => RowShape): Generator<LogRecord> {
   const reader = new ByteReader(batch.bytes);
@@ -114,14 +151,24 @@ export function* readBatch(batch: LogBatch, shapeOf: (tableId: number) => RowSha
       if (record.type === 'commit') seq++;
       yield record;
     }
-    if (seq !== batch.firstSeq + batch.commitCount) reader.refuse(`${seq - batch.firstSeq} commits where ${batch.commitCount} were announced`);
+    if (seq !== batch.firstSeq + batch.commitCount)
+      reader.refuse(`${seq - batch.firstSeq} commits where ${batch.commitCount} were announced`);
   } catch (cause) {
     if (!(cause instanceof ForerunError) || cause.code !== 'frame-invalid') throw cause;
-    throw new ForerunError('database-corrupt', `Batch ${batch.number} of the log can't be read (${cause.message}). Restore a backup with: forerun restore.`, { cause });
+    throw new ForerunError(
+      'database-corrupt',
+      `Batch ${batch.number} of the log can't be read (${cause.message}). Restore a backup with: forerun restore.`,
+      { cause },
+    );
   }
 }
 
-function readRecord(reader: ByteReader, shapeOf: (tableId: number) => RowShape, seq: Seq, baseMicros: number): LogRecord {
+function readRecord(
+  reader: ByteReader,
+  shapeOf: (tableId: number) => RowShape,
+  seq: Seq,
+  baseMicros: number,
+): LogRecord {
   const kind = reader.u8();
   switch (kind) {
     case recordKind.commit: {
@@ -135,15 +182,29 @@ function readRecord(reader: ByteReader, shapeOf: (tableId: number) => RowShape, 
     case recordKind.unchanged:
       return { type: 'unchanged', clientNo: reader.varint(), callId: reader.varint() as CallId };
     case recordKind.rejected:
-      return { type: 'rejected', clientNo: reader.varint(), callId: reader.varint() as CallId, rejection: readRejection(reader) };
+      return {
+        type: 'rejected',
+        clientNo: reader.varint(),
+        callId: reader.varint() as CallId,
+        rejection: readRejection(reader),
+      };
     case recordKind.client:
       return { type: 'client', clientNo: reader.varint(), clientId: reader.raw(16), identity: reader.u256() };
     case recordKind.lease:
-      return { type: 'lease', tableId: reader.varint(), column: reader.varint(), clientNo: reader.varint(), from: reader.u64(), to: reader.u64() };
+      return {
+        type: 'lease',
+        tableId: reader.varint(),
+        column: reader.varint(),
+        clientNo: reader.varint(),
+        from: reader.u64(),
+        to: reader.u64(),
+      };
     case recordKind.connected:
       return { type: 'connected', connectionId: reader.u128(), identity: reader.u256() };
     case recordKind.disconnected:
       return { type: 'disconnected', connectionId: reader.u128() };
+    case recordKind.acknowledged:
+      return { type: 'acknowledged', clientNo: reader.varint(), callId: reader.varint() as CallId };
     default:
       return reader.refuse(`a record of the unknown kind ${kind}`);
   }

@@ -132,13 +132,13 @@ function decodeBody(program: Program, type: ColumnType): string {
   const decode = (part: ColumnType) => decodeParts(program, [{ type: part, expression: 'x' }]);
   switch (type.type) {
     case 'array': {
-      const count = `const n = r.elements(${layoutOf(type.element).bytesMin});\nconst a = [];\n`;
+      const count = `const n = r.elements(${layoutOf(type.element).bytesMin});\nconst a = new Array(n);\n`;
       const fixed = fixedPrimitive(type.element);
       if (fixed === undefined)
-        return `${count}for (let i = 0; i < n; i++) {\n${decode(type.element)}a.push(x);\n}\nreturn a;\n`;
+        return `${count}for (let i = 0; i < n; i++) {\n${decode(type.element)}a[i] = x;\n}\nreturn a;\n`;
       const { name, bytes } = fixed;
       const get = getExpression(name, 'o');
-      return `${count}let o = r.take(n * ${bytes});\nfor (let i = 0; i < n; i++, o += ${bytes}) a.push(${get});\nreturn a;\n`;
+      return `${count}let o = r.take(n * ${bytes});\nfor (let i = 0; i < n; i++, o += ${bytes}) a[i] = ${get};\nreturn a;\n`;
     }
     case 'option':
       return `if (r.variant(2) === 1) return undefined;\n${decode(type.value)}return x;\n`;

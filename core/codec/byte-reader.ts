@@ -52,7 +52,7 @@ export class ByteReader {
   refuse(problem: string, at: number = this.offset): never {
     throw new ForerunError(
       'frame-invalid',
-      `at byte ${at - this.#start} of ${this.#end - this.#start}: ${problem}; do both sides run the same module and version?`,
+      `malformed input at byte ${at - this.#start} of ${this.#end - this.#start}: ${problem}; do both sides run the same module and version?`,
     );
   }
 

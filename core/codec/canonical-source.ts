@@ -51,8 +51,8 @@ function body(program: Program, type: ColumnType): string {
   const isObject = 'if (typeof v !== "object" || v === null) throw 0;\n';
   switch (type.type) {
     case 'array': {
-      const loop = `for (let i = 0; i < v.length; i++) {\nconst e = v[i];\n${check(program, type.element, 'e', 'x')}a.push(x);\n}\n`;
-      return `if (!Array.isArray(v) || v.length > elementsMax) throw 0;\nconst a = [];\n${loop}return a;\n`;
+      const loop = `for (let i = 0; i < n; i++) {\nconst e = v[i];\n${check(program, type.element, 'e', 'x')}a[i] = x;\n}\n`;
+      return `if (!Array.isArray(v) || v.length > elementsMax) throw 0;\nconst n = v.length;\nconst a = new Array(n);\n${loop}return a;\n`;
     }
     case 'result': {
       const ok = `if ("ok" in v) {\nconst e = v.ok;\n${check(program, type.ok, 'e', 'x')}return { ok: x };\n}\n`;

@@ -65,7 +65,7 @@ function copyBody(program: Program, type: ColumnType): string {
   switch (type.type) {
     case 'array':
       if (isImmutable(type.element)) return 'return x.slice();\n';
-      return `const a = [];\nfor (let i = 0; i < x.length; i++) a.push(${copy(type.element, 'x[i]')});\nreturn a;\n`;
+      return `const a = new Array(x.length);\nfor (let i = 0; i < x.length; i++) a[i] = ${copy(type.element, 'x[i]')};\nreturn a;\n`;
     case 'option':
       return `return x === undefined ? undefined : ${copy(type.value, 'x')};\n`;
     case 'result':

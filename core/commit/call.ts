@@ -40,8 +40,8 @@ export interface Call {
   readonly sender: Identity;
   /** Null for calls of the database itself. */
   readonly connectionId: ConnectionId | null;
-  /** The first autoInc value that the client's prediction drew from its leases, by column; empty when it drew none. */
-  readonly idHints: readonly IdHint[];
+  /** The first autoInc value that the client's prediction drew from its leases, by column; filled in when it first runs. */
+  readonly idHints: IdHint[];
 }
 
 export interface IdHint {
@@ -53,7 +53,21 @@ export interface IdHint {
 
 /** Why the authority refused a call. `message` is the user's own for a SenderError, ours otherwise. */
 export interface Rejection {
-  readonly code: 'call-rejected' | 'reducer-threw' | 'args-invalid' | 'reducer-unknown' | 'reducer-not-callable' | 'call-too-late' | 'limit-reached' | 'reducer-async' | 'nondeterministic' | 'unique-violation' | 'row-missing' | 'row-invalid' | 'auto-inc-overflow' | 'log-unavailable';
+  readonly code:
+    | 'call-rejected'
+    | 'reducer-threw'
+    | 'args-invalid'
+    | 'reducer-unknown'
+    | 'reducer-not-callable'
+    | 'call-too-late'
+    | 'limit-reached'
+    | 'reducer-async'
+    | 'nondeterministic'
+    | 'unique-violation'
+    | 'row-missing'
+    | 'row-invalid'
+    | 'auto-inc-overflow'
+    | 'log-unavailable';
   readonly message: string;
 }
 

@@ -6,11 +6,13 @@
  * so a list can be inverted by walking it backwards and swapping before and after.
  */
 
+import type { Key } from '../codec/key.ts';
+
 /** A row is a plain object; the engine's copies are never handed out, so nobody else can change them. */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** A primary key as a Map key: equal values are equal keys. For a table without one, the row's own bytes. */
-export type Key = string | number | bigint | boolean;
+export type { Key } from '../codec/key.ts';
 
 export interface RowChange {
   readonly tableId: number;

@@ -17,16 +17,11 @@ export interface DatabaseOptions {
   readonly image?: Uint8Array;
 }
 
-/** Where the WebAssembly of sql.js is, when the home can't find it by itself; set once before the first `open`. */
-export interface WasmSource {
-  readonly locate?: (file: string) => string;
-}
-
 let loading: Promise<SqlJsStatic> | undefined;
 
-/** Loads sql.js once for this realm; later calls share it, whatever they ask for. */
-export function loadSqlite(source: WasmSource = {}): Promise<SqlJsStatic> {
-  loading ??= initSqlJs(source.locate === undefined ? {} : { locateFile: source.locate });
+/** Loads sql.js once for this realm. Its WebAssembly lies beside this file, where bundlers and Node find it alike. */
+export function loadSqlite(): Promise<SqlJsStatic> {
+  loading ??= initSqlJs({ locateFile: () => new URL('./sqlite.wasm', import.meta.url).href });
   return loading;
 }
 
@@ -55,7 +50,9 @@ export class Database {
 
   private constructor(db: SqlJsDatabase) {
     this.#db = db;
-    db.run('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536');
+    db.run(
+      'PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536',
+    );
     db.run('BEGIN');
   }
 
@@ -173,5 +170,8 @@ export class Statement {
 
 function queryError(cause: unknown, sql: string): ForerunError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new ForerunError('query-invalid', `SQLite refused the query: ${message}\n  ${sql}`, { detail: { sql }, cause });
+  return new ForerunError('query-invalid', `SQLite refused the query: ${message}\n  ${sql}`, {
+    detail: { sql },
+    cause,
+  });
 }

@@ -10,7 +10,18 @@
 import type { IndexDefinition, TableDefinition } from '../module/definition.ts';
 import { sqlMapping } from './sql-value.ts';
 
-const rowKeyTypes: ReadonlySet<string> = new Set(['i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'i64', 'u64', 'timestamp', 'timeDuration']);
+const rowKeyTypes: ReadonlySet<string> = new Set([
+  'i8',
+  'u8',
+  'i16',
+  'u16',
+  'i32',
+  'u32',
+  'i64',
+  'u64',
+  'timestamp',
+  'timeDuration',
+]);
 
 export function createTable(table: TableDefinition): string {
   const columns = table.columns.map((column, position) => {

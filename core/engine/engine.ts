@@ -88,7 +88,8 @@ export class Engine {
 
   store(tableId: number): TableStore {
     const store = this.stores[tableId];
-    if (store === undefined) throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
+    if (store === undefined)
+      throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
     return store;
   }
 
@@ -97,7 +98,12 @@ export class Engine {
     assert(this.#transaction === undefined, 'one call runs at a time');
     const reducer = this.definition.reducers[call.reducerId];
     if (reducer === undefined) {
-      return { type: 'rejected', rejection: { code: 'reducer-unknown', message: `There is no reducer number ${call.reducerId}.` }, cause: undefined, reads: undefined };
+      return {
+        type: 'rejected',
+        rejection: { code: 'reducer-unknown', message: `There is no reducer number ${call.reducerId}.` },
+        cause: undefined,
+        reads: undefined,
+      };
     }
     const transaction = new Transaction(this.stores, this.#options.recordReads === true);
     this.#transaction = transaction;
@@ -123,7 +129,8 @@ export class Engine {
         continue;
       }
       const before = store.write(key, after);
-      if (before === after || (before !== undefined && after !== undefined && store.shape.equals(before, after))) continue;
+      if (before === after || (before !== undefined && after !== undefined && store.shape.equals(before, after)))
+        continue;
       applied.push({ tableId, key, before, after });
     }
     return applied;

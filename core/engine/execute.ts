@@ -22,7 +22,12 @@ import type { Transaction } from './transaction.ts';
 /** What a run did. `reads` is there when the engine records them. */
 export type Execution =
   | { readonly type: 'committed'; readonly changes: readonly RowChange[]; readonly reads: ReadSet | undefined }
-  | { readonly type: 'rejected'; readonly rejection: Rejection; readonly cause: unknown; readonly reads: ReadSet | undefined }
+  | {
+      readonly type: 'rejected';
+      readonly rejection: Rejection;
+      readonly cause: unknown;
+      readonly reads: ReadSet | undefined;
+    }
   /** It needs rows that this replica doesn't have; the authority decides unpredicted. */
   | { readonly type: 'unpredictable'; readonly reason: string };
 
@@ -110,7 +115,12 @@ export class ReducerContext {
 }
 
 /** Runs the reducer in an open transaction and ends the transaction either way. */
-export function runReducer(reducer: ReducerDefinition, ctx: ReducerContext, args: unknown, transaction: Transaction): Execution {
+export function runReducer(
+  reducer: ReducerDefinition,
+  ctx: ReducerContext,
+  args: unknown,
+  transaction: Transaction,
+): Execution {
   try {
     // The function was checked against these types where it was defined.
     const result = (reducer.run as (ctx: unknown, args: unknown) => unknown)(ctx, args);
@@ -127,13 +137,20 @@ export function runReducer(reducer: ReducerDefinition, ctx: ReducerContext, args
 function refuseResult(reducer: ReducerDefinition, result: object): void {
   if ('then' in result && typeof result.then === 'function') {
     Promise.resolve(result).catch(() => {});
-    throw new ForerunError('reducer-async', `The reducer '${reducer.name}' is async; a reducer must be done when it returns. Remove async and await.`);
+    throw new ForerunError(
+      'reducer-async',
+      `The reducer '${reducer.name}' is async; a reducer must be done when it returns. Remove async and await.`,
+    );
   }
   if ('tag' in result && result.tag === 'err') throw new SenderError(String((result as { value?: unknown }).value));
 }
 
 function rejectionOf(reducer: ReducerDefinition, error: unknown): Rejection {
   if (SenderError.is(error)) return { code: 'call-rejected', message: error.message };
-  if (error instanceof ForerunError && tellable.has(error.code)) return { code: error.code as Rejection['code'], message: error.message };
-  return { code: 'reducer-threw', message: `The reducer '${reducer.name}' failed. Its error is in the diagnostics of the authority.` };
+  if (error instanceof ForerunError && tellable.has(error.code))
+    return { code: error.code as Rejection['code'], message: error.message };
+  return {
+    code: 'reducer-threw',
+    message: `The reducer '${reducer.name}' failed. Its error is in the diagnostics of the authority.`,
+  };
 }

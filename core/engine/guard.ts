@@ -41,15 +41,31 @@ function makeSwaps(): Swap[] {
   const candidates: Swap[] = [
     { holder: home, name: 'Date', replacement: guardedDate() },
     { holder: Math as unknown as Globals, name: 'random', replacement: forbidden('Math.random()', 'ctx.random()') },
-    { holder: home, name: 'fetch', replacement: forbidden('fetch()', 'a call from outside that passes the answer in as an argument') },
+    {
+      holder: home,
+      name: 'fetch',
+      replacement: forbidden('fetch()', 'a call from outside that passes the answer in as an argument'),
+    },
     { holder: home, name: 'setTimeout', replacement: forbidden('setTimeout()', later) },
     { holder: home, name: 'setInterval', replacement: forbidden('setInterval()', later) },
     { holder: home, name: 'setImmediate', replacement: forbidden('setImmediate()', later) },
     { holder: home, name: 'queueMicrotask', replacement: forbidden('queueMicrotask()', later) },
     { holder: home, name: 'Promise', replacement: guardedPromise() },
-    { holder: home['performance'] as Globals, name: 'now', replacement: forbidden('performance.now()', 'ctx.timestamp') },
-    { holder: home['crypto'] as Globals, name: 'randomUUID', replacement: forbidden('crypto.randomUUID()', 'ctx.newUuidV4()') },
-    { holder: home['crypto'] as Globals, name: 'getRandomValues', replacement: forbidden('crypto.getRandomValues()', 'ctx.random.fill()') },
+    {
+      holder: home['performance'] as Globals,
+      name: 'now',
+      replacement: forbidden('performance.now()', 'ctx.timestamp'),
+    },
+    {
+      holder: home['crypto'] as Globals,
+      name: 'randomUUID',
+      replacement: forbidden('crypto.randomUUID()', 'ctx.newUuidV4()'),
+    },
+    {
+      holder: home['crypto'] as Globals,
+      name: 'getRandomValues',
+      replacement: forbidden('crypto.getRandomValues()', 'ctx.random.fill()'),
+    },
   ];
   return candidates.filter(({ holder, name }) => holder !== undefined && name in holder && isSwappable(holder, name));
 }
@@ -86,7 +102,11 @@ function guardedPromise(): unknown {
   const refuse = (): never => {
     throw nondeterministic('a Promise', 'plain synchronous code: a reducer is done when it returns');
   };
-  return new Proxy(Promise, { construct: refuse, get: (target, property) => (typeof Reflect.get(target, property) === 'function' ? refuse : Reflect.get(target, property)) });
+  return new Proxy(Promise, {
+    construct: refuse,
+    get: (target, property) =>
+      typeof Reflect.get(target, property) === 'function' ? refuse : Reflect.get(target, property),
+  });
 }
 
 function nondeterministic(what: string, instead: string): ForerunError {

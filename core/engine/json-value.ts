@@ -138,7 +138,8 @@ export function fromJson(type: ColumnType, json: Json): unknown {
     }
     case 'product': {
       const value: Record<string, unknown> = {};
-      for (const field of type.fields) value[field.name] = fromJson(field.type, (json as Record<string, Json>)[field.name] as Json);
+      for (const field of type.fields)
+        value[field.name] = fromJson(field.type, (json as Record<string, Json>)[field.name] as Json);
       return value;
     }
     case 'sum': {

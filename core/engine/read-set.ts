@@ -25,12 +25,12 @@ export interface RangeBound {
 
 export class ReadSet {
   /** Point reads by table; a key is here whether or not there was a row. */
-  readonly points = new Map<number, Set<Key>>();
-  readonly ranges = new Map<number, KeyRange[]>();
+  readonly points: Map<number, Set<Key>> = new Map();
+  readonly ranges: Map<number, KeyRange[]> = new Map();
   /** Tables read from end to end. */
-  readonly scans = new Set<number>();
+  readonly scans: Set<number> = new Set();
   /** Tables whose number of rows was asked for. */
-  readonly counts = new Set<number>();
+  readonly counts: Set<number> = new Set();
 
   addPoint(tableId: number, key: Key): void {
     const keys = this.points.get(tableId);
@@ -51,7 +51,9 @@ export class ReadSet {
     if (this.counts.has(tableId) && (before === undefined) !== (after === undefined)) return true;
     const ranges = this.ranges.get(tableId);
     if (ranges === undefined) return false;
-    return ranges.some((range) => (before !== undefined && inRange(range, before)) || (after !== undefined && inRange(range, after)));
+    return ranges.some(
+      (range) => (before !== undefined && inRange(range, before)) || (after !== undefined && inRange(range, after)),
+    );
   }
 }
 

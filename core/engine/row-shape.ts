@@ -5,11 +5,15 @@
 
 import { type Codec, compileCodec } from '../codec/bsatn.ts';
 import { ByteWriter } from '../codec/bytes.ts';
-import { compareKeys, compileCanonical, compileCopy, compileEquals, compileKey } from '../codec/canonical.ts';
+import { compileCanonical } from '../codec/canonical.ts';
+import { compileCopy } from '../codec/copy.ts';
+import { compileEquals } from '../codec/equals.ts';
+import { bytesOfLatin1, compareKeys, compileKey, latin1Of, valueOfKey } from '../codec/key.ts';
+import { canGenerateCode } from '../codec/source.ts';
 import type { Key, Row } from '../commit/row-change.ts';
 import type { IndexDefinition, TableDefinition } from '../module/definition.ts';
 import type { ColumnType } from '../value/column-type.ts';
-import { fromLatin1, keyToSql, type SqlMapping, type SqlValue, sqlMapping, toLatin1, valueOfKey } from './sql-value.ts';
+import { keyToSql, type SqlMapping, type SqlValue, sqlMapping } from './sql-value.ts';
 
 export interface RowShape {
   readonly table: TableDefinition;
@@ -95,7 +99,10 @@ function indexPart(table: TableDefinition, position: number): IndexPart {
 
 /** `row => keyOf(row.field)`; compiled, so that the property access is a constant one. */
 function fieldKey({ field, keyOf }: IndexPart): (row: Row) => Key {
-  return generated<(row: Row) => Key>(['keyOf'], `return row => keyOf(row[${JSON.stringify(field)}]);`, [keyOf]) ?? ((row) => keyOf(row[field]));
+  return (
+    generated<(row: Row) => Key>(['keyOf'], `return row => keyOf(row[${JSON.stringify(field)}]);`, [keyOf]) ??
+    ((row) => keyOf(row[field]))
+  );
 }
 
 function wholeRowKey(codec: Codec<Row>): (row: Row) => Key {
@@ -103,7 +110,7 @@ function wholeRowKey(codec: Codec<Row>): (row: Row) => Key {
   return (row) => {
     writer.reset();
     codec.encode(writer, row);
-    return toLatin1(writer.view());
+    return latin1Of(writer.view());
   };
 }
 
@@ -119,11 +126,12 @@ function tableSql(table: TableDefinition, keyColumn: IndexPart | undefined): Tab
   return {
     columns,
     toSql: (row, key, into) => {
-      if (keyColumn === undefined) into.push(fromLatin1(key as string));
-      for (let i = 0; i < columns.length; i++) into.push((columns[i] as SqlMapping).toSql(row[fields[i] as string] as never));
+      if (keyColumn === undefined) into.push(bytesOfLatin1(key as string));
+      for (let i = 0; i < columns.length; i++)
+        into.push((columns[i] as SqlMapping).toSql(row[fields[i] as string] as never));
     },
     fromSql: rowBuilder(fields, columns),
-    keyToSql: keyColumn === undefined ? (key) => fromLatin1(key as string) : keyColumn.keyToSql,
+    keyToSql: keyColumn === undefined ? (key) => bytesOfLatin1(key as string) : keyColumn.keyToSql,
     needsExact: wide.length === 0 ? undefined : needsExact,
   };
 }
@@ -137,16 +145,14 @@ function rowBuilder(fields: readonly string[], columns: readonly SqlMapping[]): 
   if (build !== undefined) return build;
   return (values) => {
     const row: Record<string, unknown> = {};
-    for (let i = 0; i < readers.length; i++) row[fields[i] as string] = (readers[i] as SqlMapping['fromSql'])(values[i] as SqlValue);
+    for (let i = 0; i < readers.length; i++)
+      row[fields[i] as string] = (readers[i] as SqlMapping['fromSql'])(values[i] as SqlValue);
     return row;
   };
 }
 
 /** Undefined where a content security policy forbids code from text. */
 function generated<T>(names: readonly string[], body: string, values: readonly unknown[]): T | undefined {
-  try {
-    return new Function(...names, `'use strict'; ${body}`)(...values) as T;
-  } catch {
-    return undefined;
-  }
+  if (!canGenerateCode()) return undefined;
+  return new Function(...names, `'use strict'; ${body}`)(...values) as T;
 }

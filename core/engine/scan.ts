@@ -45,7 +45,12 @@ export function indexOrder(shape: RowShape, index: IndexShape): (a: Row, b: Row)
   };
 }
 
-function boundConditions(part: IndexPart, from: RangeBound | undefined, to: RangeBound | undefined, params: SqlValue[]): string[] {
+function boundConditions(
+  part: IndexPart,
+  from: RangeBound | undefined,
+  to: RangeBound | undefined,
+  params: SqlValue[],
+): string[] {
   const column = quote(part.column);
   const low = from === undefined ? undefined : `${column} ${from.inclusive ? '>=' : '>'} ?`;
   const high = to === undefined ? undefined : `${column} ${to.inclusive ? '<=' : '<'} ?`;
@@ -56,7 +61,13 @@ function boundConditions(part: IndexPart, from: RangeBound | undefined, to: Rang
 }
 
 /** Unsigned numbers from 2^63 up are negative in SQLite: a range over both halves is an OR of the two. */
-function unsignedConditions(column: string, low: string | undefined, high: string | undefined, lowUpper: boolean, highUpper: boolean): string[] {
+function unsignedConditions(
+  column: string,
+  low: string | undefined,
+  high: string | undefined,
+  lowUpper: boolean,
+  highUpper: boolean,
+): string[] {
   if (low === undefined && high === undefined) return [];
   if (low === undefined) return highUpper ? [`(${column} >= 0 OR ${high})`] : [`${column} >= 0`, high as string];
   if (high === undefined) return lowUpper ? [low, `${column} < 0`] : [`(${low} OR ${column} < 0)`];

@@ -17,6 +17,7 @@
  * takes the statement's exact mode, which yields bigints (`database.ts`).
  */
 
+import { bytesOfLatin1 } from '../codec/key.ts';
 import type { Key } from '../commit/row-change.ts';
 import type { ColumnType, PrimitiveTypeName } from '../value/column-type.ts';
 import { ConnectionId } from '../value/connection-id.ts';
@@ -24,7 +25,7 @@ import { Identity } from '../value/identity.ts';
 import { TimeDuration } from '../value/time-duration.ts';
 import { Timestamp } from '../value/timestamp.ts';
 import { Uuid } from '../value/uuid.ts';
-import { fromJson, toJson } from './json-value.ts';
+import { fromHex, fromJson, toJson } from './json-value.ts';
 
 /** What is bound to and read from a statement. Bigints only come out, in exact mode. */
 export type SqlValue = number | bigint | string | Uint8Array | null;
@@ -39,7 +40,11 @@ export interface SqlMapping {
   readonly fromSql: (value: SqlValue) => unknown;
 }
 
-const integer = (toSql: (value: never) => SqlValue, fromSql: (value: SqlValue) => unknown, wide = false): SqlMapping => ({
+const integer = (
+  toSql: (value: never) => SqlValue,
+  fromSql: (value: SqlValue) => unknown,
+  wide = false,
+): SqlMapping => ({
   declared: 'INTEGER',
   nullable: false,
   wide,
@@ -63,7 +68,12 @@ const json = (type: ColumnType): SqlMapping => ({
   toSql: (value) => JSON.stringify(toJson(type, value)),
   fromSql: (value) => fromJson(type, JSON.parse(String(value))),
 });
-const wideBlob = (bytes: number, signed: boolean, wrap: (value: bigint) => unknown, unwrap: (value: never) => bigint): SqlMapping => ({
+const wideBlob = (
+  bytes: number,
+  signed: boolean,
+  wrap: (value: bigint) => unknown,
+  unwrap: (value: never) => bigint,
+): SqlMapping => ({
   declared: 'BLOB',
   nullable: false,
   wide: false,
@@ -78,7 +88,10 @@ export const toUnsigned64 = (value: bigint): SqlValue => toInteger64(BigInt.asIn
 const fromInteger64 = (value: SqlValue): bigint => BigInt(value as number | bigint);
 
 const primitives: { readonly [Name in PrimitiveTypeName]: SqlMapping } = {
-  bool: integer((value: boolean) => (value ? 1 : 0), (value) => Number(value) !== 0),
+  bool: integer(
+    (value: boolean) => (value ? 1 : 0),
+    (value) => Number(value) !== 0,
+  ),
   i8: smallInteger,
   u8: smallInteger,
   i16: smallInteger,
@@ -95,11 +108,34 @@ const primitives: { readonly [Name in PrimitiveTypeName]: SqlMapping } = {
   u128: wideBlob(16, false, bigint, bigint),
   i256: wideBlob(32, true, bigint, bigint),
   u256: wideBlob(32, false, bigint, bigint),
-  identity: wideBlob(32, false, (value) => new Identity(value), (value: Identity) => value.__identity__),
-  connectionId: wideBlob(16, false, (value) => new ConnectionId(value), (value: ConnectionId) => value.__connection_id__),
-  uuid: wideBlob(16, false, (value) => new Uuid(value), (value: Uuid) => value.asBigInt()),
-  timestamp: integer((value: Timestamp) => toInteger64(value.microsSinceUnixEpoch), (value) => new Timestamp(fromInteger64(value)), true),
-  timeDuration: integer((value: TimeDuration) => toInteger64(value.micros), (value) => new TimeDuration(fromInteger64(value)), true),
+  identity: wideBlob(
+    32,
+    false,
+    (value) => new Identity(value),
+    (value: Identity) => value.__identity__,
+  ),
+  connectionId: wideBlob(
+    16,
+    false,
+    (value) => new ConnectionId(value),
+    (value: ConnectionId) => value.__connection_id__,
+  ),
+  uuid: wideBlob(
+    16,
+    false,
+    (value) => new Uuid(value),
+    (value: Uuid) => value.asBigInt(),
+  ),
+  timestamp: integer(
+    (value: Timestamp) => toInteger64(value.microsSinceUnixEpoch),
+    (value) => new Timestamp(fromInteger64(value)),
+    true,
+  ),
+  timeDuration: integer(
+    (value: TimeDuration) => toInteger64(value.micros),
+    (value) => new TimeDuration(fromInteger64(value)),
+    true,
+  ),
   scheduleAt: json({ type: 'scheduleAt' }),
   unit: json({ type: 'unit' }),
 };
@@ -131,16 +167,14 @@ export function sqlMapping(type: ColumnType): SqlMapping {
 export function keyToSql(type: ColumnType): (key: Key) => SqlValue {
   switch (type.type) {
     case 'identity':
-    case 'u256':
-      return (key) => toOrderedBytes(key as bigint, 32, false);
     case 'connectionId':
     case 'uuid':
-    case 'u128':
-      return (key) => toOrderedBytes(key as bigint, 16, false);
-    case 'i256':
-      return (key) => toOrderedBytes(key as bigint, 32, true);
     case 'i128':
-      return (key) => toOrderedBytes(key as bigint, 16, true);
+    case 'u128':
+    case 'i256':
+    case 'u256':
+      // Keys of wide numbers are the ordered bytes in hex already: V8 hashes only a bigint's low 64 bits.
+      return (key) => fromHex(key as string);
     case 'i64':
     case 'timestamp':
     case 'timeDuration':
@@ -150,47 +184,12 @@ export function keyToSql(type: ColumnType): (key: Key) => SqlValue {
     case 'bool':
       return (key) => (key === true ? 1 : 0);
     case 'bytes':
-      return (key) => fromLatin1(key as string);
+      return (key) => bytesOfLatin1(key as string);
     case 'sum':
       return (key) => JSON.stringify({ tag: key as string });
     default:
       return (key) => key as SqlValue;
   }
-}
-
-/** The column value whose key this is. */
-export function valueOfKey(type: ColumnType): (key: Key) => unknown {
-  switch (type.type) {
-    case 'identity':
-      return (key) => new Identity(key as bigint);
-    case 'connectionId':
-      return (key) => new ConnectionId(key as bigint);
-    case 'uuid':
-      return (key) => new Uuid(key as bigint);
-    case 'timestamp':
-      return (key) => new Timestamp(key as bigint);
-    case 'timeDuration':
-      return (key) => new TimeDuration(key as bigint);
-    case 'bytes':
-      return (key) => fromLatin1(key as string);
-    case 'sum':
-      return (key) => ({ tag: key });
-    default:
-      return (key) => key;
-  }
-}
-
-/** A byte per character: the Map key form of byte strings. */
-export function toLatin1(bytes: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return text;
-}
-
-export function fromLatin1(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }
 
 /** Big-endian, the sign bit flipped for signed numbers: comparing the bytes compares the numbers. */

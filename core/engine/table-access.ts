@@ -62,7 +62,8 @@ class TableAccess {
     const row = this.#canonical(this.#autoInc.length === 0 ? input : this.#withIds(input));
     const key = this.#shape.keyOf(row);
     if (this.#table.event) {
-      if (transaction.wrote(this.#table.tableId, key) && this.#table.primaryKey !== undefined) throw this.#duplicate(this.#shape.keyColumn?.field);
+      if (transaction.wrote(this.#table.tableId, key) && this.#table.primaryKey !== undefined)
+        throw this.#duplicate(this.#shape.keyColumn?.field);
       transaction.emit(this.#table.tableId, key, row);
       return this.#shape.copy(row);
     }
@@ -182,14 +183,18 @@ class TableAccess {
   #range(index: IndexShape, value: unknown): KeyRange {
     const terms = index.parts.length > 1 && Array.isArray(value) ? value : [value];
     if (terms.length === 0 || terms.length > index.parts.length) {
-      throw new ForerunError('args-invalid', `${this.#name(index)}: expected 1 to ${index.parts.length} values, got ${terms.length}.`);
+      throw new ForerunError(
+        'args-invalid',
+        `${this.#name(index)}: expected 1 to ${index.parts.length} values, got ${terms.length}.`,
+      );
     }
     const equal: Key[] = [];
     for (let i = 0; i < terms.length; i++) {
       const part = index.parts[i] as IndexPart;
       const term: unknown = terms[i];
       if (!Range.is(term)) equal.push(this.#key(part, term));
-      else if (i < terms.length - 1) throw new ForerunError('args-invalid', `${this.#name(index)}: only the last value may be a Range.`);
+      else if (i < terms.length - 1)
+        throw new ForerunError('args-invalid', `${this.#name(index)}: only the last value may be a Range.`);
       else return { index, equal, from: this.#bound(part, term.from), to: this.#bound(part, term.to) };
     }
     return { index, equal, from: undefined, to: undefined };
@@ -205,7 +210,12 @@ class TableAccess {
   }
 
   #checkUnique(transaction: Transaction, index: IndexShape, row: Row, self: Key | undefined): void {
-    const range: KeyRange = { index, equal: index.parts.map(({ field, keyOf }) => keyOf(row[field])), from: undefined, to: undefined };
+    const range: KeyRange = {
+      index,
+      equal: index.parts.map(({ field, keyOf }) => keyOf(row[field])),
+      from: undefined,
+      to: undefined,
+    };
     transaction.reads?.addRange(this.#table.tableId, range);
     for (const other of scanRange(this.#store, range)) {
       if (this.#shape.keyOf(other) !== self) throw this.#duplicate(index.parts.map(({ field }) => field).join(', '));
@@ -244,10 +254,16 @@ class TableAccess {
   }
 
   #duplicate(columns: string | undefined): ForerunError {
-    return new ForerunError('unique-violation', `${this.#table.accessor}: there is a row with this ${columns} already.`);
+    return new ForerunError(
+      'unique-violation',
+      `${this.#table.accessor}: there is a row with this ${columns} already.`,
+    );
   }
 
   #missing(key: Key): ForerunError {
-    return new ForerunError('row-missing', `${this.#table.accessor}: update found no row with the primary key ${String(key)}; insert it instead.`);
+    return new ForerunError(
+      'row-missing',
+      `${this.#table.accessor}: update found no row with the primary key ${String(key)}; insert it instead.`,
+    );
   }
 }

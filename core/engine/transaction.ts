@@ -80,7 +80,9 @@ export class Transaction {
 
   #isNoChange({ tableId, before, after }: OpenChange): boolean {
     if (before === after) return true;
-    return before !== undefined && after !== undefined && (this.#stores[tableId] as TableStore).shape.equals(before, after);
+    return (
+      before !== undefined && after !== undefined && (this.#stores[tableId] as TableStore).shape.equals(before, after)
+    );
   }
 
   #find(tableId: number, key: Key): OpenChange | undefined {

@@ -134,4 +134,12 @@ export function isColumn(value: unknown): value is AnyColumn {
 }
 
 /** Names an enum's variant can't be reached by on its builder, since they are steps. */
-export const stepNames: ReadonlySet<string> = new Set<Step>(['optional', 'name', 'default', 'index', 'unique', 'primaryKey', 'autoInc']);
+export const stepNames: ReadonlySet<string> = new Set<Step>([
+  'optional',
+  'name',
+  'default',
+  'index',
+  'unique',
+  'primaryKey',
+  'autoInc',
+]);

@@ -3,8 +3,9 @@
  * JavaScript, and for what types can't say.
  */
 
+import { interpretCanonical } from '../codec/canonical.ts';
+import { layoutOf } from '../codec/layout.ts';
 import { ForerunError } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { ColumnType } from '../value/column-type.ts';
 import type { ColumnSpec, IndexAlgorithm, Mark } from './column-builder.ts';
 
@@ -15,14 +16,20 @@ export function checkColumn(spec: ColumnSpec<unknown, Mark>, unique: boolean, pl
   if (spec.defaultValue !== undefined && (unique || spec.autoInc)) {
     fail(place, 'has a default, which can not go with primaryKey(), unique() or autoInc(): remove one of them');
   }
-  if (spec.autoInc && !isInteger(type)) fail(place, `can not count up: autoInc() is for integers, and this is ${describe(type)}`);
-  if (unique && !isKeyType(type)) fail(place, `can not be a key: ${describe(type)} has no equality that fits. Use an integer, string, bool, identity, connectionId, timestamp, timeDuration, uuid, or an enum without values`);
+  if (spec.autoInc && !isInteger(type))
+    fail(place, `can not count up: autoInc() is for integers, and this is ${describe(type)}`);
+  if (unique && !isKeyType(type))
+    fail(
+      place,
+      `can not be a key: ${describe(type)} has no equality that fits. Use an integer, string, bool, identity, connectionId, timestamp, timeDuration, uuid, or an enum without values`,
+    );
   if (spec.index) checkIndexed(spec.index, type, place);
 }
 
 /** Throws module-invalid when there is no such index over such a column. */
 export function checkIndexed(algorithm: IndexAlgorithm, type: ColumnType, place: string): void {
-  if (!['btree', 'hash', 'direct'].includes(algorithm)) fail(place, `there is no index of the kind '${algorithm}': use 'btree', 'hash' or 'direct'`);
+  if (!['btree', 'hash', 'direct'].includes(algorithm))
+    fail(place, `there is no index of the kind '${algorithm}': use 'btree', 'hash' or 'direct'`);
   if (!isKeyType(type) && type.type !== 'f32' && type.type !== 'f64') {
     fail(place, `can not be indexed, since it is ${describe(type)}: index a column of a simple type`);
   }
@@ -31,41 +38,45 @@ export function checkIndexed(algorithm: IndexAlgorithm, type: ColumnType, place:
   }
 }
 
-/** Throws module-invalid when the type is nested too deep, or names something twice. */
-export function checkType(type: ColumnType, place: string, depth = 1): void {
-  if (depth > limits.typeDepthMax) fail(place, `is nested deeper than ${limits.typeDepthMax} types: take it apart into tables`);
-  switch (type.type) {
-    case 'array':
-      return checkType(type.element, place, depth + 1);
-    case 'option':
-      return checkType(type.value, place, depth + 1);
-    case 'result':
-      checkType(type.ok, place, depth + 1);
-      return checkType(type.err, place, depth + 1);
-    case 'product':
-      for (const field of type.fields) {
-        checkField(field.name, place);
-        checkType(field.type, place, depth + 1);
-      }
-      return;
-    case 'sum':
-      if (type.variants.length > 256) fail(place, `has an enum of ${type.variants.length} variants, but can have 256`);
-      if (new Set(type.variants.map(({ name }) => name)).size < type.variants.length) fail(place, 'has an enum with two variants of one name: give each its own');
-      for (const variant of type.variants) checkType(variant.type, place, depth + 1);
-      return;
+/** Throws module-invalid when no codec can be made of rows or arguments with a field of this type. */
+export function checkType(type: ColumnType, place: string): void {
+  asModuleInvalid(place, () => layoutOf({ type: 'product', fields: [{ name: 'field', type }] }));
+}
+
+/** The default as rows will hold it. Throws module-invalid when it is not of the column's type. */
+export function canonicalDefault(type: ColumnType, value: unknown, place: string): unknown {
+  return asModuleInvalid(place, () => interpretCanonical(type, 'row-invalid')(value, 'its default'));
+}
+
+/** What the codec refuses of a module, with the place in the module at which it stands. */
+function asModuleInvalid<T>(place: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof ForerunError)) throw error;
+    throw new ForerunError('module-invalid', `${place}: ${error.message}`, { cause: error });
   }
 }
 
 /** Throws module-invalid when this can't be a field of an object. */
 export function checkField(field: string, place: string): void {
-  if (field === '__proto__') fail(place, "has the field '__proto__', which has a meaning in JavaScript: choose another name");
+  if (field === '__proto__')
+    fail(place, "has the field '__proto__', which has a meaning in JavaScript: choose another name");
 }
 
 function isInteger({ type }: ColumnType): boolean {
   return /^[iu](8|16|32|64|128|256)$/.test(type);
 }
 
-const keyTypes: ReadonlySet<string> = new Set(['bool', 'string', 'identity', 'connectionId', 'timestamp', 'timeDuration', 'uuid']);
+const keyTypes: ReadonlySet<string> = new Set([
+  'bool',
+  'string',
+  'identity',
+  'connectionId',
+  'timestamp',
+  'timeDuration',
+  'uuid',
+]);
 
 function isKeyType(type: ColumnType): boolean {
   if (type.type === 'sum') return type.variants.every((variant) => variant.type.type === 'unit');

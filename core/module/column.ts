@@ -4,6 +4,7 @@
  * Law: `Infer<typeof b>` is exactly what the codec of `b`'s column type reads and writes.
  */
 
+import { ForerunError } from '../errors.ts';
 import type { ColumnType, Field, Variant } from '../value/column-type.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
@@ -18,6 +19,7 @@ import {
   columnBuilder,
   columnKey,
   type IntegerBuilder,
+  isColumn,
   type KeyBuilder,
   type Mark,
   type OrderedBuilder,
@@ -67,7 +69,9 @@ type Elements = Readonly<Record<string, TypeBuilder<unknown>>>;
 
 type ObjectValue<E extends Elements> = { [K in keyof E & string]: ValueOf<E[K]> } & {};
 
-type VariantValue<K extends string, B extends TypeBuilder<unknown>> = B extends UnitBuilder ? { tag: K } : { tag: K; value: ValueOf<B> };
+type VariantValue<K extends string, B extends TypeBuilder<unknown>> = B extends UnitBuilder
+  ? { tag: K }
+  : { tag: K; value: ValueOf<B> };
 
 type EnumValue<V extends Elements> = { [K in keyof V & string]: VariantValue<K, V[K]> }[keyof V & string];
 
@@ -125,9 +129,18 @@ export interface ColumnTypes {
   enum<V extends Elements>(name: string, variants: V): EnumBuilder<V>;
 }
 
-const integer = <T>(type: ColumnType): (() => IntegerBuilder<T>) => () => columnBuilder(type);
-const float = (type: ColumnType): (() => OrderedBuilder<number>) => () => columnBuilder(type);
-const key = <T>(type: ColumnType): (() => KeyBuilder<T>) => () => columnBuilder(type);
+const integer =
+  <T>(type: ColumnType): (() => IntegerBuilder<T>) =>
+  () =>
+    columnBuilder(type);
+const float =
+  (type: ColumnType): (() => OrderedBuilder<number>) =>
+  () =>
+    columnBuilder(type);
+const key =
+  <T>(type: ColumnType): (() => KeyBuilder<T>) =>
+  () =>
+    columnBuilder(type);
 
 /** Types of columns and parameters: `table({}, { id: t.u64().primaryKey().autoInc(), name: t.string() })`. */
 export const t: ColumnTypes = {
@@ -157,14 +170,15 @@ export const t: ColumnTypes = {
   scheduleAt: () => columnBuilder({ type: 'scheduleAt' }),
   uuid: key({ type: 'uuid' }),
   array: (element) => {
-    const { type, row } = element[columnKey];
+    const { type, row } = specOf(element, 't.array()');
     return columnBuilder(type.type === 'u8' ? { type: 'bytes' } : { type: 'array', element: type }, row);
   },
   option: (value) => {
-    const { type, row } = value[columnKey];
+    const { type, row } = specOf(value, 't.option()');
     return columnBuilder({ type: 'option', value: type }, row);
   },
-  result: (ok, err) => columnBuilder({ type: 'result', ok: ok[columnKey].type, err: err[columnKey].type }),
+  result: (ok, err) =>
+    columnBuilder({ type: 'result', ok: specOf(ok, 't.result()').type, err: specOf(err, 't.result()').type }),
   object: (name, fields) => columnBuilder({ type: 'product', name, fields: fieldsOf(fields) }),
   row: rowBuilder,
   enum: enumBuilder,
@@ -173,17 +187,30 @@ export const t: ColumnTypes = {
 function rowBuilder<C extends RowObj>(columns: C): RowBuilder<C>;
 function rowBuilder<C extends RowObj>(name: string, columns: C): RowBuilder<C>;
 function rowBuilder<C extends RowObj>(nameOrColumns: string | C, maybeColumns?: C): RowBuilder<C> {
-  const [name, columns] = typeof nameOrColumns === 'string' ? [nameOrColumns, maybeColumns as C] : [undefined, nameOrColumns];
+  const [name, columns] =
+    typeof nameOrColumns === 'string' ? [nameOrColumns, maybeColumns as C] : [undefined, nameOrColumns];
   const type: ColumnType = { type: 'product', ...(name !== undefined && { name }), fields: fieldsOf(columns) };
   return Object.assign(columnBuilder<TypeBuilder<InferTypeOfRow<C>>>(type, columns), { row: columns });
 }
 
-function enumBuilder<const K extends string>(name: string, variants: readonly K[]): EnumBuilder<Readonly<Record<K, UnitBuilder>>>;
+function enumBuilder<const K extends string>(
+  name: string,
+  variants: readonly K[],
+): EnumBuilder<Readonly<Record<K, UnitBuilder>>>;
 function enumBuilder<V extends Elements>(name: string, variants: V): EnumBuilder<V>;
 function enumBuilder(name: string, given: readonly string[] | Elements): AnyColumn {
   const variants: readonly Variant[] = isList(given)
     ? given.map((variant) => ({ name: variant, type: { type: 'unit' } }))
     : fieldsOf(given);
+  const twice = variants.find(
+    (variant, position) => variants.findIndex((other) => other.name === variant.name) < position,
+  );
+  if (twice !== undefined) {
+    throw new ForerunError(
+      'module-invalid',
+      `t.enum('${name}'): the variant '${twice.name}' stands there twice: remove one.`,
+    );
+  }
   const builder = columnBuilder<AnyColumn>({ type: 'sum', name, variants });
   for (const { name: tag, type } of variants) {
     if (stepNames.has(tag)) continue;
@@ -197,7 +224,16 @@ function isList(given: readonly string[] | Elements): given is readonly string[]
   return Array.isArray(given);
 }
 
-/** The fields, in the order in which they are written. */
+/** The fields, in the order in which they are written. Throws module-invalid for what is not a type. */
 export function fieldsOf(columns: RowObj): Field[] {
-  return Object.entries(columns).map(([name, column]) => ({ name, type: column[columnKey].type }));
+  return Object.entries(columns).map(([name, column]) => ({ name, type: specOf(column, `'${name}'`).type }));
+}
+
+/** The compiler knows that it is a column; whoever writes JavaScript, or forgets the brackets of `t.u32()`, may not. */
+function specOf(column: AnyColumn, place: string): AnyColumn[typeof columnKey] {
+  if (isColumn(column)) return column[columnKey];
+  throw new ForerunError(
+    'module-invalid',
+    `${place}: this is not a type: write t.u32(), t.string(), or another type of t.`,
+  );
 }

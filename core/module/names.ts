@@ -28,10 +28,16 @@ const identifier = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 /** Throws module-invalid unless this can be the name of something in SQL or on the wire. `place` begins the message. */
 export function checkName(name: string, place: string): void {
   if (name.normalize('NFC') !== name) {
-    throw new ForerunError('module-invalid', `${place}: the name '${name}' is not in Unicode's normal form C: write it with .normalize('NFC').`);
+    throw new ForerunError(
+      'module-invalid',
+      `${place}: the name '${name}' is not in Unicode's normal form C: write it with .normalize('NFC').`,
+    );
   }
   if (!identifier.test(name)) {
-    throw new ForerunError('module-invalid', `${place}: '${name}' can't be a name: begin with a letter and go on with letters, digits and underscores, or give another one with name.`);
+    throw new ForerunError(
+      'module-invalid',
+      `${place}: '${name}' can't be a name: begin with a letter and go on with letters, digits and underscores, or give another one with name.`,
+    );
   }
   if (name.toLowerCase() === '__proto__') {
     throw new ForerunError('module-invalid', `${place}: '${name}' has a meaning in JavaScript: choose another name.`);
@@ -45,14 +51,20 @@ export function checkTableName(name: string, place: string): void {
   checkName(name, place);
   const prefix = reservedTablePrefixes.find((reserved) => name.toLowerCase().startsWith(reserved));
   if (prefix === undefined) return;
-  throw new ForerunError('module-invalid', `${place}: '${name}' begins with '${prefix}', which is kept for system tables: give another name.`);
+  throw new ForerunError(
+    'module-invalid',
+    `${place}: '${name}' begins with '${prefix}', which is kept for system tables: give another name.`,
+  );
 }
 
 /** Throws module-invalid unless this can be the name of a column in SQL. */
 export function checkColumnName(name: string, place: string): void {
   checkName(name, place);
   if (name.toLowerCase() !== '_rowid_') return;
-  throw new ForerunError('module-invalid', `${place}: '_rowid_' is SQLite's own column: give another name with .name('…').`);
+  throw new ForerunError(
+    'module-invalid',
+    `${place}: '_rowid_' is SQLite's own column: give another name with .name('…').`,
+  );
 }
 
 /** Names of one namespace of SQL, and who has them. */
@@ -63,7 +75,10 @@ export class TakenNames {
   take(name: string, owner: string): void {
     const other = this.#owners.get(name.toLowerCase());
     if (other !== undefined) {
-      throw new ForerunError('module-invalid', `${owner}: the name '${name}' is taken by ${other}: give one of them another name.`);
+      throw new ForerunError(
+        'module-invalid',
+        `${owner}: the name '${name}' is taken by ${other}: give one of them another name.`,
+      );
     }
     this.#owners.set(name.toLowerCase(), owner);
   }

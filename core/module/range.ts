@@ -6,7 +6,6 @@ export type Bound<T> =
   | { readonly tag: 'unbounded' };
 
 const unbounded: Bound<never> = { tag: 'unbounded' };
-const rangeKey: unique symbol = Symbol.for('forerun.Range');
 
 /**
  * From a bound up to a bound, in the order of the index. A bound that is left out is no bound.
@@ -14,8 +13,6 @@ const rangeKey: unique symbol = Symbol.for('forerun.Range');
  *     ctx.db.player.score.filter(new Range({ tag: 'included', value: 10 }, { tag: 'excluded', value: 20 }))
  */
 export class Range<T> {
-  /** Lets two copies of this package recognise each other's ranges. */
-  readonly [rangeKey] = true;
   readonly from: Bound<T>;
   readonly to: Bound<T>;
 
@@ -24,7 +21,14 @@ export class Range<T> {
     this.to = to ?? unbounded;
   }
 
+  /** Also for a range of another copy of this package. No value that an index holds looks like one. */
   static is(value: unknown): value is Range<unknown> {
-    return typeof value === 'object' && value !== null && rangeKey in value;
+    if (typeof value !== 'object' || value === null) return false;
+    return 'from' in value && isBound(value.from) && 'to' in value && isBound(value.to);
   }
+}
+
+function isBound(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('tag' in value)) return false;
+  return value.tag === 'included' || value.tag === 'excluded' || value.tag === 'unbounded';
 }

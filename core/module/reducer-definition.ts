@@ -32,7 +32,10 @@ export interface ReducerPlace {
   readonly policy: CaseConversionPolicy;
 }
 
-export function defineReducers(exports: readonly NamedExport[], { schema, tables, policy }: ReducerPlace): ReducerDefinition[] {
+export function defineReducers(
+  exports: readonly NamedExport[],
+  { schema, tables, policy }: ReducerPlace,
+): ReducerDefinition[] {
   const named = exports.flatMap(({ name, value }): NamedReducer[] => {
     const spec = value[exportKey];
     return spec.type === 'reducer' ? [{ accessor: name, value, spec }] : [];
@@ -49,14 +52,23 @@ export function defineReducers(exports: readonly NamedExport[], { schema, tables
     names.take(name, place);
     accessors.take(accessor, place);
     const { lifecycle, predict, run } = spec;
-    return { name, accessor, params: defineParams(spec, place), lifecycle, scheduledTableId: schedules.get(accessor), predict, run };
+    return {
+      name,
+      accessor,
+      params: defineParams(spec, place),
+      lifecycle,
+      scheduledTableId: schedules.get(accessor),
+      predict,
+      run,
+    };
   });
   return reducers.toSorted(byName).map((reducer, reducerId) => ({ reducerId, ...reducer }));
 }
 
 function defineParams({ params, lifecycle }: ReducerSpec, place: string): ProductType {
   const fields = fieldsOf(params);
-  if (lifecycle !== undefined && fields.length > 0) fail(place, `${lifecycle} is called by the database, so it can't have parameters: remove them`);
+  if (lifecycle !== undefined && fields.length > 0)
+    fail(place, `${lifecycle} is called by the database, so it can't have parameters: remove them`);
   for (const { name, type } of fields) {
     checkField(name, place);
     checkType(type, `${place}, parameter '${name}'`);
@@ -69,21 +81,34 @@ function checkLifecycles(named: readonly NamedReducer[]): void {
   for (const { accessor, spec } of named) {
     if (spec.lifecycle === undefined) continue;
     const other = owners.get(spec.lifecycle);
-    if (other !== undefined) fail(`reducer '${accessor}'`, `'${other}' is this module's ${spec.lifecycle} already, and there can be one: put both into one function`);
+    if (other !== undefined)
+      fail(
+        `reducer '${accessor}'`,
+        `'${other}' is this module's ${spec.lifecycle} already, and there can be one: put both into one function`,
+      );
     owners.set(spec.lifecycle, accessor);
   }
 }
 
 /** Table ids by the accessor of the reducer that runs for them. */
-function bindSchedules(named: readonly NamedReducer[], schema: SchemaSpec, tables: readonly TableDefinition[]): Map<string, number> {
+function bindSchedules(
+  named: readonly NamedReducer[],
+  schema: SchemaSpec,
+  tables: readonly TableDefinition[],
+): Map<string, number> {
   const bound = new Map<string, number>();
   const reducerOf = new Map<number, string>();
   const bind = (reducer: NamedReducer, tableId: number): void => {
     const table = tables[tableId] as TableDefinition;
     const other = reducerOf.get(tableId);
     if (other === reducer.accessor) return;
-    if (other !== undefined) fail(`table '${table.accessor}'`, `is scheduled by the reducers '${other}' and '${reducer.accessor}', but can be by one: give each a table`);
-    if (bound.has(reducer.accessor)) fail(`reducer '${reducer.accessor}'`, 'is scheduled by two tables, but can be by one: write a reducer for each');
+    if (other !== undefined)
+      fail(
+        `table '${table.accessor}'`,
+        `is scheduled by the reducers '${other}' and '${reducer.accessor}', but can be by one: give each a table`,
+      );
+    if (bound.has(reducer.accessor))
+      fail(`reducer '${reducer.accessor}'`, 'is scheduled by two tables, but can be by one: write a reducer for each');
     checkScheduled(table, reducer);
     reducerOf.set(tableId, reducer.accessor);
     bound.set(reducer.accessor, tableId);
@@ -98,7 +123,14 @@ function bindSchedules(named: readonly NamedReducer[], schema: SchemaSpec, table
     if (scheduled === undefined) continue;
     const value = scheduled();
     const reducer = named.find((candidate) => candidate.value === value);
-    bind(reducer ?? fail(`table '${tables[tableId]?.accessor}'`, 'its option scheduled names something that is not a reducer which this module exports: export it'), tableId);
+    bind(
+      reducer ??
+        fail(
+          `table '${tables[tableId]?.accessor}'`,
+          'its option scheduled names something that is not a reducer which this module exports: export it',
+        ),
+      tableId,
+    );
   }
   return bound;
 }
@@ -107,7 +139,8 @@ function scheduledTable({ accessor, spec }: NamedReducer, handles: readonly AnyT
   const tableIds = [...handles.keys()].filter((tableId) => handles[tableId] === spec.onSchedule);
   const [tableId] = tableIds;
   const place = `reducer '${accessor}'`;
-  if (tableId === undefined) fail(place, 'its onSchedule is not a table of this schema: add the table to schema({ … })');
+  if (tableId === undefined)
+    fail(place, 'its onSchedule is not a table of this schema: add the table to schema({ … })');
   if (tableIds.length > 1) fail(place, 'its onSchedule stands twice in schema({ … }): make a table() for each');
   return tableId;
 }
@@ -115,14 +148,21 @@ function scheduledTable({ accessor, spec }: NamedReducer, handles: readonly AnyT
 function checkScheduled(table: TableDefinition, { accessor, spec }: NamedReducer): void {
   const place = `table '${table.accessor}'`;
   const dueColumns = table.columns.filter(({ type }) => type.type === 'scheduleAt');
-  if (dueColumns.length !== 1) fail(place, `is scheduled, so it needs one t.scheduleAt() column, and has ${dueColumns.length}`);
+  if (dueColumns.length !== 1)
+    fail(place, `is scheduled, so it needs one t.scheduleAt() column, and has ${dueColumns.length}`);
   const key = table.primaryKey === undefined ? undefined : table.columns[table.primaryKey];
   if (key?.type.type !== 'u64') fail(place, 'is scheduled, so its primary key must be t.u64().primaryKey().autoInc()');
-  if (table.event || table.ephemeral) fail(place, 'is scheduled, so its rows must be kept: remove the option event or ephemeral');
-  if (spec.lifecycle !== undefined) fail(`reducer '${accessor}'`, `runs on ${spec.lifecycle} and can not be scheduled too: write two reducers`);
+  if (table.event || table.ephemeral)
+    fail(place, 'is scheduled, so its rows must be kept: remove the option event or ephemeral');
+  if (spec.lifecycle !== undefined)
+    fail(`reducer '${accessor}'`, `runs on ${spec.lifecycle} and can not be scheduled too: write two reducers`);
 
   const [param, ...others] = Object.values(spec.params);
   const type = param?.[columnKey].type;
   const takesRow = type?.type === 'product' && canonicalJson(type.fields) === canonicalJson(table.rowType.fields);
-  if (!takesRow || others.length > 0) fail(`reducer '${accessor}'`, `is called with the due rows of '${table.accessor}': its only parameter must be { row: ${table.accessor}.rowType }`);
+  if (!takesRow || others.length > 0)
+    fail(
+      `reducer '${accessor}'`,
+      `is called with the due rows of '${table.accessor}': its only parameter must be { row: ${table.accessor}.rowType }`,
+    );
 }

@@ -6,7 +6,7 @@
 
 import { ForerunError } from '../errors.ts';
 import { isColumn, type RowObj } from './column-builder.ts';
-import type { InferTypeOfRow, RowBuilder } from './column.ts';
+import { fieldsOf, type InferTypeOfRow, type RowBuilder } from './column.ts';
 import type { ReducerCtx } from './context.ts';
 import type { Lifecycle } from './definition.ts';
 import { exportKey, type ModuleExport, type ReducerSpec } from './module-export.ts';
@@ -14,9 +14,13 @@ import { type AnyTable, type IndexOptions, isTable, type Table } from './table.t
 import type { Tables } from './table-view.ts';
 
 /** A reducer's function. What it returns is ignored, and must not be a promise. */
-export type Reducer<S extends Tables, P extends RowObj> = (ctx: ReducerCtx<S>, args: InferTypeOfRow<P>) => SynchronousResult;
+export type Reducer<S extends Tables, P extends RowObj> = (
+  ctx: ReducerCtx<S>,
+  args: InferTypeOfRow<P>,
+) => SynchronousResult;
 
 /** Anything but a promise: a reducer is done when it returns, or its transaction could not end. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function may return nothing, or a value that nobody reads
 export type SynchronousResult = void | undefined | null | boolean | number | bigint | string | symbol | NotAPromise;
 
 type NotAPromise = object & {
@@ -24,13 +28,16 @@ type NotAPromise = object & {
 };
 
 /** An exported reducer; `Callable` says whether clients may call it, which lifecycle and scheduled reducers forbid. */
-export interface ReducerExport<S extends Tables, P extends RowObj, Callable extends boolean = boolean> extends ModuleExport {
+export interface ReducerExport<S extends Tables, P extends RowObj, Callable extends boolean = boolean>
+  extends ModuleExport {
   (ctx: ReducerCtx<S>, args: InferTypeOfRow<P>): void;
   readonly [exportKey]: ReducerSpec & { readonly types?: () => { readonly params: P; readonly callable: Callable } };
 }
 
 /** The arguments of an exported reducer. */
-export type ArgsOf<R extends ModuleExport> = R[typeof exportKey] extends { readonly types?: () => { readonly params: infer P extends RowObj } }
+export type ArgsOf<R extends ModuleExport> = R[typeof exportKey] extends {
+  readonly types?: () => { readonly params: infer P extends RowObj };
+}
   ? InferTypeOfRow<P>
   : never;
 
@@ -53,7 +60,10 @@ type ScheduledTable<P extends RowObj> =
     : 'The only parameter of a scheduled reducer is the rowType of its table.';
 
 /** `fn`, and the arguments before it: `[params]`, `[options]`, `[options, params]` or none. */
-export type ReducerArguments = readonly [fn: AnyReducer] | readonly [first: object, fn: AnyReducer] | readonly [options: object, params: RowObj, fn: AnyReducer];
+export type ReducerArguments =
+  | readonly [fn: AnyReducer]
+  | readonly [first: object, fn: AnyReducer]
+  | readonly [options: object, params: RowObj, fn: AnyReducer];
 
 /** A function of any reducer's type; the overloads of `Schema` check each one. */
 type AnyReducer = ReducerSpec['run'];
@@ -62,21 +72,32 @@ type AnyReducer = ReducerSpec['run'];
 export function reducerSpec(schema: object, args: ReducerArguments, lifecycle: Lifecycle | undefined): ReducerSpec {
   const { options, params, run } = takeApart(args);
   if (typeof run !== 'function') {
-    throw new ForerunError('module-invalid', 'reducer(): the last argument must be the function. Write reducer({ x: t.u32() }, (ctx, { x }) => { … }).');
+    throw new ForerunError(
+      'module-invalid',
+      'reducer(): the last argument must be the function. Write reducer({ x: t.u32() }, (ctx, { x }) => { … }).',
+    );
   }
-  for (const [name, column] of Object.entries(params)) {
-    if (!isColumn(column)) {
-      throw new ForerunError('module-invalid', `reducer(): parameter '${name}' is not a type. Write ${name}: t.string(), or another type of t.`);
-    }
-  }
+  // Refuses here, where the user's line is on the stack, what is not a type.
+  fieldsOf(params);
   if (options.onSchedule !== undefined && !isTable(options.onSchedule)) {
     throw new ForerunError('module-invalid', 'reducer(): onSchedule is not a table: pass what table() returned.');
   }
-  return { type: 'reducer', schema, name: options.name, params, lifecycle, onSchedule: options.onSchedule, predict: options.predict ?? true, run };
+  return {
+    type: 'reducer',
+    schema,
+    name: options.name,
+    params,
+    lifecycle,
+    onSchedule: options.onSchedule,
+    predict: options.predict ?? true,
+    run,
+  };
 }
 
 /** The export itself: a function with the spec attached, so that the user's function stays as it is. */
-export function reducerExport<S extends Tables, P extends RowObj, Callable extends boolean>(spec: ReducerSpec): ReducerExport<S, P, Callable> {
+export function reducerExport<S extends Tables, P extends RowObj, Callable extends boolean>(
+  spec: ReducerSpec,
+): ReducerExport<S, P, Callable> {
   // The overload by which `run` came in fixed what it takes: this `S` and this `P`.
   const run = spec.run as Reducer<S, P>;
   const call: (ctx: ReducerCtx<S>, args: InferTypeOfRow<P>) => void = (ctx, args) => run(ctx, args);
@@ -90,10 +111,14 @@ function takeApart(args: ReducerArguments): { options: WrittenOptions; params: R
   if (args.length === 1) return { options: {}, params: {}, run: args[0] };
   if (args.length === 3) return { options: args[0], params: args[1], run: args[2] };
   const [first, run] = args;
-  return isParams(first) ? { options: {}, params: first, run } : { options: first, params: {}, run };
+  // What is neither is taken for parameters, and found out to be none where their types are read.
+  return isOptions(first) ? { options: first, params: {}, run } : { options: {}, params: first as RowObj, run };
 }
 
-/** Two arguments are `(params, fn)` or `(options, fn)`: parameters are all types, options never are. */
-function isParams(value: object): value is RowObj {
-  return Object.values(value).every(isColumn);
+/** Two arguments are `(options, fn)` or `(params, fn)`; a parameter may be called like an option, but is a type then. */
+function isOptions(value: object): value is WrittenOptions {
+  const entries = Object.entries(value);
+  return entries.length > 0 && entries.every(([key, option]) => optionNames.has(key) && !isColumn(option));
 }
+
+const optionNames: ReadonlySet<string> = new Set<keyof WrittenOptions>(['name', 'predict', 'onSchedule']);

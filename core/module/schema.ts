@@ -21,10 +21,21 @@ import {
 } from './reducer.ts';
 import { isTable } from './table.ts';
 import type { Tables } from './table-view.ts';
-import { type AnonymousViewCtx, type ViewCtx, type ViewExport, type ViewOptions, type ViewResult, type ViewReturn, viewExport } from './view.ts';
+import {
+  type AnonymousViewCtx,
+  type ViewCtx,
+  type ViewExport,
+  type ViewOptions,
+  type ViewResult,
+  type ViewReturn,
+  viewExport,
+} from './view.ts';
 
 /** How names in the module become names in SQL and on the wire, where none is given. */
-export const CaseConversionPolicy: { readonly SnakeCase: { readonly tag: 'SnakeCase' }; readonly None: { readonly tag: 'None' } } = {
+export const CaseConversionPolicy: {
+  readonly SnakeCase: { readonly tag: 'SnakeCase' };
+  readonly None: { readonly tag: 'None' };
+} = {
   SnakeCase: { tag: 'SnakeCase' },
   None: { tag: 'None' },
 };
@@ -57,15 +68,20 @@ export type InferSchema<X extends AnySchema> = X extends { readonly [schemaKey]:
  *     export default game;
  */
 export function schema<const S extends Tables>(tables: S, settings: ModuleSettings = {}): Schema<S> {
-  if (arguments.length > 1 && isTable(settings)) {
+  if (isTable(settings)) {
     throw new ForerunError('module-invalid', 'schema(): pass one object of tables: schema({ player, match }).');
   }
   if (isTable(tables)) {
-    throw new ForerunError('module-invalid', 'schema(): a table has no name by itself. Write schema({ player }) instead of schema(player).');
+    throw new ForerunError(
+      'module-invalid',
+      'schema(): a table has no name by itself. Write schema({ player }) instead of schema(player).',
+    );
   }
   for (const [accessor, value] of Object.entries(tables)) {
     if (isTable(value)) continue;
-    const hint = isNamespace(value) ? 'is a module: submodules are not supported yet, so put its tables here' : 'is not a table: make it with table({ … }, { … })';
+    const hint = isNamespace(value)
+      ? 'is a module: submodules are not supported yet, so put its tables here'
+      : 'is not a table: make it with table({ … }, { … })';
     throw new ForerunError('module-invalid', `schema(): '${accessor}' ${hint}.`, { detail: { table: accessor } });
   }
   return new Schema({ tables, settings });
@@ -75,14 +91,19 @@ function isNamespace(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'default' in value;
 }
 
-/** Made by `schema()`. */
-export class Schema<S extends Tables> {
+/** Apart, because isolatedDeclarations wants a type written out where a symbol is a class's key. */
+const SchemaData: new <S extends Tables>(spec: SchemaSpec<S>) => { readonly [schemaKey]: SchemaSpec<S> } = class<
+  S extends Tables,
+> {
   readonly [schemaKey]: SchemaSpec<S>;
 
   constructor(spec: SchemaSpec<S>) {
     this[schemaKey] = spec;
   }
+};
 
+/** Made by `schema()`. */
+export class Schema<S extends Tables> extends SchemaData<S> {
   /** The tables, for their type: `ReducerCtx<typeof game.schemaType>`. */
   get schemaType(): S {
     return this[schemaKey].tables;
@@ -124,12 +145,20 @@ export class Schema<S extends Tables> {
   }
 
   /** Rows computed for each viewer: `t.array(row)` of them, or `t.option(row)`. */
-  view<R extends ViewReturn, F extends (ctx: ViewCtx<S>) => ViewResult<ValueOf<R>>>(options: ViewOptions, returns: R, run: F): ViewExport<F> {
+  view<R extends ViewReturn, F extends (ctx: ViewCtx<S>) => ViewResult<ValueOf<R>>>(
+    options: ViewOptions,
+    returns: R,
+    run: F,
+  ): ViewExport<F> {
     return viewExport(this[schemaKey], options, returns, run, false);
   }
 
   /** Rows computed once for everyone. */
-  anonymousView<R extends ViewReturn, F extends (ctx: AnonymousViewCtx<S>) => ViewResult<ValueOf<R>>>(options: ViewOptions, returns: R, run: F): ViewExport<F> {
+  anonymousView<R extends ViewReturn, F extends (ctx: AnonymousViewCtx<S>) => ViewResult<ValueOf<R>>>(
+    options: ViewOptions,
+    returns: R,
+    run: F,
+  ): ViewExport<F> {
     return viewExport(this[schemaKey], options, returns, run, true);
   }
 
@@ -142,7 +171,11 @@ export class Schema<S extends Tables> {
   exportGroup<const E extends Readonly<Record<string, ModuleExport>>>(exports: E): ExportGroup<E> {
     for (const [name, value] of Object.entries(exports)) {
       if (isModuleExport(value)) continue;
-      throw new ForerunError('module-invalid', `exportGroup(): '${name}' is not a reducer, view or filter of a schema.`, { detail: { export: name } });
+      throw new ForerunError(
+        'module-invalid',
+        `exportGroup(): '${name}' is not a reducer, view or filter of a schema.`,
+        { detail: { export: name } },
+      );
     }
     return { [exportKey]: { type: 'group', schema: this[schemaKey], exports } };
   }

@@ -6,8 +6,8 @@
  */
 
 import type { ProductType } from '../value/column-type.ts';
-import { type ColumnSpec, columnKey, type IndexAlgorithm, isColumn, type Mark, type RowObj } from './column-builder.ts';
-import { checkColumn, checkField, checkIndexed, fail } from './column-check.ts';
+import { type ColumnSpec, columnKey, type IndexAlgorithm, type Mark, type RowObj } from './column-builder.ts';
+import { canonicalDefault, checkColumn, checkField, checkIndexed, fail } from './column-check.ts';
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from './definition.ts';
 import { canonicalName, checkColumnName, checkName, checkTableName, TakenNames } from './names.ts';
 import type { CaseConversionPolicy } from './schema.ts';
@@ -38,7 +38,8 @@ export function defineTable(table: AnyTable, { tableId, accessor, policy, sqlNam
   sqlNames.take(name, place);
   const event = options.event ?? false;
   const ephemeral = options.ephemeral ?? false;
-  if (event && ephemeral) fail(place, 'event rows are never kept, so they can not be ephemeral too: remove one of the two options');
+  if (event && ephemeral)
+    fail(place, 'event rows are never kept, so they can not be ephemeral too: remove one of the two options');
 
   const written = writtenColumns(table, place);
   const columns = defineColumns(written, place, policy);
@@ -56,7 +57,11 @@ export function defineTable(table: AnyTable, { tableId, accessor, policy, sqlNam
     event,
     ephemeral,
     columns,
-    rowType: { type: 'product', ...(typeName !== undefined && { name: typeName }), fields: columns.map(({ field, type }) => ({ name: field, type })) },
+    rowType: {
+      type: 'product',
+      ...(typeName !== undefined && { name: typeName }),
+      fields: columns.map(({ field, type }) => ({ name: field, type })),
+    },
     primaryKey: primaryKeys[0],
     indexes: defineIndexes(table, written, { tableName: name, place, columns, sqlNames }),
   };
@@ -70,20 +75,32 @@ function writtenColumns(table: AnyTable, place: string): WrittenColumn[] {
   const constrained = new Set<string>();
   for (const { columns: fields } of options.constraints ?? []) {
     const [field] = fields;
-    if (fields.length !== 1 || !Object.hasOwn(columns, field)) fail(place, 'a unique constraint names one of its columns: write constraints: [{ constraint: "unique", columns: ["name"] }]');
+    if (fields.length !== 1 || !Object.hasOwn(columns, field))
+      fail(
+        place,
+        'a unique constraint names one of its columns: write constraints: [{ constraint: "unique", columns: ["name"] }]',
+      );
     constrained.add(field);
   }
   return entries.map(([field, column]) => {
     const columnPlace = `${place}, column '${field}'`;
-    if (!isColumn(column)) fail(columnPlace, 'is not a type: write t.string(), or another type of t');
     const spec = column[columnKey];
-    const written = { field, spec, place: columnPlace, unique: (spec.unique || spec.primaryKey || constrained.has(field)) ?? false };
+    const written = {
+      field,
+      spec,
+      place: columnPlace,
+      unique: (spec.unique || spec.primaryKey || constrained.has(field)) ?? false,
+    };
     checkColumn(spec, written.unique, columnPlace);
     return written;
   });
 }
 
-function defineColumns(written: readonly WrittenColumn[], place: string, policy: CaseConversionPolicy): ColumnDefinition[] {
+function defineColumns(
+  written: readonly WrittenColumn[],
+  place: string,
+  policy: CaseConversionPolicy,
+): ColumnDefinition[] {
   const taken = new TakenNames();
   return written.map(({ field, spec, place: columnPlace }) => {
     checkField(field, place);
@@ -91,7 +108,8 @@ function defineColumns(written: readonly WrittenColumn[], place: string, policy:
     checkColumnName(name, columnPlace);
     taken.take(name, columnPlace);
     const { type, defaultValue } = spec;
-    return { field, name, type, autoInc: spec.autoInc ?? false, ...(defaultValue && { defaultValue: defaultValue.value }) };
+    const filled = defaultValue && { defaultValue: canonicalDefault(type, defaultValue.value, columnPlace) };
+    return { field, name, type, autoInc: spec.autoInc ?? false, ...filled };
   });
 }
 
@@ -120,8 +138,13 @@ function defineIndexes(table: AnyTable, written: readonly WrittenColumn[], at: I
     if (column.spec.primaryKey) return 0;
     return column.unique ? 1 : 2;
   };
-  const ofColumns = positions.filter((position) => rank(position) < 2 || written[position]?.spec.index).toSorted((a, b) => rank(a) - rank(b));
-  const all = [...ofColumns.map(ofColumn), ...table[tableKey].indexes.map((options) => tableIndex(options, written, at))];
+  const ofColumns = positions
+    .filter((position) => rank(position) < 2 || written[position]?.spec.index)
+    .toSorted((a, b) => rank(a) - rank(b));
+  const all = [
+    ...ofColumns.map(ofColumn),
+    ...table[tableKey].indexes.map((options) => tableIndex(options, written, at)),
+  ];
 
   const accessors = new Set<string>();
   return all.map((index) => {
@@ -129,16 +152,29 @@ function defineIndexes(table: AnyTable, written: readonly WrittenColumn[], at: I
     checkAccessor(index.accessor, accessors, place);
     const unique = index.columns.every((position) => written[position]?.unique);
     const primary = index.columns.every((position) => written[position]?.spec.primaryKey);
-    return { accessor: index.accessor, name: sqlIndexName(index, at, place), algorithm: index.algorithm, columns: index.columns, unique, primary };
+    return {
+      accessor: index.accessor,
+      name: sqlIndexName(index, at, place),
+      algorithm: index.algorithm,
+      columns: index.columns,
+      unique,
+      primary,
+    };
   });
 }
 
-function tableIndex(options: IndexOptions<string>, written: readonly WrittenColumn[], { place }: IndexPlace): WrittenIndex {
+function tableIndex(
+  options: IndexOptions<string>,
+  written: readonly WrittenColumn[],
+  { place }: IndexPlace,
+): WrittenIndex {
   const { accessor, name, algorithm } = options;
   const indexPlace = `${place}, index '${accessor}'`;
-  if (typeof accessor !== 'string' || accessor === '') fail(place, 'each of its indexes needs an accessor, which is its name on ctx.db');
+  if (typeof accessor !== 'string' || accessor === '')
+    fail(place, 'each of its indexes needs an accessor, which is its name on ctx.db');
   const fields = options.algorithm === 'direct' ? [options.column] : options.columns;
-  if (!Array.isArray(fields) || fields.length === 0) fail(indexPlace, "needs columns: write columns: ['x', 'y'] (or column: 'x' for a direct index)");
+  if (!Array.isArray(fields) || fields.length === 0)
+    fail(indexPlace, "needs columns: write columns: ['x', 'y'] (or column: 'x' for a direct index)");
   if (new Set(fields).size < fields.length) fail(indexPlace, 'names a column twice: name each once');
   const columns = fields.map((field) => {
     const position = written.findIndex((column) => column.field === field);
@@ -154,7 +190,10 @@ const tableMethods: readonly string[] = ['insert', 'delete', 'clear', 'count', '
 
 function checkAccessor(accessor: string, taken: Set<string>, place: string): void {
   if (tableMethods.includes(accessor)) {
-    fail(place, `would hide ctx.db's ${accessor}(): give the field another name and keep the one in SQL, ${accessor}_: t.u32().name('${accessor}')`);
+    fail(
+      place,
+      `would hide ctx.db's ${accessor}(): give the field another name and keep the one in SQL, ${accessor}_: t.u32().name('${accessor}')`,
+    );
   }
   if (accessor === '__proto__') fail(place, 'has a meaning in JavaScript: choose another accessor');
   if (taken.has(accessor)) fail(place, 'there are two of this accessor: give one of them another');

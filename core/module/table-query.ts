@@ -32,23 +32,38 @@ export interface FilteredQuery<T extends AnyTable> extends Query<RowOf<T>> {
 export interface TableQuery<T extends AnyTable> extends FilteredQuery<T> {
   where(condition: (row: RowExpression<T>) => Condition): TableQuery<T>;
   /** The rows of this table that have a partner in the other. Both columns must be indexed. */
-  leftSemijoin<O extends AnyTable>(other: TableQuery<O>, on: (left: IndexedRowExpression<T>, right: IndexedRowExpression<O>) => Predicate): FilteredQuery<T>;
+  leftSemijoin<O extends AnyTable>(
+    other: TableQuery<O>,
+    on: (left: IndexedRowExpression<T>, right: IndexedRowExpression<O>) => Predicate,
+  ): FilteredQuery<T>;
   /** The rows of the other table that have a partner in this one. Both columns must be indexed. */
-  rightSemijoin<O extends AnyTable>(other: TableQuery<O>, on: (left: IndexedRowExpression<T>, right: IndexedRowExpression<O>) => Predicate): FilteredQuery<O>;
+  rightSemijoin<O extends AnyTable>(
+    other: TableQuery<O>,
+    on: (left: IndexedRowExpression<T>, right: IndexedRowExpression<O>) => Predicate,
+  ): FilteredQuery<O>;
 }
 
 /** A query of each table, by accessor. */
 export type QueryTables<S extends Tables> = { readonly [K in keyof S & string]: TableQuery<S[K]> };
 
 /** What a row may be compared by. */
-export type RowExpression<T extends AnyTable> = { readonly [K in keyof ColumnsOf<T> & string]: ColumnExpression<ValueOf<ColumnsOf<T>[K]>> };
+export type RowExpression<T extends AnyTable> = {
+  readonly [K in keyof ColumnsOf<T> & string]: ColumnExpression<ValueOf<ColumnsOf<T>[K]>>;
+};
 
 /** What a join may compare. */
 export type IndexedRowExpression<T extends AnyTable> = {
-  readonly [K in IndexedColumn<ColumnsOf<T>> | FirstColumn<T[typeof tableKey]['indexes'][number]>]: ColumnExpression<ValueOf<ColumnAt<ColumnsOf<T>, K>>>;
+  readonly [K in IndexedColumn<ColumnsOf<T>> | FirstColumn<T[typeof tableKey]['indexes'][number]>]: ColumnExpression<
+    ValueOf<ColumnAt<ColumnsOf<T>, K>>
+  >;
 };
 
-type FirstColumn<I> = I extends IndexOptions<string> ? (IndexColumns<I> extends readonly [infer First extends string, ...unknown[]] ? First : never) : never;
+type FirstColumn<I> =
+  I extends IndexOptions<string>
+    ? IndexColumns<I> extends readonly [infer First extends string, ...unknown[]]
+      ? First
+      : never
+    : never;
 
 type Literal = string | number | bigint | boolean | Identity | ConnectionId | Uuid | Timestamp | TimeDuration;
 

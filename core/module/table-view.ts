@@ -58,7 +58,10 @@ export interface PointIndex<Row, Key> {
 export type TableView<T extends AnyTable> = TableMethods<RowOf<T>> & IndexViews<T>;
 
 /** A table as views see it. */
-export type ReadonlyTableView<T extends AnyTable> = Pick<TableMethods<RowOf<T>>, 'count' | 'iter' | typeof Symbol.iterator> & {
+export type ReadonlyTableView<T extends AnyTable> = Pick<
+  TableMethods<RowOf<T>>,
+  'count' | 'iter' | typeof Symbol.iterator
+> & {
   readonly [K in keyof IndexViews<T>]: Pick<IndexViews<T>[K], Extract<keyof IndexViews<T>[K], 'find' | 'filter'>>;
 };
 
@@ -66,12 +69,12 @@ export type ReadonlyTableView<T extends AnyTable> = Pick<TableMethods<RowOf<T>>,
 export type Tables = Readonly<Record<string, AnyTable>>;
 
 /** `ctx.db` of a reducer. Unchecked in a function which takes `ReducerCtx<any>`, as modules' helpers do. */
-// biome-ignore lint/suspicious/noExplicitAny: `any` in is `any` out; anything else would refuse every row
-export type DbView<S extends Tables> = IsAny<S> extends true ? any : { readonly [K in keyof S & string]: TableView<S[K]> };
+export type DbView<S extends Tables> =
+  IsAny<S> extends true ? S : { readonly [K in keyof S & string]: TableView<S[K]> };
 
 /** `ctx.db` of a view. */
-// biome-ignore lint/suspicious/noExplicitAny: as for DbView
-export type ReadonlyDbView<S extends Tables> = IsAny<S> extends true ? any : { readonly [K in keyof S & string]: ReadonlyTableView<S[K]> };
+export type ReadonlyDbView<S extends Tables> =
+  IsAny<S> extends true ? S : { readonly [K in keyof S & string]: ReadonlyTableView<S[K]> };
 
 /** Only `any` is wider than everything. */
 type IsAny<T> = 0 extends 1 & T ? true : false;
@@ -81,17 +84,25 @@ export type MarksOf<C extends AnyColumn> = C extends Column<unknown, infer M> ? 
 export type ColumnAt<C extends RowObj, K> = K extends keyof C ? C[K] : never;
 
 /** Columns that have an index of their own. */
-export type IndexedColumn<C extends RowObj> = { [K in keyof C & string]: [MarksOf<C[K]>] extends [never] ? never : K }[keyof C & string];
+export type IndexedColumn<C extends RowObj> = {
+  [K in keyof C & string]: [MarksOf<C[K]>] extends [never] ? never : K;
+}[keyof C & string];
 
 type TableIndex<T extends AnyTable> = T[typeof tableKey]['indexes'][number];
 
 type IndexViews<T extends AnyTable> = {
-  readonly [K in IndexedColumn<ColumnsOf<T>>]: IndexView<T, readonly [K], Extract<MarksOf<ColumnsOf<T>[K]>, IndexAlgorithm>>;
+  readonly [K in IndexedColumn<ColumnsOf<T>>]: IndexView<
+    T,
+    readonly [K],
+    Extract<MarksOf<ColumnsOf<T>[K]>, IndexAlgorithm>
+  >;
 } & {
   readonly [I in TableIndex<T> as I['accessor']]: IndexView<T, IndexColumns<I>, I['algorithm']>;
 };
 
-export type IndexColumns<I extends IndexOptions<string>> = I extends { readonly columns: infer C extends readonly string[] }
+export type IndexColumns<I extends IndexOptions<string>> = I extends {
+  readonly columns: infer C extends readonly string[];
+}
   ? C
   : I extends { readonly column: infer C extends string }
     ? readonly [C]
@@ -107,20 +118,26 @@ type IndexView<T extends AnyTable, Cols extends readonly string[], A extends Ind
         : RangedIndex<RowOf<T>, BoundsOf<ValuesOf<ColumnsOf<T>, Cols>>>;
 
 /** An index is unique when each of its columns is. */
-type AllMarked<C extends RowObj, Cols extends readonly string[], M extends Mark> = Cols extends readonly [infer K extends string, ...infer Rest extends readonly string[]]
+type AllMarked<C extends RowObj, Cols extends readonly string[], M extends Mark> = Cols extends readonly [
+  infer K extends string,
+  ...infer Rest extends readonly string[],
+]
   ? [Extract<MarksOf<ColumnAt<C, K>>, M>] extends [never]
     ? false
     : AllMarked<C, Rest, M>
   : true;
 
-type ValuesOf<C extends RowObj, Cols extends readonly string[]> = { readonly [I in keyof Cols]: ValueOf<ColumnAt<C, Cols[I]>> };
+type ValuesOf<C extends RowObj, Cols extends readonly string[]> = {
+  readonly [I in keyof Cols]: ValueOf<ColumnAt<C, Cols[I]>>;
+};
 
 /** One column: its value. Several: a tuple of theirs. */
-type KeyOf<T extends AnyTable, Cols extends readonly string[]> = ValuesOf<ColumnsOf<T>, Cols> extends infer V extends readonly unknown[]
-  ? V extends readonly [infer One]
-    ? One
-    : V
-  : never;
+type KeyOf<T extends AnyTable, Cols extends readonly string[]> =
+  ValuesOf<ColumnsOf<T>, Cols> extends infer V extends readonly unknown[]
+    ? V extends readonly [infer One]
+      ? One
+      : V
+    : never;
 
 type BoundsOf<V extends readonly unknown[]> = V extends readonly [infer One]
   ? One | Range<One>

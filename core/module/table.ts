@@ -12,7 +12,12 @@ import type { ModuleExport } from './module-export.ts';
 
 /** An index over one or more columns; `accessor` is its name on `ctx.db.<table>`. */
 export type IndexOptions<C extends string> =
-  | { readonly accessor: string; readonly name?: string; readonly algorithm: 'btree' | 'hash'; readonly columns: readonly C[] }
+  | {
+      readonly accessor: string;
+      readonly name?: string;
+      readonly algorithm: 'btree' | 'hash';
+      readonly columns: readonly C[];
+    }
   | { readonly accessor: string; readonly name?: string; readonly algorithm: 'direct'; readonly column: C };
 
 export interface ConstraintOptions<C extends string> {
@@ -63,9 +68,15 @@ type IndexesIn<O> = O extends { readonly indexes: infer I extends readonly Index
  *
  * What can't be true together (two primary keys, a default on a key, …) is refused by `defineModule` (module-invalid).
  */
-export function table<C extends RowObj, const O extends TableOptions<keyof C & string>>(options: O, columns: C | RowBuilder<C>): Table<C, IndexesIn<O>> {
+export function table<C extends RowObj, const O extends TableOptions<keyof C & string>>(
+  options: O,
+  columns: C | RowBuilder<C>,
+): Table<C, IndexesIn<O>> {
   if (typeof columns !== 'object' || columns === null) {
-    throw new ForerunError('module-invalid', `table(${options?.name ?? ''}): pass the options first, then the columns: table({ public: true }, { id: t.u32() }).`);
+    throw new ForerunError(
+      'module-invalid',
+      `table(${options?.name ?? ''}): pass the options first, then the columns: table({ public: true }, { id: t.u32() }).`,
+    );
   }
   // A row builder is recognised by its brand, which the compiler can't tell from a column of that name.
   const rowType = isColumn(columns) ? (columns as RowBuilder<C>) : t.row(columns);
@@ -77,4 +88,3 @@ export function table<C extends RowObj, const O extends TableOptions<keyof C & s
 export function isTable(value: unknown): value is AnyTable {
   return typeof value === 'object' && value !== null && tableKey in value;
 }
-

@@ -23,7 +23,8 @@ export function defineView(spec: ViewSpec, { accessor, policy, sqlNames }: ViewP
 
   const rowType = rowTypeOf(spec.returns, place);
   const primaryKeys = [...rowType.fields.keys()].filter((position) => specOf(spec, rowType, position)?.primaryKey);
-  if (primaryKeys.length > 1) fail(place, 'its row has several primary keys, but can have one: remove primaryKey() from the others');
+  if (primaryKeys.length > 1)
+    fail(place, 'its row has several primary keys, but can have one: remove primaryKey() from the others');
   const taken = new TakenNames();
   const columns = rowType.fields.map(({ name: field, type }, position): ColumnDefinition => {
     const columnPlace = `${place}, column '${field}'`;
@@ -35,7 +36,16 @@ export function defineView(spec: ViewSpec, { accessor, policy, sqlNames }: ViewP
     return { field, name: columnName, type, autoInc: false };
   });
   const { anonymous, returns, run } = spec;
-  return { name, accessor, anonymous, returns: returns.type === 'array' ? 'rows' : 'row', columns, rowType, primaryKey: primaryKeys[0], run };
+  return {
+    name,
+    accessor,
+    anonymous,
+    returns: returns.type === 'array' ? 'rows' : 'row',
+    columns,
+    rowType,
+    primaryKey: primaryKeys[0],
+    run,
+  };
 }
 
 function rowTypeOf(returns: ColumnType, place: string): ProductType {

@@ -36,10 +36,15 @@ export type ViewExport<F> = F & ModuleExport;
 /** A function of any view's type; the methods of `Schema` check each one. */
 type AnyView = ViewSpec['run'];
 
-export function viewExport<F extends AnyView>(schema: object, options: ViewOptions, returns: ViewReturn, run: F, anonymous: boolean): ViewExport<F> {
+export function viewExport<F extends AnyView>(
+  schema: object,
+  options: ViewOptions,
+  returns: ViewReturn,
+  run: F,
+  anonymous: boolean,
+): ViewExport<F> {
   const { type, row } = returns[columnKey];
   const spec: ViewSpec = { type: 'view', schema, name: options.name, anonymous, returns: type, row, run };
   // Wrapped, so that one function may serve two views. The wrapper has the function's own type, which `F` can't tell.
   return Object.assign(((ctx: never) => run(ctx)) as F, { [exportKey]: spec });
 }
-

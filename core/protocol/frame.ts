@@ -30,17 +30,41 @@
  */
 
 import { ByteReader, type ByteWriter } from '../codec/bytes.ts';
-import { type CallId, clientIdFromBytes, epochFromBytes, idBytes, type Outcome, type Rejection, type Seq } from '../commit/call.ts';
+import {
+  type CallId,
+  clientIdFromBytes,
+  epochFromBytes,
+  idBytes,
+  type Outcome,
+  type Rejection,
+  type Seq,
+} from '../commit/call.ts';
 import type { Commit } from '../commit/commit.ts';
 import type { Row } from '../commit/row-change.ts';
 import { unreachable } from '../assert.ts';
 import { decodeChange } from '../engine/change-codec.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { CallMessage, ClientMessage, HelloMessage, ServerMessage, SubscriptionRequest, WelcomeMessage } from './messages.ts';
+import type {
+  CallMessage,
+  ClientMessage,
+  HelloMessage,
+  ServerMessage,
+  SubscriptionRequest,
+  WelcomeMessage,
+} from './messages.ts';
 
 export const clientTag = { hello: 1, call: 2, subscribe: 3, unsubscribe: 4, acknowledge: 5, ping: 6 } as const;
-export const serverTag = { welcome: 1, batch: 2, snapshot: 3, applied: 4, refused: 5, lease: 6, pong: 7, error: 8 } as const;
+export const serverTag = {
+  welcome: 1,
+  batch: 2,
+  snapshot: 3,
+  applied: 4,
+  refused: 5,
+  lease: 6,
+  pong: 7,
+  error: 8,
+} as const;
 
 export function encodeClientMessage(writer: ByteWriter, message: ClientMessage): void {
   writer.u8(clientTag[message.type]);
@@ -85,7 +109,10 @@ export function decodeClientMessage(reader: ByteReader): ClientMessage {
 }
 
 /** Everything but batches and snapshots, whose bytes the authority puts together from what it has (`session/`). */
-export function encodeServerMessage(writer: ByteWriter, message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>): void {
+export function encodeServerMessage(
+  writer: ByteWriter,
+  message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>,
+): void {
   switch (message.type) {
     case 'welcome':
       writer.u8(serverTag.welcome);
@@ -263,7 +290,12 @@ function decodeBatch(reader: ByteReader, shapeOf: (tableId: number) => RowShape)
   for (const outcome of outcomes) if (outcome.type === 'committed') own.set(outcome.seq, outcome.callId);
   const commits = list(reader, (): Commit => {
     const seq = (lastSeq - reader.varint()) as Seq;
-    return { seq, timestampMicros: Number(reader.u64()), ownCallId: own.get(seq), changes: list(reader, () => decodeChange(reader, shapeOf)) };
+    return {
+      seq,
+      timestampMicros: Number(reader.u64()),
+      ownCallId: own.get(seq),
+      changes: list(reader, () => decodeChange(reader, shapeOf)),
+    };
   });
   return { type: 'batch', lastSeq, outcomes, commits };
 }
@@ -274,7 +306,11 @@ function decodeOutcome(reader: ByteReader, lastSeq: Seq): Outcome {
   if (kind === 0) return { type: 'committed', callId, seq: (lastSeq - reader.varint()) as Seq };
   if (kind === 1) return { type: 'unchanged', callId };
   if (kind !== 2) return reader.refuse(`an outcome of the unknown kind ${kind}`);
-  return { type: 'rejected', callId, rejection: { code: reader.string() as Rejection['code'], message: reader.string() } };
+  return {
+    type: 'rejected',
+    callId,
+    rejection: { code: reader.string() as Rejection['code'], message: reader.string() },
+  };
 }
 
 /** Every element takes at least a byte, so a count beyond what is left is a lie. */

@@ -52,7 +52,7 @@ export interface CallMessage {
   readonly reducerId: number;
   /** The client's estimate of the authority's time. */
   readonly timestampMicros: number;
-  readonly idHints: readonly IdHint[];
+  readonly idHints: IdHint[];
   /** BSATN of the reducer's parameters. */
   readonly args: Uint8Array;
 }

@@ -1,7 +1,8 @@
 /**
  * A connection that carries frames, in order, either way, until it closes: a WebSocket, or two queues in one process.
  *
- * Law: nothing arrives after `closed`, and `closed` comes once, also when this side closed. Implementations pass
+ * Law: `closed` comes once, on both sides, whichever side closed. What was sent before `close` arrives before the other
+ * side's `closed`; on the side that called `close`, nothing arrives any more. Implementations pass
  * `test/contract/transport.ts`.
  */
 
@@ -21,31 +22,34 @@ export interface TransportEvents {
 }
 
 /** Two ends in one process. Frames are copied, so that neither side can see the other's later writes. */
-export function memoryTransport(scheduler: Scheduler, near: TransportEvents, far: TransportEvents): { near: Transport; far: Transport } {
-  let open = true;
-  const close = (): void => {
-    if (!open) return;
-    open = false;
-    scheduler.soon(() => {
-      near.closed();
-      far.closed();
-    });
-  };
-  const end = (peer: TransportEvents): Transport => {
+export function memoryTransport(
+  scheduler: Scheduler,
+  near: TransportEvents,
+  far: TransportEvents,
+): { near: Transport; far: Transport } {
+  let closedBy: TransportEvents | undefined;
+  const end = (own: TransportEvents, peer: TransportEvents): Transport => {
     let buffered = 0;
     return {
       send: (frame) => {
-        if (!open) return;
+        if (closedBy !== undefined) return;
         const copy = frame.slice();
         buffered += copy.length;
         scheduler.soon(() => {
           buffered -= copy.length;
-          if (open) peer.receive(copy);
+          if (closedBy !== peer) peer.receive(copy);
         });
       },
-      close,
+      close: () => {
+        if (closedBy !== undefined) return;
+        closedBy = own;
+        scheduler.soon(() => {
+          near.closed();
+          far.closed();
+        });
+      },
       bufferedBytes: () => buffered,
     };
   };
-  return { near: end(far), far: end(near) };
+  return { near: end(near, far), far: end(far, near) };
 }

@@ -9,10 +9,17 @@ const wholeTable = /^\s*select\s+\*\s+from\s+("(?:[^"]|"")+"|[a-z_][a-z0-9_]*)\s
 export function subscribedTable(sql: string, definition: ModuleDefinition): TableDefinition {
   const name = wholeTable.exec(sql)?.[1];
   if (name === undefined) {
-    throw new ForerunError('query-invalid', `A subscription has the form SELECT * FROM table; got: ${sql.slice(0, 200)}`);
+    throw new ForerunError(
+      'query-invalid',
+      `A subscription has the form SELECT * FROM table; got: ${sql.slice(0, 200)}`,
+    );
   }
   const unquoted = name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
   const table = definition.tables.find((each) => each.public && (each.name === unquoted || each.accessor === unquoted));
-  if (table === undefined) throw new ForerunError('query-invalid', `There is no public table '${unquoted}'. Tables are private unless declared with public: true.`);
+  if (table === undefined)
+    throw new ForerunError(
+      'query-invalid',
+      `There is no public table '${unquoted}'. Tables are private unless declared with public: true.`,
+    );
   return table;
 }

@@ -43,7 +43,10 @@ export class SessionHub {
     this.scheduler = options.environment.scheduler;
     this.authenticate = options.authenticate;
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
-    options.authority.listen({ durable: (batch) => this.#durable(batch), unavailable: (error) => this.#unavailable(error) });
+    options.authority.listen({
+      durable: (batch) => this.#durable(batch),
+      unavailable: (error) => this.#unavailable(error),
+    });
   }
 
   /** Takes a new connection: the far end's frames go to the result. */
@@ -98,7 +101,8 @@ export class SessionHub {
 
   /** Ends every connection, saying why. */
   close(): void {
-    for (const session of this.#sessions) session.fail('client-closed', 'The authority is stopping. Connect again in a moment.');
+    for (const session of this.#sessions)
+      session.fail('client-closed', 'The authority is stopping. Connect again in a moment.');
   }
 
   #durable(batch: DurableBatch): void {
@@ -128,4 +132,3 @@ export class SessionHub {
     for (const session of this.#sessions) session.fail(error.code, error.message);
   }
 }
-

@@ -14,7 +14,13 @@ import type { Outcome } from '../commit/call.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
 import type { TableDefinition } from '../module/definition.ts';
 import { decodeClientMessage, encodeServerMessage } from '../protocol/frame.ts';
-import type { CallMessage, ClientMessage, HelloMessage, ServerMessage, SubscriptionRequest } from '../protocol/messages.ts';
+import type {
+  CallMessage,
+  ClientMessage,
+  HelloMessage,
+  ServerMessage,
+  SubscriptionRequest,
+} from '../protocol/messages.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { oldestProtocolVersion, protocolVersion } from '../protocol/version.ts';
 import { subscribedTable } from '../query/subscription-query.ts';
@@ -28,7 +34,12 @@ type State =
   | { readonly type: 'greeting' }
   /** Between `hello` and `welcome`: the token is being checked and `clientConnected` runs. */
   | { readonly type: 'admitting' }
-  | { readonly type: 'live'; readonly client: ClientRecord; readonly connectionId: ConnectionId; readonly subscriptions: Map<number, readonly TableDefinition[]> }
+  | {
+      readonly type: 'live';
+      readonly client: ClientRecord;
+      readonly connectionId: ConnectionId;
+      readonly subscriptions: Map<number, readonly TableDefinition[]>;
+    }
   | { readonly type: 'closed' };
 
 export class Session implements TransportEvents {
@@ -135,10 +146,16 @@ export class Session implements TransportEvents {
 
   async #admit(hello: HelloMessage): Promise<void> {
     if (hello.version < oldestProtocolVersion || hello.version > protocolVersion) {
-      throw new ForerunError('protocol-mismatch', `This authority speaks protocol ${oldestProtocolVersion} to ${protocolVersion}, the client ${hello.version}. Update the older side.`);
+      throw new ForerunError(
+        'protocol-mismatch',
+        `This authority speaks protocol ${oldestProtocolVersion} to ${protocolVersion}, the client ${hello.version}. Update the older side.`,
+      );
     }
     if (hello.moduleHash !== this.#authority.definition.hash) {
-      throw new ForerunError('module-mismatch', 'The client was built from another version of the module than the one that runs here. Reload the page to get the current one.');
+      throw new ForerunError(
+        'module-mismatch',
+        'The client was built from another version of the module than the one that runs here. Reload the page to get the current one.',
+      );
     }
     if (this.#authority.failure !== undefined) throw this.#authority.failure;
     const { identity, token } = await this.#hub.authenticate(hello.token);
@@ -153,7 +170,14 @@ export class Session implements TransportEvents {
     this.#welcome(hello, client, connectionId, identity.__identity__, token, subscriptions);
   }
 
-  #welcome(hello: HelloMessage, client: ClientRecord, connectionId: ConnectionId, identity: bigint, token: string, subscriptions: Map<number, readonly TableDefinition[]>): void {
+  #welcome(
+    hello: HelloMessage,
+    client: ClientRecord,
+    connectionId: ConnectionId,
+    identity: bigint,
+    token: string,
+    subscriptions: Map<number, readonly TableDefinition[]>,
+  ): void {
     for (const request of hello.subscriptions) this.#accept(subscriptions, request);
     this.#updateTables(subscriptions);
     const missed = hello.position === undefined ? undefined : this.#hub.missed(hello.position);
@@ -211,7 +235,10 @@ export class Session implements TransportEvents {
     this.#snapshot(request.subscriptionId, tables);
   }
 
-  #accept(subscriptions: Map<number, readonly TableDefinition[]>, request: SubscriptionRequest): readonly TableDefinition[] | undefined {
+  #accept(
+    subscriptions: Map<number, readonly TableDefinition[]>,
+    request: SubscriptionRequest,
+  ): readonly TableDefinition[] | undefined {
     try {
       const tables = request.queries.map((query) => subscribedTable(query, this.#authority.definition));
       subscriptions.set(request.subscriptionId, tables);
@@ -228,8 +255,17 @@ export class Session implements TransportEvents {
   }
 
   #snapshot(subscriptionId: number, tables: readonly TableDefinition[]): void {
-    const isWanted = (): boolean => this.#state.type === 'live' && this.#state.subscriptions.get(subscriptionId) === tables;
-    sendSnapshot({ subscriptionId, tables, engine: this.#authority.engine, scheduler: this.#hub.scheduler, session: this, isWanted, seq: () => this.#authority.executedSeq });
+    const isWanted = (): boolean =>
+      this.#state.type === 'live' && this.#state.subscriptions.get(subscriptionId) === tables;
+    sendSnapshot({
+      subscriptionId,
+      tables,
+      engine: this.#authority.engine,
+      scheduler: this.#hub.scheduler,
+      session: this,
+      isWanted,
+      seq: () => this.#authority.executedSeq,
+    });
   }
 
   /** Keeps a client supplied with values to predict from; what is lent is told when it is durable. */
@@ -237,7 +273,8 @@ export class Session implements TransportEvents {
     for (const { table, column } of leasedColumns(this.#authority.definition)) {
       if (this.#authority.leased(table.tableId, column, client) >= clientLeaseSize / 2n) continue;
       const lease = this.#authority.lend(table, column, client);
-      if (lease !== undefined) this.hold(encoded({ type: 'lease', tableId: lease.tableId, column, from: lease.from, to: lease.to }));
+      if (lease !== undefined)
+        this.hold(encoded({ type: 'lease', tableId: lease.tableId, column, from: lease.from, to: lease.to }));
     }
   }
 

@@ -51,7 +51,13 @@ export function sendSnapshot(request: SnapshotRequest): void {
 }
 
 /** Gives the last key sent, or undefined at the end of the table. */
-function sendChunk(subscriptionId: number, table: TableDefinition, engine: Engine, session: SnapshotRequest['session'], after: Key | undefined): Key | undefined {
+function sendChunk(
+  subscriptionId: number,
+  table: TableDefinition,
+  engine: Engine,
+  session: SnapshotRequest['session'],
+  after: Key | undefined,
+): Key | undefined {
   const store = engine.store(table.tableId);
   const rows = store.page(after, limits.snapshotChunkRows);
   if (rows.length > 0) {

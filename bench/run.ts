@@ -1,0 +1,27 @@
+/**
+ * `npm run bench -- NAME [ARGS]`: runs `bench/NAME.bench.ts`, which exports `run(args)`. A benchmark prints one line of
+ * JSON and measures its own floor in the same run, so that its ratio holds on any machine.
+ */
+
+import { readdirSync } from 'node:fs';
+
+interface Benchmark {
+  readonly run: (args: readonly string[]) => void | Promise<void>;
+}
+
+const suffix = '.bench.ts';
+const names = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith(suffix))
+  .map((file) => file.slice(0, -suffix.length))
+  .sort();
+
+const [name, ...args] = process.argv.slice(2);
+if (name !== undefined && names.includes(name)) {
+  // The contract of every benchmark file; a file that breaks it fails here by name.
+  const benchmark = (await import(`./${name}${suffix}`)) as Benchmark;
+  await benchmark.run(args);
+} else {
+  const problem = name === undefined ? 'Say which benchmark to run' : `No benchmark is called ${name}`;
+  console.error(`${problem}: npm run bench -- NAME [ARGS]\nNames: ${names.join(', ') || '(none yet)'}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,33 @@
+/** What the people who run a server are told: one line per event, never a token, a secret or an argument of a call. */
+
+import type { Diagnostics } from '../core/authority/authority.ts';
+
+export interface ServerDiagnostics extends Diagnostics {
+  /** The tables in the database file fall behind the log. Nothing is lost, but the next start takes longer. */
+  readonly tablesFailed: (error: unknown) => void;
+  /** A bug of ours: handling what a connection sent threw something that is not a ForerunError. */
+  readonly connectionFailed: (error: unknown) => void;
+}
+
+/** Prints to `write`, by default standard error. */
+export function printedDiagnostics(write: (line: string) => void = toStandardError): ServerDiagnostics {
+  const print = (line: string): void => write(`forerun: ${line}\n`);
+  return {
+    reducerThrew: (reducer, error) => print(`reducer ${reducer} threw, its call was rejected: ${described(error)}`),
+    logFailed: (error) => print(`the log can not be written, calls are refused until it can: ${described(error)}`),
+    tablesFailed: (error) => print(`the tables in the database file fall behind the log: ${described(error)}`),
+    connectionFailed: (error) => print(`a connection was ended: ${described(error)}`),
+  };
+}
+
+function toStandardError(line: string): void {
+  process.stderr.write(line);
+}
+
+/** The stack where there is one, and the chain of causes, on one line. */
+function described(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const text = error.stack ?? `${error.name}: ${error.message}`;
+  const cause = error.cause === undefined ? '' : ` caused by ${described(error.cause)}`;
+  return text.replaceAll(/\s*\n\s*/g, ' | ') + cause;
+}

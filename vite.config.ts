@@ -1,0 +1,75 @@
+/**
+ * The demos' dev server and build, and the test projects. Everything here imports `forerun` by its name and gets the
+ * sources: the condition `forerun-source` of package.json leads there, nobody outside this checkout sets it.
+ */
+
+import { globSync } from 'node:fs';
+import react from '@vitejs/plugin-react';
+import { playwright } from '@vitest/browser-playwright';
+import { defaultClientConditions, defaultServerConditions } from 'vite';
+import { defineConfig } from 'vitest/config';
+import { chromiumArgs, findChromium } from './test/browser/chromium.ts';
+
+const here = import.meta.dirname;
+const chromium = findChromium();
+const sourceCondition = 'forerun-source';
+
+export default defineConfig(({ mode }) => ({
+  root: mode === 'test' ? here : `${here}/demo`,
+  appType: 'mpa',
+  plugins: [react()],
+  resolve: { conditions: [sourceCondition, ...defaultClientConditions] },
+  ssr: { resolve: { conditions: [sourceCondition, ...defaultServerConditions] } },
+  worker: { format: 'es' },
+  // Workers are not scanned for dependencies; one found late would reload the page in the middle of a test.
+  optimizeDeps: {
+    include: [
+      '@noble/hashes/blake3.js',
+      'comlink',
+      'idb',
+      'sql.js',
+      'fast-check',
+      'react',
+      'react/jsx-dev-runtime',
+      'react-dom/client',
+    ],
+  },
+  server: { fs: { allow: [here] } },
+  build: {
+    emptyOutDir: true,
+    rolldownOptions: { input: globSync(`${here}/demo/**/*.html`, { exclude: [`${here}/demo/dist/**`] }).sort() },
+  },
+  test: {
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['{core,worker,server,demo,test,bench,.ci}/**/*.test.{ts,tsx}'],
+          exclude: ['**/*.browser.test.{ts,tsx}', '**/{node_modules,dist}/**'],
+          // Compiled as a whole; errors elsewhere are the typecheck script's.
+          typecheck: { enabled: true, include: ['{core,worker,server,test}/**/*.test-d.ts'], ignoreSourceErrors: true },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['{core,worker,server,demo,test}/**/*.browser.test.{ts,tsx}'],
+          exclude: ['**/{node_modules,dist}/**'],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: { ...(chromium && { executablePath: chromium }), args: [...chromiumArgs] },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+}));

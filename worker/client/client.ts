@@ -1,0 +1,213 @@
+/**
+ * The client object: what an app holds. It encodes calls, keeps handles and live rows, and hands the host's events to
+ * them. The same in a page and in Node; the host behind it is a worker or in process.
+ */
+
+import { unreachable } from '../../core/assert.ts';
+import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
+import { ByteWriter } from '../../core/codec/bytes.ts';
+import { type Canonical, compileCanonical } from '../../core/codec/canonical.ts';
+import { quote } from '../../core/engine/ddl.ts';
+import type { SqlValue } from '../../core/engine/sql-value.ts';
+import { ForerunError } from '../../core/errors.ts';
+import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../../core/module/definition.ts';
+import type { ModuleExports, ReducersOf, TablesOf } from '../../core/module/module.ts';
+import { CallHandle } from './call-handle.ts';
+import type { ClientCounters, ClientStatus, HostApi, HostEvent, Simulation } from './host-api.ts';
+import { type LiveRows, LiveRowsState } from './live-rows.ts';
+import { type TableHandle, TableState } from './table-handle.ts';
+
+/** Typed by the module, without generated code. */
+export interface Client<M extends ModuleExports> {
+  /** Calls a reducer: predicted at once, and answered by the authority. Throws `args-invalid` for wrong arguments. */
+  readonly reducers: { readonly [R in keyof ReducersOf<M>]: ReducerCall<ReducersOf<M>[R]> };
+  readonly tables: { readonly [T in keyof TablesOf<M>]: TableHandle<TablesOf<M>[T]> };
+  /** Keeps a query's rows up to date: all rows of a table, typed, or any SQL that SQLite can run on the replica. */
+  live<Row>(table: TableHandle<Row>): LiveRows<Row>;
+  live<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): LiveRows<Row>;
+  readonly status: ClientStatus;
+  readonly counters: ClientCounters;
+  /** Calls back when `status` or `counters` are others. The result stops it. */
+  readonly onStatus: (listener: () => void) => () => void;
+  /** Calls back with each call's handle as it is made, and again on every step of its way. The result stops it. */
+  readonly onCall: (listener: (handle: CallHandle) => void) => () => void;
+  /** Resolves when the subscribed rows are here; rejects when the client stops before. */
+  readonly ready: () => Promise<void>;
+  /** Slow or no network, or no prediction, to be felt in demos and tests. */
+  readonly simulate: (simulation: Simulation) => void;
+  /** Ends it: pending calls reject with `client-closed`. */
+  readonly close: () => Promise<void>;
+}
+
+/** Reducers without parameters are called without arguments. */
+export type ReducerCall<Args> =
+  Record<never, never> extends Args ? (args?: Args) => CallHandle : (args: Args) => CallHandle;
+
+interface CallCodec {
+  readonly canonical: Canonical;
+  readonly codec: Codec;
+}
+
+const noCounters: ClientCounters = { pending: 0, confirmed: 0, diverged: 0, rolledBack: 0, replayed: 0 };
+
+export class ClientState {
+  readonly reducers: Readonly<Record<string, (args?: unknown) => CallHandle>>;
+  readonly tables: Readonly<Record<string, TableState>>;
+  status: ClientStatus = { type: 'connecting', ready: false, pending: 0, identity: undefined };
+  counters: ClientCounters = noCounters;
+  readonly #host: HostApi;
+  readonly #onClosed: () => void;
+  readonly #byTableId = new Map<number, TableState>();
+  readonly #handles = new Map<number, CallHandle>();
+  readonly #queries = new Map<number, LiveRowsState<unknown>>();
+  readonly #statusListeners = new Set<() => void>();
+  readonly #callListeners = new Set<(handle: CallHandle) => void>();
+  #lastHandleId = 0;
+  #lastQueryId = 0;
+  #isClosed = false;
+
+  constructor(definition: ModuleDefinition, host: HostApi, onClosed: () => void) {
+    this.#host = host;
+    this.#onClosed = onClosed;
+    const callable = definition.reducers.filter(
+      (reducer) => reducer.lifecycle === undefined && reducer.scheduledTableId === undefined,
+    );
+    this.reducers = Object.freeze(
+      Object.fromEntries(callable.map((reducer) => [reducer.accessor, this.#caller(reducer)])),
+    );
+    this.tables = Object.freeze(
+      Object.fromEntries(
+        definition.tables.filter((table) => table.public).map((table) => [table.accessor, this.#table(table)]),
+      ),
+    );
+  }
+
+  live = (source: unknown, ...params: SqlValue[]): LiveRows<unknown> => {
+    const queryId = ++this.#lastQueryId;
+    const table = source instanceof TableState ? source : undefined;
+    if (table === undefined && typeof source !== 'string') {
+      throw new ForerunError('query-invalid', 'client.live takes SQL text or one of client.tables.');
+    }
+    const rows = new LiveRowsState<unknown>(table?.codec, () => {
+      this.#queries.delete(queryId);
+      if (!this.#isClosed) this.#host.unwatch(queryId);
+    });
+    this.#queries.set(queryId, rows);
+    this.#host.watch({
+      queryId,
+      sql: table === undefined ? String(source) : table.sql,
+      params,
+      tableId: table?.tableId,
+    });
+    return rows;
+  };
+
+  onStatus = (listener: () => void): (() => void) => {
+    this.#statusListeners.add(listener);
+    return () => this.#statusListeners.delete(listener);
+  };
+
+  onCall = (listener: (handle: CallHandle) => void): (() => void) => {
+    this.#callListeners.add(listener);
+    return () => this.#callListeners.delete(listener);
+  };
+
+  ready = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const settle = (): boolean => {
+        if (this.status.ready) resolve();
+        else if (this.status.type === 'stopped') reject(new ForerunError(this.status.code, this.status.message));
+        else return false;
+        return true;
+      };
+      if (settle()) return;
+      const stop = this.onStatus(() => {
+        if (settle()) stop();
+      });
+    });
+
+  simulate = (simulation: Simulation): void => this.#host.simulate(simulation);
+
+  close = async (): Promise<void> => {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const rows of [...this.#queries.values()]) rows.close();
+    await this.#host.close();
+    for (const handle of this.#handles.values()) handle.abandon();
+    this.#handles.clear();
+    this.#onClosed();
+  };
+
+  /** All events of one step: rows first, then what is told about them. */
+  receive = (events: readonly HostEvent[]): void => {
+    const statusBefore = this.status;
+    const countersBefore = this.counters;
+    const told: HostEvent[] = [];
+    for (const event of events) {
+      if (event.type === 'rows') this.#queries.get(event.queryId)?.update(event.update);
+      else told.push(event);
+    }
+    for (const event of told) this.#tell(event);
+    if (this.status !== statusBefore || this.counters !== countersBefore)
+      for (const listener of [...this.#statusListeners]) listener();
+  };
+
+  #tell(event: HostEvent): void {
+    switch (event.type) {
+      case 'rows':
+        return;
+      case 'status':
+        this.status = event.status;
+        return;
+      case 'counters':
+        this.counters = event.counters;
+        return;
+      case 'queryFailed':
+        return this.#queries.get(event.queryId)?.fail(event.message);
+      case 'changes':
+        return this.#byTableId.get(event.tableId)?.dispatch(event.count, event.bytes);
+      case 'call': {
+        const handle = this.#handles.get(event.handleId);
+        if (handle === undefined) return;
+        handle.advance(event.progress);
+        if (handle.state === 'confirmed' || handle.state === 'rejected') this.#handles.delete(event.handleId);
+        for (const listener of [...this.#callListeners]) listener(handle);
+        return;
+      }
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #caller(reducer: ReducerDefinition): (args?: unknown) => CallHandle {
+    let codecs: CallCodec | undefined;
+    const writer = new ByteWriter();
+    return (args = {}) => {
+      if (this.#isClosed)
+        throw new ForerunError('client-closed', 'This client is closed. Connect again to make calls.');
+      codecs ??= { canonical: compileCanonical(reducer.params, 'args-invalid'), codec: compileCodec(reducer.params) };
+      writer.reset();
+      codecs.codec.encode(writer, codecs.canonical(args, reducer.accessor));
+      const handle = new CallHandle(reducer.accessor);
+      const handleId = ++this.#lastHandleId;
+      this.#handles.set(handleId, handle);
+      for (const listener of [...this.#callListeners]) listener(handle);
+      this.#host.call({ handleId, reducerId: reducer.reducerId, args: writer.take() });
+      return handle;
+    };
+  }
+
+  #table(table: TableDefinition): TableState {
+    const state = new TableState(table, compileCodec(table.rowType), tableSql(table), () =>
+      this.#host.watchRows(table.tableId),
+    );
+    this.#byTableId.set(table.tableId, state);
+    return state;
+  }
+}
+
+function tableSql(table: TableDefinition): string {
+  const key = table.primaryKey === undefined ? undefined : table.columns[table.primaryKey];
+  const columns = table.columns.map(({ name }) => quote(name)).join(', ');
+  return `SELECT ${columns} FROM ${quote(table.name)} ORDER BY ${quote(key?.name ?? '_key')}`;
+}

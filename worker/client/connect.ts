@@ -1,0 +1,137 @@
+/**
+ * `connect`: starts a host, in a worker where a page has one to offer and in process otherwise, and gives the client.
+ */
+
+import { proxy, releaseProxy, wrap } from 'comlink';
+import { ForerunError } from '../../core/errors.ts';
+import { defineModule, type ModuleExports } from '../../core/module/module.ts';
+import { type Client, ClientState } from './client.ts';
+import type { HostApi, HostEvent, HostOptions } from './host-api.ts';
+
+export interface ConnectOptions<M extends ModuleExports> {
+  /** `import * as game from './module.ts'` */
+  readonly module: M;
+  /** Of the authority: `http://`, `https://`, `ws://` or `wss://`. Default: where the page came from. */
+  readonly url?: string;
+  /** Name of the database there. Default `main`. */
+  readonly database?: string;
+  /** Shown to the authority instead of the one kept on this device: to be someone in particular, or in Node. */
+  readonly token?: string;
+  /** The worker that runs the replica: a file of yours that calls `host(module)` of `forerun/worker`. */
+  readonly worker?: () => Worker;
+  /** Raise errors in development for what a reducer must not use. Default: true, except in production builds. */
+  readonly guard?: boolean;
+}
+
+/** The factories that modules bring with them (the Vite plugin's doing), by their schema. */
+const workers = new WeakMap<object, () => Worker>();
+
+/** Makes `connect({ module })` start this worker. */
+export function attachWorker(schema: object, worker: () => Worker): void {
+  workers.set(schema, worker);
+}
+
+/**
+ * Connects to a database. Returns at once; `client.ready()` waits for the rows, `client.status` tells how it stands.
+ * Throws `module-invalid`.
+ *
+ *     const client = connect({ module: game, url: 'http://localhost:3000' });
+ *     const players = client.live(client.tables.player);
+ */
+export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Client<M> {
+  const definition = defineModule(options.module);
+  const factory = options.worker ?? workers.get(options.module.default);
+  const { host, end } = factory === undefined ? inProcess(options.module) : inWorker(factory());
+  const client = new ClientState(definition, host, end);
+  const hostOptions: HostOptions = {
+    url: socketUrl(options.url, options.database ?? 'main'),
+    database: options.database ?? 'main',
+    token: options.token,
+    guard: options.guard ?? isDevelopment(),
+  };
+  host.open(hostOptions, client.receive).catch((error: unknown) => client.receive([stopped(error)]));
+  // The class checks nothing of the module's types; `Client<M>` is what they say.
+  return client as unknown as Client<M>;
+}
+
+interface RunningHost {
+  readonly host: HostApi;
+  readonly end: () => void;
+}
+
+/** Calls made before the host is open wait for it; so they may begin at once. */
+function inWorker(worker: Worker): RunningHost {
+  const remote = wrap<HostApi>(worker);
+  const opened = Promise.withResolvers<void>();
+  const whenOpen = (act: () => Promise<unknown>): void => void opened.promise.then(act).catch(() => {});
+  let isOpen = false;
+  const soon = (act: () => Promise<unknown>): void => (isOpen ? void act().catch(() => {}) : whenOpen(act));
+  return {
+    host: {
+      open: async (options, listener) => {
+        await remote.open(options, proxy(listener));
+        isOpen = true;
+        opened.resolve();
+      },
+      call: (request) => soon(() => remote.call(request)),
+      watch: (request) => soon(() => remote.watch(request)),
+      unwatch: (queryId) => soon(() => remote.unwatch(queryId)),
+      watchRows: (tableId) => soon(() => remote.watchRows(tableId)),
+      simulate: (simulation) => soon(() => remote.simulate(simulation)),
+      close: () => remote.close(),
+    },
+    end: () => {
+      remote[releaseProxy]();
+      worker.terminate();
+    },
+  };
+}
+
+function inProcess(module: ModuleExports): RunningHost {
+  // Loaded when needed, so that pages with a worker don't carry the engine twice.
+  const loading = import('../in-process.ts').then(({ inProcessHost }) => inProcessHost(module));
+  let host: HostApi | undefined;
+  const waiting: ((host: HostApi) => void)[] = [];
+  const soon = (act: (host: HostApi) => void): void => void (host === undefined ? waiting.push(act) : act(host));
+  return {
+    host: {
+      open: async (options, listener) => {
+        const loaded = await loading;
+        await loaded.open(options, listener);
+        host = loaded;
+        for (const act of waiting.splice(0)) act(loaded);
+      },
+      call: (request) => soon((each) => each.call(request)),
+      watch: (request) => soon((each) => each.watch(request)),
+      unwatch: (queryId) => soon((each) => each.unwatch(queryId)),
+      watchRows: (tableId) => soon((each) => each.watchRows(tableId)),
+      simulate: (simulation) => soon((each) => each.simulate(simulation)),
+      close: async () => (await loading).close(),
+    },
+    end: () => {},
+  };
+}
+
+function stopped(error: unknown): HostEvent {
+  const { code, message } =
+    error instanceof ForerunError ? error : { code: 'internal' as const, message: String(error) };
+  return { type: 'status', status: { type: 'stopped', ready: false, pending: 0, identity: undefined, code, message } };
+}
+
+function socketUrl(url: string | undefined, database: string): string {
+  const base = url ?? (typeof location === 'undefined' ? undefined : location.origin);
+  if (base === undefined || !URL.canParse(base)) {
+    throw new ForerunError(
+      'args-invalid',
+      `connect: pass the address of the authority, such as url: 'http://localhost:3000'${base === undefined ? '' : `; got '${base}'`}.`,
+    );
+  }
+  const parsed = new URL(`/v1/database/${encodeURIComponent(database)}/subscribe`, base);
+  parsed.protocol = parsed.protocol.replace(/^http/, 'ws');
+  return parsed.href;
+}
+
+function isDevelopment(): boolean {
+  // Bundlers replace this with a constant; Node has it as it is.
+  return typeof process === 'undefined' || process.env['NODE_ENV'] !== 'production';
+}

@@ -1,0 +1,115 @@
+/**
+ * A live query's rows on the page: always there, readable without awaiting.
+ *
+ * Law: `rows` is a new array when the result has changed and the same one otherwise, and a row that has not changed is
+ * the same object in both.
+ */
+
+import type { Codec } from '../../core/codec/bsatn.ts';
+import { ByteReader } from '../../core/codec/bytes.ts';
+import type { SqlValue } from '../../core/engine/sql-value.ts';
+import { ForerunError } from '../../core/errors.ts';
+import type { RowsUpdate } from './host-api.ts';
+
+/** What an app gets from `client.live`. */
+export interface LiveRows<Row> {
+  /** The result as it is now; empty before the first. */
+  readonly rows: readonly Row[];
+  /** Whether there has been a result. */
+  readonly isReady: boolean;
+  /** Why there is none: SQLite's message (query-invalid). */
+  readonly error: ForerunError | undefined;
+  /** Calls back after each change of the rows. The result stops it. */
+  readonly subscribe: (listener: () => void) => () => void;
+  /** Resolves with the rows of the first result, rejects with `query-invalid`. */
+  readonly ready: () => Promise<readonly Row[]>;
+  /** Stops the query. */
+  readonly close: () => void;
+}
+
+export class LiveRowsState<Row> implements LiveRows<Row> {
+  #rows: readonly Row[] = [];
+  #isReady = false;
+  #error: ForerunError | undefined;
+  readonly #listeners = new Set<() => void>();
+  readonly #codec: Codec | undefined;
+  readonly #onClose: () => void;
+
+  /** `codec` decodes rows of a table; without it rows are objects of SQL values by column name. */
+  constructor(codec: Codec | undefined, onClose: () => void) {
+    this.#codec = codec;
+    this.#onClose = onClose;
+  }
+
+  get rows(): readonly Row[] {
+    return this.#rows;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get error(): ForerunError | undefined {
+    return this.#error;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  ready = (): Promise<readonly Row[]> =>
+    new Promise((resolve, reject) => {
+      const settle = (): boolean => {
+        if (this.#error !== undefined) reject(this.#error);
+        else if (this.#isReady) resolve(this.#rows);
+        else return false;
+        return true;
+      };
+      if (settle()) return;
+      const stop = this.subscribe(() => {
+        if (settle()) stop();
+      });
+    });
+
+  close = (): void => {
+    this.#onClose();
+    this.#listeners.clear();
+  };
+
+  /** From the host. */
+  update({ columns, order, fresh }: RowsUpdate): void {
+    const next = this.#freshRows(columns, fresh);
+    const rows: Row[] = [];
+    let taken = 0;
+    for (const place of order) rows.push((place < 0 ? next[taken++] : this.#rows[place]) as Row);
+    this.#rows = rows;
+    this.#isReady = true;
+    this.#error = undefined;
+    this.#notify();
+  }
+
+  fail(message: string): void {
+    this.#error = new ForerunError('query-invalid', message);
+    this.#notify();
+  }
+
+  #freshRows(columns: readonly string[], fresh: RowsUpdate['fresh']): unknown[] {
+    if (fresh.type === 'values') return fresh.rows.map((values) => Object.freeze(namedValues(columns, values)));
+    if (this.#codec === undefined) throw new ForerunError('internal', 'Rows of a table came for a query of values.');
+    const reader = new ByteReader(fresh.bytes);
+    const rows: unknown[] = [];
+    while (reader.remaining > 0) rows.push(Object.freeze(this.#codec.decode(reader)));
+    return rows;
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function namedValues(columns: readonly string[], values: readonly SqlValue[]): Record<string, SqlValue> {
+  const row: Record<string, SqlValue> = {};
+  for (const [i, column] of columns.entries()) row[column] = values[i] ?? null;
+  return row;
+}

@@ -1,0 +1,62 @@
+/** A table on the client: something to query live, and callbacks for its rows. */
+
+import type { Codec } from '../../core/codec/bsatn.ts';
+import { ByteReader } from '../../core/codec/bytes.ts';
+import type { TableDefinition } from '../../core/module/definition.ts';
+
+/** All rows of a table, by primary key: pass it to `client.live`. Row callbacks see predicted rows as well. */
+export interface TableHandle<Row> {
+  readonly accessor: string;
+  /** Calls back for each row that appears. The result stops it. */
+  readonly onInsert: (listener: (row: Row) => void) => () => void;
+  readonly onUpdate: (listener: (before: Row, after: Row) => void) => () => void;
+  readonly onDelete: (listener: (row: Row) => void) => () => void;
+}
+
+interface RowListeners {
+  readonly insert: Set<(row: never) => void>;
+  readonly update: Set<(before: never, after: never) => void>;
+  readonly delete: Set<(row: never) => void>;
+}
+
+export class TableState implements TableHandle<unknown> {
+  readonly accessor: string;
+  readonly tableId: number;
+  readonly codec: Codec;
+  /** All its rows, by key. */
+  readonly sql: string;
+  readonly #watch: () => void;
+  readonly #listeners: RowListeners = { insert: new Set(), update: new Set(), delete: new Set() };
+
+  /** `watch` asks the host for the row changes of this table. */
+  constructor({ accessor, tableId }: TableDefinition, codec: Codec, sql: string, watch: () => void) {
+    this.accessor = accessor;
+    this.tableId = tableId;
+    this.codec = codec;
+    this.sql = sql;
+    this.#watch = watch;
+  }
+
+  onInsert = (listener: (row: never) => void): (() => void) => this.#listen(this.#listeners.insert, listener);
+  onUpdate = (listener: (before: never, after: never) => void): (() => void) =>
+    this.#listen(this.#listeners.update, listener);
+  onDelete = (listener: (row: never) => void): (() => void) => this.#listen(this.#listeners.delete, listener);
+
+  /** From the host: `count` changes, each an optional row before and an optional row after. */
+  dispatch(count: number, bytes: Uint8Array): void {
+    const reader = new ByteReader(bytes);
+    for (let i = 0; i < count; i++) {
+      const before = reader.bool() ? this.codec.decode(reader) : undefined;
+      const after = reader.bool() ? this.codec.decode(reader) : undefined;
+      if (before === undefined) for (const listener of this.#listeners.insert) listener(after as never);
+      else if (after === undefined) for (const listener of this.#listeners.delete) listener(before as never);
+      else for (const listener of this.#listeners.update) listener(before as never, after as never);
+    }
+  }
+
+  #listen<L>(listeners: Set<L>, listener: L): () => void {
+    this.#watch();
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+}

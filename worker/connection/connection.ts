@@ -1,0 +1,250 @@
+/**
+ * The connection to the authority: opened again whenever it is lost, until it is stopped.
+ *
+ * Law: the host hears of each life of it as `welcomed`, messages, `lost`, in that order. Frames of an earlier life never
+ * reach it. Simulated latency delays frames here, in both directions, so that everything above it feels a slow network.
+ */
+
+import { unreachable } from '../../core/assert.ts';
+import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
+import type { RowShape } from '../../core/engine/row-shape.ts';
+import type { Environment } from '../../core/environment.ts';
+import { type ErrorCode, ForerunError } from '../../core/errors.ts';
+import { decodeServerMessage, encodeClientMessage } from '../../core/protocol/frame.ts';
+import type { ClientMessage, HelloMessage, ServerMessage, WelcomeMessage } from '../../core/protocol/messages.ts';
+import type { Transport, TransportEvents } from '../../core/protocol/transport.ts';
+import { DelayLine } from './delay-line.ts';
+import { ServerClock } from './server-clock.ts';
+
+export interface ConnectionOptions {
+  readonly environment: Environment;
+  /** Starts a transport; `opened` once it can carry frames. */
+  readonly connect: (events: TransportEvents & { readonly opened: () => void }) => Transport;
+  /** Made anew for each life. */
+  readonly hello: () => HelloMessage;
+  readonly shapeOf: (tableId: number) => RowShape;
+  readonly events: ConnectionEvents;
+}
+
+export interface ConnectionEvents {
+  readonly welcomed: (welcome: WelcomeMessage) => void;
+  /** All messages of one frame. */
+  readonly received: (messages: readonly ServerMessage[]) => void;
+  /** It will be tried again after `retryMs`; never, when that is undefined. */
+  readonly lost: (error: ForerunError, retryMs: number | undefined) => void;
+}
+
+type State =
+  | { readonly type: 'idle' }
+  | { readonly type: 'connecting'; readonly life: Life }
+  | { readonly type: 'greeting'; readonly life: Life }
+  | { readonly type: 'live'; readonly life: Life }
+  | { readonly type: 'waiting'; readonly cancel: () => void }
+  | { readonly type: 'stopped' };
+
+/** One transport; events of another than the current one are ignored. */
+interface Life {
+  transport: Transport | undefined;
+  lastHeardMs: number;
+}
+
+const pingMs = 3_000;
+const silenceMsMax = 10_000;
+const retryMsMin = 250;
+const retryMsMax = 10_000;
+
+/** After these, trying again would be answered the same way. */
+const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'connection-refused',
+  'module-mismatch',
+  'protocol-mismatch',
+  'token-invalid',
+  'frame-invalid',
+  'frame-too-large',
+]);
+
+export class Connection {
+  readonly clock: ServerClock;
+  readonly #options: ConnectionOptions;
+  readonly #writer = new ByteWriter();
+  readonly #delay: DelayLine;
+  #state: State = { type: 'idle' };
+  #attempts = 0;
+  #offline = false;
+  #lastError: ForerunError | undefined;
+  #sendAsked = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#delay = new DelayLine(options.environment);
+    this.clock = new ServerClock(options.environment.clock);
+  }
+
+  start(): void {
+    if (this.#state.type === 'idle') this.#connect();
+  }
+
+  get isLive(): boolean {
+    return this.#state.type === 'live';
+  }
+
+  /** Puts a message on the next frame, which leaves at the end of the tick. Does nothing while not live. */
+  send(message: ClientMessage): void {
+    if (this.#state.type !== 'live') return;
+    encodeClientMessage(this.#writer, message);
+    if (this.#sendAsked) return;
+    this.#sendAsked = true;
+    this.#options.environment.scheduler.soon(() => this.#flush());
+  }
+
+  /** Delays everything by this round-trip time. */
+  simulateLatency(roundTripMs: number): void {
+    this.#delay.delayMs = roundTripMs / 2;
+  }
+
+  /** As if the network were unplugged. */
+  simulateOffline(offline: boolean): void {
+    this.#offline = offline;
+    if (offline && 'life' in this.#state) this.#state.life.transport?.close();
+    else if (!offline) this.retryNow();
+  }
+
+  /** The network may be back: don't wait any longer. */
+  retryNow(): void {
+    if (this.#state.type !== 'waiting') return;
+    this.#state.cancel();
+    this.#connect();
+  }
+
+  stop(): void {
+    const state = this.#state;
+    this.#state = { type: 'stopped' };
+    if (state.type === 'waiting') state.cancel();
+    else if ('life' in state) state.life.transport?.close();
+  }
+
+  #connect(): void {
+    const { environment, connect } = this.#options;
+    if (this.#offline) return this.#wait(new ForerunError('not-connected', 'Offline is being simulated.'));
+    const life: Life = { transport: undefined, lastHeardMs: environment.clock.monotonicMs() };
+    this.#state = { type: 'connecting', life };
+    this.#delay.reset();
+    life.transport = connect({
+      opened: () => this.#opened(life),
+      receive: (frame) => this.#delay.pass(() => this.#receive(life, frame)),
+      closed: () => this.#closed(life),
+    });
+    this.#watch(life);
+  }
+
+  #opened(life: Life): void {
+    if (!this.#isCurrent(life)) return;
+    this.#state = { type: 'greeting', life };
+    const writer = new ByteWriter();
+    encodeClientMessage(writer, this.#options.hello());
+    this.#transmit(life, writer.take());
+  }
+
+  #receive(life: Life, frame: Uint8Array): void {
+    if (!this.#isCurrent(life)) return;
+    life.lastHeardMs = this.#options.environment.clock.monotonicMs();
+    try {
+      const reader = new ByteReader(frame);
+      const messages: ServerMessage[] = [];
+      while (reader.remaining > 0) messages.push(decodeServerMessage(reader, this.#options.shapeOf));
+      this.#dispatch(life, messages);
+    } catch (error) {
+      if (!(error instanceof ForerunError)) throw error;
+      this.#lastError = error;
+      life.transport?.close();
+    }
+  }
+
+  #dispatch(life: Life, messages: readonly ServerMessage[]): void {
+    const forHost: ServerMessage[] = [];
+    for (const message of messages) {
+      switch (message.type) {
+        case 'welcome':
+          this.#state = { type: 'live', life };
+          this.#attempts = 0;
+          this.#lastError = undefined;
+          this.clock.learn(message.authorityMicros, 0);
+          this.#ping(life);
+          this.#options.events.welcomed(message);
+          break;
+        case 'pong':
+          this.clock.learn(message.authorityMicros, this.#options.environment.clock.monotonicMs() - message.sentMs);
+          break;
+        case 'error':
+          this.#lastError = new ForerunError(message.code, message.message);
+          break;
+        case 'batch':
+        case 'snapshot':
+        case 'applied':
+        case 'subscriptionRefused':
+        case 'lease':
+          forHost.push(message);
+          break;
+        default:
+          unreachable(message);
+      }
+    }
+    if (forHost.length > 0) this.#options.events.received(forHost);
+  }
+
+  #closed(life: Life): void {
+    if (!this.#isCurrent(life)) return;
+    this.#writer.reset();
+    const error =
+      this.#lastError ??
+      new ForerunError('not-connected', 'The connection to the authority was lost, or could not be made.');
+    this.#lastError = undefined;
+    if (finalCodes.has(error.code)) {
+      this.#state = { type: 'stopped' };
+      this.#options.events.lost(error, undefined);
+    } else this.#wait(error);
+  }
+
+  /** Exponential back-off with full jitter, so that clients of a restarted authority don't come back all at once. */
+  #wait(error: ForerunError): void {
+    const { environment, events } = this.#options;
+    const ceilingMs = Math.min(retryMsMax, retryMsMin * 2 ** this.#attempts++);
+    const [random = 0] = environment.entropy.fill(new Uint8Array(1));
+    const retryMs = Math.round(retryMsMin / 2 + (ceilingMs * random) / 255);
+    this.#state = { type: 'waiting', cancel: environment.scheduler.after(retryMs, () => this.#connect()) };
+    events.lost(error, retryMs);
+  }
+
+  #ping(life: Life): void {
+    if (!this.#isCurrent(life)) return;
+    this.send({ type: 'ping', sentMs: this.#options.environment.clock.monotonicMs() });
+    this.#options.environment.scheduler.after(pingMs, () => this.#ping(life));
+  }
+
+  /** A connection on which nothing has been heard for too long is dead, whatever the socket believes. */
+  #watch(life: Life): void {
+    if (!this.#isCurrent(life)) return;
+    const { clock, scheduler } = this.#options.environment;
+    const silenceMs = clock.monotonicMs() - life.lastHeardMs;
+    if (silenceMs >= silenceMsMax) {
+      life.transport?.close();
+      this.#closed(life);
+    } else scheduler.after(silenceMsMax - silenceMs, () => this.#watch(life));
+  }
+
+  #flush(): void {
+    this.#sendAsked = false;
+    if (this.#state.type === 'live' && this.#writer.offset > 0) this.#transmit(this.#state.life, this.#writer.take());
+    this.#writer.reset();
+  }
+
+  #transmit(life: Life, frame: Uint8Array): void {
+    this.#delay.pass(() => {
+      if (this.#isCurrent(life)) life.transport?.send(frame);
+    });
+  }
+
+  #isCurrent(life: Life): boolean {
+    return 'life' in this.#state && this.#state.life === life;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Live queries in the host: any SQL that the replica can run, run again when a table it reads has changed, and sent to
+ * the page as the difference to its last result.
+ *
+ * Law: after `refresh`, every query's last result is what its SQL gives on the predicted state. A row whose values are
+ * the same as those of a row of the last result is that row: it keeps its identity on the page.
+ */
+
+import { ByteWriter } from '../../core/codec/bytes.ts';
+import type { Statement } from '../../core/engine/database.ts';
+import type { Engine } from '../../core/engine/engine.ts';
+import type { SqlValue } from '../../core/engine/sql-value.ts';
+import { ForerunError } from '../../core/errors.ts';
+import { tablesRead } from '../../core/query/dependencies.ts';
+import type { HostEvent, RowsUpdate, WatchRequest } from '../client/host-api.ts';
+
+interface LiveQuery {
+  readonly request: WatchRequest;
+  readonly statement: Statement;
+  readonly tables: ReadonlySet<number>;
+  readonly columns: readonly string[];
+  /** Keys of the last result's rows, in order; undefined before the first. */
+  last: readonly string[] | undefined;
+  stale: boolean;
+}
+
+export class LiveQueries {
+  readonly #engine: Engine;
+  readonly #queries = new Map<number, LiveQuery>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Its first result comes with the next `refresh`. */
+  watch(request: WatchRequest): HostEvent | undefined {
+    try {
+      const statement = this.#engine.query(request.sql);
+      const tables = tablesRead(this.#engine, request.sql);
+      this.#queries.set(request.queryId, {
+        request,
+        statement,
+        tables,
+        columns: statement.columnNames(),
+        last: undefined,
+        stale: true,
+      });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ForerunError)) throw error;
+      return { type: 'queryFailed', queryId: request.queryId, message: error.message };
+    }
+  }
+
+  unwatch(queryId: number): void {
+    this.#queries.get(queryId)?.statement.free();
+    this.#queries.delete(queryId);
+  }
+
+  /** Rows of this table have changed. */
+  touch(tableId: number): void {
+    for (const query of this.#queries.values()) if (query.tables.has(tableId)) query.stale = true;
+  }
+
+  get isStale(): boolean {
+    for (const query of this.#queries.values()) if (query.stale) return true;
+    return false;
+  }
+
+  /** Runs what is stale; an unchanged result is no event. */
+  refresh(): HostEvent[] {
+    if (!this.isStale) return [];
+    this.#engine.flush();
+    const events: HostEvent[] = [];
+    for (const query of this.#queries.values()) {
+      if (!query.stale) continue;
+      query.stale = false;
+      const event = this.#run(query);
+      if (event !== undefined) events.push(event);
+    }
+    return events;
+  }
+
+  close(): void {
+    for (const queryId of [...this.#queries.keys()]) this.unwatch(queryId);
+  }
+
+  #run(query: LiveQuery): HostEvent | undefined {
+    const { queryId, params, tableId } = query.request;
+    let rows: SqlValue[][];
+    try {
+      rows = query.statement.all(
+        params,
+        tableId === undefined ? undefined : this.#engine.shape(tableId).sql.needsExact,
+      );
+    } catch (error) {
+      if (!(error instanceof ForerunError)) throw error;
+      return { type: 'queryFailed', queryId, message: error.message };
+    }
+    const keys = rows.map(rowKey);
+    const { last } = query;
+    query.last = keys;
+    if (last !== undefined && last.length === keys.length && last.every((key, i) => key === keys[i])) return undefined;
+    const { order, fresh } = difference(last ?? [], keys, rows);
+    return { type: 'rows', queryId, update: { columns: query.columns, order, fresh: this.#encode(fresh, tableId) } };
+  }
+
+  #encode(rows: readonly SqlValue[][], tableId: number | undefined): RowsUpdate['fresh'] {
+    if (tableId === undefined) return { type: 'values', rows };
+    const { sql, codec } = this.#engine.shape(tableId);
+    const writer = new ByteWriter();
+    for (const row of rows) codec.encode(writer, sql.fromSql(row));
+    return { type: 'bsatn', bytes: writer.take() };
+  }
+}
+
+/** Where each row of a result stands in the last one; equal rows are matched one to one, in order. */
+function difference(
+  last: readonly string[],
+  keys: readonly string[],
+  rows: readonly SqlValue[][],
+): { order: Int32Array; fresh: SqlValue[][] } {
+  const places = new Map<string, number[]>();
+  for (let i = last.length - 1; i >= 0; i--) {
+    const key = last[i] as string;
+    const known = places.get(key);
+    if (known === undefined) places.set(key, [i]);
+    else known.push(i);
+  }
+  const fresh: SqlValue[][] = [];
+  const order = new Int32Array(keys.length);
+  for (const [i, key] of keys.entries()) {
+    const place = places.get(key)?.pop();
+    order[i] = place ?? -1;
+    if (place === undefined) fresh.push(rows[i] as SqlValue[]);
+  }
+  return { order, fresh };
+}
+
+/** Equal for equal rows only: each value is led by its type, texts and blobs by their length. */
+function rowKey(row: readonly SqlValue[]): string {
+  let key = '';
+  for (const value of row) {
+    if (typeof value === 'string') key += `t${value.length}:${value}`;
+    else if (value === null) key += 'n';
+    else if (typeof value === 'object') key += `b${value.length}:${value.join()}`;
+    else key += `${value};`;
+  }
+  return key;
+}
