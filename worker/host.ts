@@ -1,83 +1,21 @@
-/**
- * The host: replica, prediction and connection of one client, behind `HostApi`. The page's calls, the authority's
- * messages and timers all come in as one kind of event, and `#handle` is the one place that reacts.
- *
- * Law: everything that one event changes for the page leaves in one list, after the rows are right again.
- */
+/** The host of one client, as its page sees it: `HostApi` over the loop, which starts when the page opens it. */
 
-import { unreachable } from '../core/assert.ts';
-import { type Codec, compileCodec } from '../core/codec/bsatn.ts';
-import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
-import {
-  type Call,
-  type CallId,
-  clientIdFromBytes,
-  type ClientId,
-  type Outcome,
-  type Position,
-  type Seq,
-} from '../core/commit/call.ts';
-import type { RowChange } from '../core/commit/row-change.ts';
 import { Engine } from '../core/engine/engine.ts';
-import type { Environment } from '../core/environment.ts';
 import { ForerunError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import type { ModuleDefinition } from '../core/module/definition.ts';
-import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
-import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
-import { protocolVersion } from '../core/protocol/version.ts';
-import { ConnectionId } from '../core/value/connection-id.ts';
-import { Identity } from '../core/value/identity.ts';
-import type {
-  ClientStatus,
-  HostApi,
-  HostCall,
-  HostEvent,
-  HostListener,
-  HostOptions,
-  PredictionSummary,
-  Simulation,
-  WatchRequest,
-} from './client/host-api.ts';
-import { Connection } from './connection/connection.ts';
-import { LiveQueries } from './live/live-query.ts';
-import type { ClientStore } from './persist/store.ts';
+import type { HostApi, HostCall, HostListener, HostOptions, Simulation, WatchRequest } from './client/host-api.ts';
+import { type HostHome, HostLoop } from './host-loop.ts';
 import { ClientIds } from './predict/client-ids.ts';
-import type { PendingCall, Prediction } from './predict/pending.ts';
-import { Predictor, type ReconcileResult } from './predict/predictor.ts';
-import { SnapshotStaging } from './snapshot-staging.ts';
-
-/** What the host needs of its home. */
-export interface HostHome {
-  readonly definition: ModuleDefinition;
-  readonly environment: Environment;
-  readonly connect: (url: string, events: TransportEvents & { readonly opened: () => void }) => Transport;
-  readonly openStore: (database: string) => Promise<ClientStore>;
-}
-
-type Event =
-  | { readonly type: 'call'; readonly request: HostCall }
-  | { readonly type: 'watch'; readonly request: WatchRequest }
-  | { readonly type: 'welcomed'; readonly welcome: WelcomeMessage }
-  | { readonly type: 'received'; readonly messages: readonly ServerMessage[] }
-  | { readonly type: 'lost'; readonly error: ForerunError; readonly retryMs: number | undefined }
-  | { readonly type: 'refresh' };
-
-/** One subscription to everything that is public, for now. */
-const subscriptionId = 1;
-/** Others' changes reach a page's queries at most this often; its own at once. */
-const refreshMs = 16;
 
 export class Host implements HostApi {
   readonly #home: HostHome;
-  #parts: Parts | undefined;
+  #loop: HostLoop | undefined;
 
   constructor(home: HostHome) {
     this.#home = home;
   }
 
   async open(options: HostOptions, listener: HostListener): Promise<void> {
-    if (this.#parts !== undefined) throw new ForerunError('internal', 'A host is opened once.');
+    if (this.#loop !== undefined) throw new ForerunError('internal', 'A host is opened once.');
     const store = await this.#home.openStore(options.database);
     const ids = new ClientIds();
     const { definition } = this.#home;
@@ -88,8 +26,9 @@ export class Host implements HostApi {
       guard: options.guard,
       replicates: (table) => table.public,
     });
-    this.#parts = new Parts(this.#home, options, listener, store, engine, ids, options.token ?? (await store.token()));
-    this.#parts.start();
+    const token = options.token ?? (await store.token());
+    this.#loop = new HostLoop({ home: this.#home, options, listener, store, engine, ids, token });
+    this.#loop.start();
   }
 
   call(request: HostCall): void {
@@ -101,11 +40,11 @@ export class Host implements HostApi {
   }
 
   unwatch(queryId: number): void {
-    this.#opened().live.unwatch(queryId);
+    this.#opened().feed.unwatch(queryId);
   }
 
   watchRows(tableId: number): void {
-    this.#opened().watchedTables.add(tableId);
+    this.#opened().feed.watchRows(tableId);
   }
 
   simulate(simulation: Simulation): void {
@@ -113,395 +52,12 @@ export class Host implements HostApi {
   }
 
   async close(): Promise<void> {
-    this.#parts?.close();
-    this.#parts = undefined;
+    this.#loop?.close();
+    this.#loop = undefined;
   }
 
-  #opened(): Parts {
-    if (this.#parts === undefined) throw new ForerunError('client-closed', 'This client is closed, or not open yet.');
-    return this.#parts;
+  #opened(): HostLoop {
+    if (this.#loop === undefined) throw new ForerunError('client-closed', 'This client is closed, or not open yet.');
+    return this.#loop;
   }
-}
-
-class Parts {
-  readonly live: LiveQueries;
-  readonly watchedTables = new Set<number>();
-  readonly #definition: ModuleDefinition;
-  readonly #environment: Environment;
-  readonly #listener: HostListener;
-  readonly #store: ClientStore;
-  readonly #engine: Engine;
-  readonly #ids: ClientIds;
-  readonly #predictor: Predictor;
-  readonly #connection: Connection;
-  readonly #clientId: ClientId;
-  readonly #argsCodecs: readonly Codec[];
-  readonly #publicTables: readonly number[];
-  readonly #handles = new Map<CallId, number>();
-  #token: string;
-  #identity: Identity | undefined;
-  #connectionId: ConnectionId | null = null;
-  #position: Position | undefined;
-  #lastCallId = 0;
-  #settledCallId = 0;
-  #predicts = true;
-  #isReady = false;
-  #staging: SnapshotStaging | undefined;
-  #status: ClientStatus = { type: 'connecting', ready: false, pending: 0, identity: undefined };
-  #out: HostEvent[] = [];
-  #refreshedMs = Number.NEGATIVE_INFINITY;
-  #refreshAsked = false;
-  #isClosed = false;
-
-  constructor(
-    home: HostHome,
-    options: HostOptions,
-    listener: HostListener,
-    store: ClientStore,
-    engine: Engine,
-    ids: ClientIds,
-    token: string,
-  ) {
-    this.#definition = home.definition;
-    this.#environment = home.environment;
-    this.#listener = listener;
-    this.#store = store;
-    this.#engine = engine;
-    this.#ids = ids;
-    this.#token = token;
-    this.#predictor = new Predictor(engine, ids);
-    this.live = new LiveQueries(engine);
-    this.#argsCodecs = home.definition.reducers.map((reducer) => compileCodec(reducer.params));
-    this.#publicTables = home.definition.tables.filter((table) => table.public).map((table) => table.tableId);
-    // A new id for each start: no call of an earlier one can be taken for one of ours.
-    this.#clientId = clientIdFromBytes(home.environment.entropy.fill(new Uint8Array(16)));
-    this.#connection = new Connection({
-      environment: home.environment,
-      connect: (events) => home.connect(options.url, events),
-      hello: () => this.#hello(),
-      shapeOf: (tableId) => engine.shape(tableId),
-      events: {
-        welcomed: (welcome) => this.handle({ type: 'welcomed', welcome }),
-        received: (messages) => this.handle({ type: 'received', messages }),
-        lost: (error, retryMs) => this.handle({ type: 'lost', error, retryMs }),
-      },
-    });
-  }
-
-  start(): void {
-    this.#emitStatus();
-    this.#connection.start();
-  }
-
-  simulate({ latencyMs, offline, prediction }: Simulation): void {
-    if (latencyMs !== undefined) this.#connection.simulateLatency(latencyMs);
-    if (prediction !== undefined) this.#predicts = prediction;
-    if (offline !== undefined) this.#connection.simulateOffline(offline);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#connection.stop();
-    this.live.close();
-    this.#engine.close();
-    this.#store.close();
-  }
-
-  handle(event: Event): void {
-    if (this.#isClosed) return;
-    switch (event.type) {
-      case 'call':
-        this.#call(event.request);
-        break;
-      case 'watch':
-        this.#watch(event.request);
-        break;
-      case 'welcomed':
-        this.#welcomed(event.welcome);
-        break;
-      case 'received':
-        for (const message of event.messages) this.#receive(message);
-        this.#refreshSoon();
-        break;
-      case 'lost':
-        this.#lost(event.error, event.retryMs);
-        break;
-      case 'refresh':
-        this.#refresh();
-        break;
-      default:
-        unreachable(event);
-    }
-    this.#emitStatus();
-    this.#deliver();
-  }
-
-  #call({ handleId, reducerId, args }: HostCall): void {
-    const reducer = this.#definition.reducers[reducerId];
-    const codec = this.#argsCodecs[reducerId];
-    if (reducer === undefined || codec === undefined)
-      return this.#refuse(handleId, 'reducer-unknown', `There is no reducer number ${reducerId}.`);
-    if (this.#predictor.pending.size >= limits.pendingCallsMax) {
-      return this.#refuse(
-        handleId,
-        'limit-reached',
-        `${limits.pendingCallsMax} calls wait for the authority already (pendingCallsMax). Call again when it has answered some.`,
-      );
-    }
-    const callId = ++this.#lastCallId as CallId;
-    const call: Call = {
-      clientId: this.#clientId,
-      callId,
-      reducerId,
-      args: codec.decode(new ByteReader(args)),
-      timestampMicros: this.#connection.clock.nowMicros(),
-      sender: this.#identity ?? Identity.zero(),
-      connectionId: this.#connectionId,
-      idHints: [],
-    };
-    this.#handles.set(callId, handleId);
-    const { pending, changes } = this.#predictor.predict(call, this.#whyUnpredicted(reducer.predict));
-    this.#noteChanges(changes);
-    this.#out.push({
-      type: 'call',
-      handleId,
-      progress: { type: 'predicted', prediction: summary(pending.prediction) },
-    });
-    this.#send(pending, args);
-    this.#refresh();
-  }
-
-  #whyUnpredicted(predict: boolean): string | undefined {
-    if (!predict) return 'The reducer says predict: false.';
-    if (!this.#predicts) return 'Prediction is switched off.';
-    if (this.#identity === undefined) return 'The authority has not told this client its identity yet.';
-    return this.#isReady ? undefined : 'The rows have not arrived yet.';
-  }
-
-  #refuse(handleId: number, code: 'reducer-unknown' | 'limit-reached', message: string): void {
-    this.#out.push({ type: 'call', handleId, progress: { type: 'rejected', rejection: { code, message } } });
-  }
-
-  #watch(request: WatchRequest): void {
-    const failure = this.live.watch(request);
-    if (failure !== undefined) this.#out.push(failure);
-    this.#out.push(...this.live.refresh());
-  }
-
-  #hello(): HelloMessage {
-    return {
-      type: 'hello',
-      version: protocolVersion,
-      moduleHash: this.#definition.hash,
-      clientId: this.#clientId,
-      token: this.#token,
-      position: this.#position,
-      settledCallId: this.#settledCallId as CallId,
-      subscriptions: [
-        {
-          subscriptionId,
-          queries: this.#publicTables.map((tableId) => `SELECT * FROM "${this.#engine.shape(tableId).table.name}"`),
-        },
-      ],
-    };
-  }
-
-  #welcomed(welcome: WelcomeMessage): void {
-    this.#identity = new Identity(welcome.identity);
-    this.#connectionId = new ConnectionId(welcome.connectionId);
-    if (welcome.token !== '') {
-      this.#token = welcome.token;
-      void this.#store.putToken(welcome.token);
-    }
-    if (this.#position?.epoch !== welcome.epoch) this.#ids.forget();
-    this.#position = {
-      epoch: welcome.epoch,
-      seq: welcome.resumed ? (this.#position?.seq ?? welcome.seq) : welcome.seq,
-    };
-    this.#staging = welcome.resumed
-      ? undefined
-      : new SnapshotStaging(subscriptionId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
-    for (const pending of this.#predictor.pending) this.#send(pending, undefined);
-    this.#status = { type: 'live', ready: this.#isReady, pending: 0, identity: undefined, progress: 0 };
-  }
-
-  #lost(error: ForerunError, retryMs: number | undefined): void {
-    this.#staging = undefined;
-    const common = { ready: this.#isReady, pending: 0, identity: undefined };
-    this.#status =
-      retryMs === undefined
-        ? { type: 'stopped', ...common, code: error.code, message: error.message }
-        : { type: 'offline', ...common, retryMs, message: error.message };
-  }
-
-  #receive(message: ServerMessage): void {
-    switch (message.type) {
-      case 'batch': {
-        const commits = this.#staging === undefined ? message.commits : this.#staging.absorb(message.commits);
-        this.#finish(this.#predictor.reconcile(message.lastSeq, commits, message.outcomes));
-        this.#advance(message.lastSeq, message.outcomes);
-        return;
-      }
-      case 'snapshot':
-        this.#staging?.add(message);
-        return;
-      case 'applied':
-        return this.#applySnapshot(message.seq);
-      case 'lease':
-        return this.#ids.lend(message.tableId, message.column, message.from, message.to);
-      case 'subscriptionRefused':
-        return this.#lost(new ForerunError('query-invalid', message.message), undefined);
-      case 'welcome':
-      case 'pong':
-      case 'error':
-        // The connection keeps these to itself.
-        return;
-      default:
-        return unreachable(message);
-    }
-  }
-
-  #applySnapshot(seq: Seq): void {
-    const staging = this.#staging;
-    if (staging === undefined) return;
-    this.#staging = undefined;
-    if (this.#predictor.isEmpty(staging.tables.keys())) this.#load(staging);
-    else this.#finish(this.#predictor.replaceRows(seq, staging.tables));
-    this.#isReady = true;
-    for (const tableId of staging.tables.keys()) this.live.touch(tableId);
-    this.#advance(seq, []);
-  }
-
-  #load(staging: SnapshotStaging): void {
-    for (const [tableId, rows] of staging.tables) {
-      this.#engine.store(tableId).load(rows.values());
-      if (this.watchedTables.has(tableId))
-        this.#noteChanges([...rows].map(([key, after]) => ({ tableId, key, before: undefined, after })));
-    }
-  }
-
-  #advance(seq: Seq, outcomes: readonly Outcome[]): void {
-    if (this.#position !== undefined && seq > this.#position.seq) this.#position = { ...this.#position, seq };
-    const last = outcomes.at(-1);
-    if (last !== undefined) {
-      this.#settledCallId = last.callId;
-      this.#connection.send({ type: 'acknowledge', seq, callId: last.callId });
-    }
-  }
-
-  #finish({ changes, settled, outcomeChanges }: ReconcileResult): void {
-    this.#noteChanges(changes);
-    for (const { pending, from, to } of outcomeChanges) {
-      this.#progress(pending, { type: 'outcomeChanged', from: summary(from), to: summary(to) });
-    }
-    for (const { pending, outcome, asPredicted } of settled) {
-      this.#progress(
-        pending,
-        outcome.type === 'rejected'
-          ? { type: 'rejected', rejection: outcome.rejection }
-          : { type: 'confirmed', seq: outcome.type === 'committed' ? outcome.seq : undefined, asPredicted },
-      );
-      this.#handles.delete(pending.call.callId);
-    }
-    if (settled.length > 0)
-      this.#out.push({
-        type: 'counters',
-        counters: { pending: this.#predictor.pending.size, ...this.#predictor.counters },
-      });
-  }
-
-  #progress(pending: PendingCall, progress: Extract<HostEvent, { type: 'call' }>['progress']): void {
-    const handleId = this.#handles.get(pending.call.callId);
-    if (handleId !== undefined) this.#out.push({ type: 'call', handleId, progress });
-  }
-
-  /** Tells the queries and the page's callbacks of rows that are other ones now. */
-  #noteChanges(changes: readonly RowChange[]): void {
-    const watched = new Map<number, RowChange[]>();
-    for (const change of changes) {
-      this.live.touch(change.tableId);
-      if (!this.watchedTables.has(change.tableId)) continue;
-      const known = watched.get(change.tableId);
-      if (known === undefined) watched.set(change.tableId, [change]);
-      else known.push(change);
-    }
-    for (const [tableId, each] of watched)
-      this.#out.push({ type: 'changes', tableId, count: each.length, bytes: this.#encodeChanges(tableId, each) });
-  }
-
-  #encodeChanges(tableId: number, changes: readonly RowChange[]): Uint8Array {
-    const { codec } = this.#engine.shape(tableId);
-    const writer = new ByteWriter();
-    for (const { before, after } of changes) {
-      for (const row of [before, after]) {
-        writer.bool(row !== undefined);
-        if (row !== undefined) codec.encode(writer, row);
-      }
-    }
-    return writer.take();
-  }
-
-  #send({ call }: PendingCall, args: Uint8Array | undefined): void {
-    if (!this.#connection.isLive) return;
-    this.#connection.send({
-      type: 'call',
-      callId: call.callId,
-      reducerId: call.reducerId,
-      timestampMicros: call.timestampMicros,
-      idHints: call.idHints,
-      args: args ?? this.#encodeArgs(call),
-    });
-  }
-
-  #encodeArgs(call: Call): Uint8Array {
-    const writer = new ByteWriter();
-    this.#argsCodecs[call.reducerId]?.encode(writer, call.args);
-    return writer.take();
-  }
-
-  #refresh(): void {
-    this.#refreshedMs = this.#environment.clock.monotonicMs();
-    this.#out.push(...this.live.refresh());
-  }
-
-  /** Others' changes: at once when the page has had a frame's rest, else at the end of it. */
-  #refreshSoon(): void {
-    if (!this.live.isStale || this.#refreshAsked) return;
-    const { clock, scheduler } = this.#environment;
-    const restMs = this.#refreshedMs + refreshMs - clock.monotonicMs();
-    if (restMs <= 0) return this.#refresh();
-    this.#refreshAsked = true;
-    scheduler.after(restMs, () => {
-      this.#refreshAsked = false;
-      this.handle({ type: 'refresh' });
-    });
-  }
-
-  #emitStatus(): void {
-    const common = {
-      ready: this.#isReady,
-      pending: this.#predictor.pending.size,
-      identity: this.#identity?.toHexString(),
-    };
-    const status: ClientStatus =
-      this.#status.type === 'live'
-        ? { ...this.#status, ...common, progress: this.#isReady ? 1 : (this.#staging?.progress ?? 0) }
-        : { ...this.#status, ...common };
-    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
-    this.#status = status;
-    this.#out.push({ type: 'status', status });
-  }
-
-  #deliver(): void {
-    if (this.#out.length === 0) return;
-    const events = this.#out;
-    this.#out = [];
-    this.#listener(events);
-  }
-}
-
-function summary(prediction: Prediction): PredictionSummary {
-  if (prediction.type === 'predicted') return { type: 'predicted', changedRows: prediction.changes.length };
-  if (prediction.type === 'failing') return { type: 'failing', rejection: prediction.rejection };
-  return { type: 'unpredicted', reason: prediction.reason };
 }

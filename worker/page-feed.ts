@@ -1,0 +1,137 @@
+/**
+ * What a host tells its page: gathered while one event is handled, delivered as one list.
+ *
+ * Law: a list is delivered when the rows are right again, never in the middle; live queries in it are as of its end.
+ * Others' changes reach the queries at most once a frame, the page's own at once.
+ */
+
+import type { Codec } from '../core/codec/bsatn.ts';
+import { ByteWriter } from '../core/codec/bytes.ts';
+import type { RowChange } from '../core/commit/row-change.ts';
+import type { Engine } from '../core/engine/engine.ts';
+import type { Environment } from '../core/environment.ts';
+import type { ClientStatus, HostEvent, HostListener, WatchRequest } from './client/host-api.ts';
+import { LiveQueries } from './live/live-query.ts';
+
+export interface PageFeedOptions {
+  readonly engine: Engine;
+  readonly environment: Environment;
+  readonly listener: HostListener;
+  /** Asks the host to call `refresh` and then `deliver`. */
+  readonly wake: () => void;
+}
+
+const refreshMs = 16;
+
+export class PageFeed {
+  readonly #engine: Engine;
+  readonly #environment: Environment;
+  readonly #listener: HostListener;
+  readonly #wake: () => void;
+  readonly #live: LiveQueries;
+  readonly #watchedTables = new Set<number>();
+  #events: HostEvent[] = [];
+  #status: string | undefined;
+  #refreshedMs: number = Number.NEGATIVE_INFINITY;
+  #wakeAsked = false;
+
+  constructor({ engine, environment, listener, wake }: PageFeedOptions) {
+    this.#engine = engine;
+    this.#environment = environment;
+    this.#listener = listener;
+    this.#wake = wake;
+    this.#live = new LiveQueries(engine);
+  }
+
+  push(event: HostEvent): void {
+    this.#events.push(event);
+  }
+
+  /** Tells it when it is another one than last time. */
+  status(status: ClientStatus): void {
+    const text = JSON.stringify(status);
+    if (text === this.#status) return;
+    this.#status = text;
+    this.push({ type: 'status', status });
+  }
+
+  watch(request: WatchRequest): void {
+    const failure = this.#live.watch(request);
+    if (failure !== undefined) this.push(failure);
+    this.#events.push(...this.#live.refresh());
+  }
+
+  unwatch(queryId: number): void {
+    this.#live.unwatch(queryId);
+  }
+
+  watchRows(tableId: number): void {
+    this.#watchedTables.add(tableId);
+  }
+
+  isWatched(tableId: number): boolean {
+    return this.#watchedTables.has(tableId);
+  }
+
+  /** Rows of this table are others now, whichever. */
+  touch(tableId: number): void {
+    this.#live.touch(tableId);
+  }
+
+  changed(changes: readonly RowChange[]): void {
+    const watched = new Map<number, RowChange[]>();
+    for (const change of changes) {
+      this.#live.touch(change.tableId);
+      if (!this.isWatched(change.tableId)) continue;
+      const known = watched.get(change.tableId);
+      if (known === undefined) watched.set(change.tableId, [change]);
+      else known.push(change);
+    }
+    for (const [tableId, each] of watched) {
+      const bytes = encodeChanges(this.#engine.shape(tableId).codec as Codec, each);
+      this.push({ type: 'changes', tableId, count: each.length, bytes });
+    }
+  }
+
+  /** Brings stale queries up to date now. */
+  refresh(): void {
+    this.#refreshedMs = this.#environment.clock.monotonicMs();
+    this.#events.push(...this.#live.refresh());
+  }
+
+  /** At once when the page has had a frame's rest, else at the end of it. */
+  refreshSoon(): void {
+    if (!this.#live.isStale || this.#wakeAsked) return;
+    const { clock, scheduler } = this.#environment;
+    const restMs = this.#refreshedMs + refreshMs - clock.monotonicMs();
+    if (restMs <= 0) return this.refresh();
+    this.#wakeAsked = true;
+    scheduler.after(restMs, () => {
+      this.#wakeAsked = false;
+      this.#wake();
+    });
+  }
+
+  deliver(): void {
+    if (this.#events.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    this.#listener(events);
+  }
+
+  close(): void {
+    this.#live.close();
+  }
+}
+
+/** Each change as its row before and its row after, led by whether there is one. */
+function encodeChanges(codec: Codec, changes: readonly RowChange[]): Uint8Array {
+  const writer = new ByteWriter();
+  for (const { before, after } of changes) {
+    for (const row of [before, after]) {
+      writer.bool(row !== undefined);
+      if (row !== undefined) codec.encode(writer, row);
+    }
+  }
+  return writer.take();
+}
