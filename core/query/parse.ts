@@ -1,0 +1,387 @@
+/**
+ * Subscription SQL → a plan: SpacetimeDB's subset and what we add to it.
+ *
+ *     query      = SELECT (* | name.*) FROM source {[INNER] JOIN source ON equality {AND equality}} [WHERE condition] [;]
+ *     source     = table [[AS] alias]
+ *     condition  = conditions with AND, OR, NOT and parentheses over
+ *                  operand (= | <> | != | < | <= | > | >=) operand · operand [NOT] IN (literal, …) ·
+ *                  operand [NOT] LIKE text · operand IS [NOT] NULL · a boolean column · TRUE · FALSE
+ *     operand    = [source.]column | literal | :sender
+ *
+ * Every refusal is `query-invalid` and names the place in the text. Names resolve by their SQL name or their accessor.
+ */
+
+import type { ModuleDefinition, TableDefinition } from '../module/definition.ts';
+import { literalValue } from './literal.ts';
+import {
+  and,
+  always,
+  type ColumnOperand,
+  type CompareOp,
+  comparedType,
+  type Expression,
+  isComparable,
+  type Operand,
+} from './expression.ts';
+import type { JoinCondition, QueryPlan, QuerySource } from './plan.ts';
+import { queryError, type Token, tokenise } from './token.ts';
+
+const compareOps: Readonly<Record<string, CompareOp>> = {
+  '=': 'eq',
+  '<>': 'ne',
+  '!=': 'ne',
+  '<': 'lt',
+  '<=': 'lte',
+  '>': 'gt',
+  '>=': 'gte',
+};
+const flipped: { readonly [Op in CompareOp]: CompareOp } = {
+  eq: 'eq',
+  ne: 'ne',
+  lt: 'gt',
+  lte: 'gte',
+  gt: 'lt',
+  gte: 'lte',
+};
+const keywords: ReadonlySet<string> = new Set([
+  'select',
+  'from',
+  'inner',
+  'join',
+  'on',
+  'where',
+  'and',
+  'or',
+  'not',
+  'in',
+  'like',
+  'is',
+  'null',
+  'as',
+  'true',
+  'false',
+]);
+
+export interface ParseOptions {
+  /** Tables that the query may name; others are as unknown as ones that don't exist. */
+  readonly isVisible: (table: TableDefinition) => boolean;
+}
+
+/** Throws `query-invalid` with the place in the text. */
+export function parseQuery(sql: string, definition: ModuleDefinition, options: ParseOptions): QueryPlan {
+  return new Parser(sql, definition, options).query();
+}
+
+/** An operand before its type is known: a literal takes that of the column it is compared with. */
+type RawOperand =
+  | { readonly type: 'operand'; readonly operand: Operand; readonly at: number }
+  | { readonly type: 'literal'; readonly token: Token; readonly negative: boolean; readonly at: number };
+
+class Parser {
+  readonly #sql: string;
+  readonly #tokens: readonly Token[];
+  readonly #definition: ModuleDefinition;
+  readonly #options: ParseOptions;
+  readonly #sources: QuerySource[] = [];
+  #position = 0;
+
+  constructor(sql: string, definition: ModuleDefinition, options: ParseOptions) {
+    this.#sql = sql;
+    this.#definition = definition;
+    this.#options = options;
+    this.#tokens = tokenise(sql);
+  }
+
+  query(): QueryPlan {
+    this.#keyword('select');
+    const selected = this.#selected();
+    this.#keyword('from');
+    this.#source();
+    const joins: JoinCondition[] = [];
+    while (this.#takeKeyword('inner') ? this.#keyword('join') : this.#takeKeyword('join')) {
+      this.#source();
+      this.#keyword('on');
+      do joins.push(this.#equality());
+      while (this.#takeKeyword('and'));
+    }
+    const where = this.#takeKeyword('where') ? this.#or() : always;
+    this.#takeSymbol(';');
+    if (this.#peek().type !== 'end') throw this.#unexpected('WHERE, JOIN or the end');
+    return { sources: this.#sources, result: this.#resultOf(selected), joins, where };
+  }
+
+  #selected(): Token | undefined {
+    if (this.#takeSymbol('*')) return undefined;
+    const name = this.#name('* or a table');
+    this.#symbol('.');
+    this.#symbol('*');
+    return name;
+  }
+
+  #resultOf(selected: Token | undefined): number {
+    if (selected === undefined) {
+      if (this.#sources.length > 1)
+        throw queryError(this.#sql, 0, 'a query over several tables says whose rows it wants: SELECT name.* FROM …');
+      return 0;
+    }
+    const source = this.#sources.findIndex(({ alias }) => alias === selected.text);
+    if (source < 0) throw queryError(this.#sql, selected.at, `'${selected.text}' is none of the tables after FROM`);
+    return source;
+  }
+
+  #source(): void {
+    const name = this.#name('a table');
+    const table = this.#definition.tables.find(
+      (each) => (each.name === name.text || each.accessor === name.text) && this.#options.isVisible(each),
+    );
+    if (table === undefined)
+      throw queryError(this.#sql, name.at, `there is no table '${name.text}' that may be read here`);
+    const isAliased = this.#takeKeyword('as') || (this.#peek().type === 'name' && !this.#isKeyword(this.#peek()));
+    const alias = isAliased ? this.#name('an alias').text : name.text;
+    if (this.#sources.some((source) => source.alias === alias))
+      throw queryError(
+        this.#sql,
+        name.at,
+        `two tables are called '${alias}'; give one an alias: ${name.text} AS other`,
+      );
+    this.#sources.push({ table, alias });
+  }
+
+  #equality(): JoinCondition {
+    const left = this.#column();
+    this.#symbol('=');
+    const at = this.#peek().at;
+    const right = this.#column();
+    if (!sameType(left, right))
+      throw queryError(this.#sql, at, `${right.name} can't be equal to ${left.name}: they are of different types`);
+    return { left, right };
+  }
+
+  #or(): Expression {
+    const parts = [this.#and()];
+    while (this.#takeKeyword('or')) parts.push(this.#and());
+    return parts.length === 1 && parts[0] !== undefined ? parts[0] : { type: 'or', parts };
+  }
+
+  #and(): Expression {
+    const parts = [this.#not()];
+    while (this.#takeKeyword('and')) parts.push(this.#not());
+    return and(parts);
+  }
+
+  #not(): Expression {
+    if (this.#takeKeyword('not')) return { type: 'not', part: this.#not() };
+    if (!this.#takeSymbol('(')) return this.#comparison();
+    const inner = this.#or();
+    this.#symbol(')');
+    return inner;
+  }
+
+  #comparison(): Expression {
+    const left = this.#operand();
+    const operator = this.#peek();
+    const op = operator.type === 'symbol' ? compareOps[operator.text] : undefined;
+    if (op !== undefined) {
+      this.#position++;
+      return this.#compare(left, op, this.#operand());
+    }
+    if (left.type === 'literal' && left.token.type === 'name')
+      return { type: 'constant', value: isTrueWord(left.token) };
+    const column = this.#columnOf(left);
+    if (this.#takeKeyword('is')) {
+      const isNegated = this.#takeKeyword('not');
+      this.#keyword('null');
+      return negated(isNegated, { type: 'isNull', operand: column });
+    }
+    const isNegated = this.#takeKeyword('not');
+    if (this.#takeKeyword('in')) return negated(isNegated, { type: 'in', operand: column, values: this.#list(column) });
+    if (this.#takeKeyword('like'))
+      return negated(isNegated, { type: 'like', operand: column, pattern: this.#pattern(column, left.at) });
+    if (isNegated || comparedType(column.valueType).type !== 'bool') throw this.#unexpected('a comparison');
+    return {
+      type: 'compare',
+      op: 'eq',
+      left: column,
+      right: { type: 'literal', value: true, valueType: { type: 'bool' } },
+    };
+  }
+
+  #compare(left: RawOperand, op: CompareOp, right: RawOperand): Expression {
+    if (left.type === 'literal' && right.type === 'literal')
+      throw queryError(this.#sql, left.at, 'a comparison needs a column on one side');
+    if (left.type === 'literal') return this.#compare(right, flipped[op], left);
+    const a = left.operand;
+    const b = right.type === 'literal' ? this.#literal(right, a) : right.operand;
+    this.#checkComparable(a, left.at);
+    if (!sameType(a, b)) throw queryError(this.#sql, right.at, 'the two sides are of different types');
+    return { type: 'compare', op, left: a, right: b };
+  }
+
+  #list(column: ColumnOperand): Operand[] {
+    this.#checkComparable(column, this.#peek().at);
+    this.#symbol('(');
+    const values: Operand[] = [];
+    while (!this.#takeSymbol(')')) {
+      if (values.length > 0) this.#symbol(',');
+      const value = this.#operand();
+      values.push(value.type === 'literal' ? this.#literal(value, column) : value.operand);
+    }
+    return values;
+  }
+
+  #pattern(column: ColumnOperand, at: number): string {
+    if (comparedType(column.valueType).type !== 'string')
+      throw queryError(this.#sql, at, `LIKE is for text; ${column.name} is none`);
+    const token = this.#next();
+    if (token.type !== 'text')
+      throw queryError(this.#sql, token.at, `expected a text such as 'a%', got ${shown(token)}`);
+    return token.text;
+  }
+
+  #operand(): RawOperand {
+    const token = this.#peek();
+    if (token.type === 'parameter') {
+      this.#position++;
+      if (token.text !== 'sender')
+        throw queryError(this.#sql, token.at, `the only parameter is :sender, got :${token.text}`);
+      return { type: 'operand', operand: { type: 'sender' }, at: token.at };
+    }
+    if (token.type === 'name' && !(isTruthWord(token) && !this.#isFollowedByDot()))
+      return { type: 'operand', operand: this.#column(), at: token.at };
+    const negative =
+      token.type === 'symbol' && (token.text === '-' || token.text === '+') ? this.#next().text === '-' : false;
+    const literal = this.#next();
+    if (literal.type === 'symbol' || literal.type === 'end')
+      throw queryError(this.#sql, literal.at, `expected a column or a value, got ${shown(literal)}`);
+    return { type: 'literal', token: literal, negative, at: token.at };
+  }
+
+  #literal({ token, negative, at }: Extract<RawOperand, { type: 'literal' }>, other: Operand): Operand {
+    const valueType = other.type === 'sender' ? ({ type: 'identity' } as const) : comparedType(other.valueType);
+    const value = literalValue(token, negative, valueType);
+    if ('problem' in value) throw queryError(this.#sql, at, value.problem);
+    return { type: 'literal', value: value.value, valueType };
+  }
+
+  #column(): ColumnOperand {
+    const first = this.#name('a column');
+    const column = this.#takeSymbol('.') ? this.#name('a column') : undefined;
+    const name = column ?? first;
+    const found = this.#sources.flatMap(({ table, alias }, source) =>
+      column !== undefined && alias !== first.text
+        ? []
+        : table.columns.flatMap((each, position) =>
+            each.name === name.text || each.field === name.text ? [{ source, position, each }] : [],
+          ),
+    );
+    const [match, another] = found;
+    if (match === undefined)
+      throw queryError(
+        this.#sql,
+        name.at,
+        `there is no column '${column === undefined ? name.text : `${first.text}.${name.text}`}'`,
+      );
+    if (another !== undefined)
+      throw queryError(this.#sql, name.at, `'${name.text}' is a column of several tables; write table.${name.text}`);
+    return {
+      type: 'column',
+      source: match.source,
+      column: match.position,
+      field: match.each.field,
+      name: match.each.name,
+      valueType: match.each.type,
+    };
+  }
+
+  #columnOf(raw: RawOperand): ColumnOperand {
+    if (raw.type === 'operand' && raw.operand.type === 'column') return raw.operand;
+    throw this.#unexpected('a comparison');
+  }
+
+  #checkComparable(operand: Operand, at: number): void {
+    if (operand.type === 'column' && !isComparable(operand.valueType))
+      throw queryError(this.#sql, at, `values of ${operand.name} can't be compared`);
+  }
+
+  #name(what: string): Token {
+    const token = this.#next();
+    if (token.type !== 'name' || this.#isKeyword(token))
+      throw queryError(this.#sql, token.at, `expected ${what}, got ${shown(token)}`);
+    return token;
+  }
+
+  #isKeyword(token: Token): boolean {
+    return token.type === 'name' && !token.quoted && keywords.has(token.text.toLowerCase());
+  }
+
+  #isFollowedByDot(): boolean {
+    const after = this.#tokens[this.#position + 1];
+    return after?.type === 'symbol' && after.text === '.';
+  }
+
+  #keyword(word: string): true {
+    if (!this.#takeKeyword(word)) throw this.#unexpected(word.toUpperCase());
+    return true;
+  }
+
+  #takeKeyword(word: string): boolean {
+    const token = this.#peek();
+    if (token.type !== 'name' || token.quoted || token.text.toLowerCase() !== word) return false;
+    this.#position++;
+    return true;
+  }
+
+  #symbol(symbol: string): void {
+    if (!this.#takeSymbol(symbol)) throw this.#unexpected(`'${symbol}'`);
+  }
+
+  #takeSymbol(symbol: string): boolean {
+    const token = this.#peek();
+    if (token.type !== 'symbol' || token.text !== symbol) return false;
+    this.#position++;
+    return true;
+  }
+
+  #peek(): Token {
+    return this.#tokens[this.#position] ?? { type: 'end', text: '', at: this.#sql.length };
+  }
+
+  #next(): Token {
+    const token = this.#peek();
+    this.#position++;
+    return token;
+  }
+
+  #unexpected(expected: string): Error {
+    const token = this.#peek();
+    return queryError(this.#sql, token.at, `expected ${expected}, got ${shown(token)}`);
+  }
+}
+
+function isTruthWord(token: Token): boolean {
+  return token.type === 'name' && !token.quoted && /^(?:true|false)$/i.test(token.text);
+}
+
+function isTrueWord(token: Token): boolean {
+  return token.text.toLowerCase() === 'true';
+}
+
+function negated(isNegated: boolean, part: Expression): Expression {
+  return isNegated ? { type: 'not', part } : part;
+}
+
+/** Options aside, both sides must be of the same type. */
+function sameType(a: Operand, b: Operand): boolean {
+  const [x, y] = [a, b].map((operand) =>
+    JSON.stringify(operand.type === 'sender' ? { type: 'identity' } : comparedType(operand.valueType)),
+  );
+  return x === y;
+}
+
+function shown(token: Token): string {
+  return token.type === 'end'
+    ? 'the end'
+    : token.type === 'text'
+      ? `'${token.text.slice(0, 40)}'`
+      : `'${token.text.slice(0, 40)}'`;
+}
