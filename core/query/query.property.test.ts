@@ -155,15 +155,15 @@ describe('a condition', () => {
     fc.assert(
       fc.property(scenario, ({ rows, where }) => {
         engine.reset();
-        engine.apply(rows.map((after) => ({ tableId: 0, key: after['id'] as number, before: undefined, after })));
+        engine.apply(rows.map((after) => ({ tableId: 0, key: after.id as number, before: undefined, after })));
         const plan: QueryPlan = { sources: [{ table, alias: 'thing' }], result: 0, joins: [], where };
         const sql = planSql(plan, 'sqlite').replaceAll(':sender', `x'${sender.toHexString()}'`);
         const bySqlite = engine.select(`SELECT id FROM (${sql})`).rows.map(([id]) => id);
         const matches = predicate(where);
-        const byPredicate = rows.filter((row) => matches([row], sender)).map((row) => row['id']);
+        const byPredicate = rows.filter((row) => matches([row], sender)).map((row) => row.id);
         expect(byPredicate, sql).toEqual(bySqlite);
       }),
-      { numRuns: Number(process.env['FORERUN_PROPERTY_RUNS'] ?? 400) },
+      { numRuns: Number(process.env.FORERUN_PROPERTY_RUNS ?? 400) },
     );
   });
 
@@ -175,7 +175,7 @@ describe('a condition', () => {
         const [matches, matchesAgain] = [predicate(plan.where), predicate(again.where)];
         for (const row of rows) expect(matchesAgain([row], sender), rendered(where)).toBe(matches([row], sender));
       }),
-      { numRuns: Number(process.env['FORERUN_PROPERTY_RUNS'] ?? 400) },
+      { numRuns: Number(process.env.FORERUN_PROPERTY_RUNS ?? 400) },
     );
   });
 });

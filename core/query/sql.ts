@@ -38,7 +38,7 @@ export function expressionSql(expression: Expression, scope: SqlScope): string {
       if (expression.values.length === 0) return 'FALSE';
       return `${operandSql(expression.operand, scope)} IN (${expression.values.map((value) => operandSql(value, scope)).join(', ')})`;
     case 'like':
-      return `${operandSql(expression.operand, scope)} LIKE ${textSql(expression.pattern)}`;
+      return `${operandSql(expression.operand, scope)} LIKE ${textSql(expression.pattern, scope.dialect)}`;
     case 'isNull':
       return `${operandSql(expression.operand, scope)} IS NULL`;
     default:
@@ -80,24 +80,24 @@ function columnSql({ source, name }: ColumnOperand, scope: SqlScope): string {
 export function literalSql(type: ColumnType, value: unknown, dialect: SqlScope['dialect']): string {
   const inner = comparedType(type);
   if (dialect === 'text' && typeof value === 'bigint') return String(value);
-  if (dialect === 'text' && inner.type === 'sum') return textSql((value as { readonly tag: string }).tag);
+  if (dialect === 'text' && inner.type === 'sum') return textSql((value as { readonly tag: string }).tag, dialect);
   const { declared, toSql } = sqlMapping(inner);
   const stored = toSql(value as never);
   // Integers beyond 2^53 come as decimal text.
-  return typeof stored === 'string' && declared === 'INTEGER' ? stored : storedSql(stored);
+  return typeof stored === 'string' && declared === 'INTEGER' ? stored : storedSql(stored, dialect);
 }
 
-function storedSql(value: SqlValue): string {
+function storedSql(value: SqlValue, dialect: SqlScope['dialect']): string {
   if (value === null) return 'NULL';
-  if (typeof value === 'string') return textSql(value);
+  if (typeof value === 'string') return textSql(value, dialect);
   if (typeof value === 'object') return `x'${toHex(value)}'`;
   if (value === Number.POSITIVE_INFINITY) return '9e999';
   if (value === Number.NEGATIVE_INFINITY) return '-9e999';
   return String(value);
 }
 
-/** SQL text ends at a NUL, so a literal that holds one is written as its bytes. */
-function textSql(text: string): string {
-  if (text.includes('\0')) return `CAST(x'${toHex(new TextEncoder().encode(text))}' AS TEXT)`;
+/** SQLite's text ends at a NUL, so a literal that holds one is written as its bytes. */
+function textSql(text: string, dialect: SqlScope['dialect']): string {
+  if (dialect === 'sqlite' && text.includes('\0')) return `CAST(x'${toHex(new TextEncoder().encode(text))}' AS TEXT)`;
   return `'${text.replaceAll("'", "''")}'`;
 }
