@@ -4,7 +4,7 @@
  * A batch is encoded as its calls run, once, into the bytes that go to the log and from there to subscribers.
  */
 
-import { ByteWriter } from '../codec/bytes.ts';
+import type { ByteWriter } from '../codec/bytes.ts';
 import type { CallId, Outcome, Rejection, Seq } from '../commit/call.ts';
 import type { LogBatch } from '../commit/log.ts';
 import type { RowChange } from '../commit/row-change.ts';
@@ -78,12 +78,13 @@ export class OpenBatch {
     const seq = (this.firstSeq + this.commits.length) as Seq;
     const { writer } = this;
     beginCommit(writer, client.clientNo, callId, timestampMicros - this.#baseMicros, changes.length);
-    const offsets: number[] = [];
-    for (const change of changes) {
-      offsets.push(writer.offset);
+    const offsets = new Array<number>(changes.length + 1);
+    for (let i = 0; i < changes.length; i++) {
+      const change = changes[i] as RowChange;
+      offsets[i] = writer.offset;
       encodeChange(writer, change, engine.shape(change.tableId));
     }
-    offsets.push(writer.offset);
+    offsets[changes.length] = writer.offset;
     this.commits.push({ seq, client, callId, timestampMicros, changes, offsets });
     return seq;
   }

@@ -11,6 +11,7 @@ import type { Log } from '../commit/log.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { SqlValue } from '../engine/sql-value.ts';
+import type { TableDefinition } from '../module/definition.ts';
 import type { ClientSnapshot, Clients } from './clients.ts';
 import type { IdLeases, Lease } from './id-lease.ts';
 import { type LogRecord, readBatch } from './record.ts';
@@ -44,7 +45,7 @@ export interface Recovered {
 
 export async function recover(parts: {
   engine: Engine;
-  log: Log;
+  log: Pick<Log, 'read'>;
   clients: Clients;
   leases: IdLeases;
   checkpoint: Checkpoint;
@@ -76,7 +77,7 @@ function applyRecord(
     case 'commit':
       engine.apply(record.changes);
       clients.byNo(record.clientNo).settleCommit(record);
-      for (const change of record.changes) noteIds(change, record.clientNo, engine, leases);
+      for (const change of record.changes) noteIds(change, record.clientNo, engine.shape(change.tableId).table, leases);
       return;
     case 'unchanged':
       return clients.byNo(record.clientNo).settle(record.callId, 0);
@@ -98,9 +99,15 @@ function applyRecord(
   }
 }
 
-function noteIds({ tableId, after }: RowChange, clientNo: number, engine: Engine, leases: IdLeases): void {
+/** Takes the autoInc values of a committed row out of what its client holds. */
+export function noteIds(
+  { tableId, after }: RowChange,
+  clientNo: number,
+  table: TableDefinition,
+  leases: IdLeases,
+): void {
   if (after === undefined) return;
-  for (const [column, { autoInc, field }] of engine.shape(tableId).table.columns.entries()) {
+  for (const [column, { autoInc, field }] of table.columns.entries()) {
     if (autoInc) leases.noteUsed(tableId, column, clientNo, BigInt(after[field] as number | bigint));
   }
 }

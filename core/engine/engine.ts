@@ -11,10 +11,10 @@ import type { Call } from '../commit/call.ts';
 import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import { ForerunError } from '../errors.ts';
 import type { AuthCtx } from '../module/context.ts';
-import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
+import type { ModuleDefinition, TableDefinition } from '../module/definition.ts';
 import { Identity } from '../value/identity.ts';
 import { Database, type Statement } from './database.ts';
-import { type Execution, ReducerContext, runReducer, Unpredictable } from './execute.ts';
+import { type ContextBase, type Execution, ReducerContext, runReducer, Unpredictable } from './execute.ts';
 import { guarded } from './guard.ts';
 import { type RowShape, rowShape } from './row-shape.ts';
 import { scanTable } from './scan.ts';
@@ -56,8 +56,9 @@ export class Engine {
   readonly stores: readonly TableStore[];
   readonly #database: Database;
   readonly #options: EngineOptions;
-  readonly #db: object;
-  readonly #databaseIdentity: Identity;
+  /** What contexts share: of calls that a client may predict, and of those it must not foresee. */
+  readonly #foreseeable: ContextBase;
+  readonly #secret: ContextBase;
   #transaction: Transaction | undefined;
   #call: Call | undefined;
   #operations = 0;
@@ -66,7 +67,6 @@ export class Engine {
     this.definition = options.definition;
     this.#database = database;
     this.#options = options;
-    this.#databaseIdentity = options.databaseIdentity ?? Identity.zero();
     this.stores = options.definition.tables.map((table) => new TableStore(database, rowShape(table), options.limits));
     const scope = {
       transaction: () => this.#openTransaction(),
@@ -74,7 +74,13 @@ export class Engine {
       checkReplicated: (table: TableDefinition) => this.#checkReplicated(table),
     };
     const accessors = this.stores.map((store) => [store.shape.table.accessor, tableAccess(store, scope)] as const);
-    this.#db = Object.freeze(Object.fromEntries(accessors));
+    this.#foreseeable = {
+      db: Object.freeze(Object.fromEntries(accessors)),
+      databaseIdentity: options.databaseIdentity ?? Identity.zero(),
+      senderAuth: options.senderAuth ?? (() => internalAuth),
+      secret: '',
+    };
+    this.#secret = { ...this.#foreseeable, secret: options.secret ?? '' };
   }
 
   static async open(options: EngineOptions): Promise<Engine> {
@@ -110,7 +116,7 @@ export class Engine {
     this.#call = call;
     this.#operations = 0;
     try {
-      const context = this.#context(call, reducer);
+      const context = new ReducerContext(call, reducer.predict ? this.#foreseeable : this.#secret);
       if (this.#options.guard !== true) return runReducer(reducer, context, call.args, transaction);
       return guarded(() => runReducer(reducer, context, call.args, transaction));
     } finally {
@@ -195,15 +201,6 @@ export class Engine {
 
   close(): void {
     this.#database.close();
-  }
-
-  #context(call: Call, reducer: ReducerDefinition): ReducerContext {
-    return new ReducerContext(call, {
-      db: this.#db,
-      databaseIdentity: this.#databaseIdentity,
-      senderAuth: this.#options.senderAuth?.(call) ?? internalAuth,
-      secret: reducer.predict ? '' : (this.#options.secret ?? ''),
-    });
   }
 
   #openTransaction(): Transaction {

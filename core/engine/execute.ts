@@ -29,7 +29,7 @@ export type Execution =
       readonly reads: ReadSet | undefined;
     }
   /** It needs rows that this replica doesn't have; the authority decides unpredicted. */
-  | { readonly type: 'unpredictable'; readonly reason: string };
+  | { readonly type: 'unpredictable'; readonly reason: string; readonly reads: ReadSet | undefined };
 
 /** Thrown by table access when a prediction can't be made here. Not an error that a reducer should catch. */
 export class Unpredictable extends Error {
@@ -52,7 +52,7 @@ const tellable: ReadonlySet<string> = new Set<Rejection['code']>([
 export interface ContextBase {
   readonly db: object;
   readonly databaseIdentity: Identity;
-  readonly senderAuth: AuthCtx;
+  readonly senderAuth: (call: Call) => AuthCtx;
   /** Mixed into the call's randomness; empty for what a client may predict. */
   readonly secret: string;
 }
@@ -93,7 +93,7 @@ export class ReducerContext {
   }
 
   get senderAuth(): AuthCtx {
-    return this.#base.senderAuth;
+    return this.#base.senderAuth(this.#call);
   }
 
   get as(): object {
@@ -129,7 +129,8 @@ export function runReducer(
   } catch (error) {
     transaction.rollBack();
     if (error instanceof AssertionError) throw error;
-    if (error instanceof Unpredictable) return { type: 'unpredictable', reason: error.message };
+    if (error instanceof Unpredictable)
+      return { type: 'unpredictable', reason: error.message, reads: transaction.reads };
     return { type: 'rejected', rejection: rejectionOf(reducer, error), cause: error, reads: transaction.reads };
   }
 }

@@ -150,8 +150,7 @@ class TableAccess {
     const transaction = this.#open();
     const key = this.#key(part, value);
     transaction.reads?.addPoint(this.#table.tableId, key);
-    const row = this.#store.read(key);
-    return row === undefined ? null : this.#shape.copy(row);
+    return this.#store.readCopy(key) ?? null;
   }
 
   #deleteByKey(part: IndexPart, value: unknown): boolean {

@@ -1,11 +1,11 @@
 /**
- * One table's rows: decoded rows by key in a Map, in front of a SQLite table that is written behind.
+ * One table's rows: a cache by key in front of a SQLite table that is written behind.
  *
- * Law: the rows of the table are the cached ones, and for keys not cached those in SQLite. A cached entry is `dirty`
- * when SQLite doesn't have it yet; `flush` makes SQLite complete, and must come before any scan or SQL over the table.
- * While `#complete`, the cache holds every row, so a key that is not in it does not exist.
+ * Law: the rows of the table are the cached ones, and for keys that the cache doesn't know those in SQLite. A cached key
+ * is dirty when SQLite doesn't have it yet; `flush` makes SQLite complete, and must come before any scan or SQL over the
+ * table. While `#complete`, the cache holds every row, so a key that it doesn't know does not exist.
  *
- * Rows in here are canonical and never handed to a reducer or an app without a copy.
+ * Rows in here are canonical; those of `read` and `select` may be the cache's own, and are not to be handed out.
  */
 
 import { assert } from '../assert.ts';
@@ -13,14 +13,10 @@ import type { Key, Row } from '../commit/row-change.ts';
 import { limits } from '../limits.ts';
 import type { Database } from './database.ts';
 import { createIndexes, createTable, deleteByKey, keyColumnName, quote, storedColumns, upsert } from './ddl.ts';
+import { PageCache } from './page-cache.ts';
+import { ObjectCache, type RowCache } from './row-cache.ts';
 import type { RowShape } from './row-shape.ts';
 import type { SqlValue } from './sql-value.ts';
-
-interface Entry {
-  /** Undefined: known to be absent. */
-  row: Row | undefined;
-  dirty: boolean;
-}
 
 export interface StoreLimits {
   readonly cachedRowsMax: number;
@@ -28,6 +24,7 @@ export interface StoreLimits {
 }
 
 const upsertRowsPerStatement = 32;
+const integerTypes: ReadonlySet<string> = new Set(['u8', 'u16', 'u32', 'i8', 'i16', 'i32', 'u64', 'i64', 'timestamp']);
 
 export class TableStore {
   readonly shape: RowShape;
@@ -35,7 +32,7 @@ export class TableStore {
   count = 0;
   readonly #database: Database;
   readonly #limits: StoreLimits;
-  readonly #entries = new Map<Key, Entry>();
+  readonly #cache: RowCache;
   #dirty: Key[] = [];
   #complete = true;
   readonly #selectByKey: string;
@@ -45,6 +42,7 @@ export class TableStore {
     this.shape = shape;
     this.#limits = storeLimits;
     const { table } = shape;
+    this.#cache = hasPages(shape) ? new PageCache(shape.codec, shape.copy) : new ObjectCache(shape.copy);
     database.run(createTable(table));
     for (const index of createIndexes(table)) database.run(index);
     this.#selectByKey = `SELECT ${selectList(shape)} FROM ${quote(table.name)} WHERE ${quote(keyColumnName(table))} = ?`;
@@ -53,33 +51,27 @@ export class TableStore {
 
   /** The row with this key; ours, not to be handed out. */
   read(key: Key): Row | undefined {
-    const entry = this.#entries.get(key);
-    if (entry !== undefined) return entry.row;
-    return this.#complete ? undefined : this.#load(key).row;
+    const row = this.#cache.get(key);
+    if (row !== undefined) return row ?? undefined;
+    return this.#complete ? undefined : this.#load(key);
+  }
+
+  /** The row with this key, as an object that is the caller's. */
+  readCopy(key: Key): Row | undefined {
+    const row = this.#cache.getCopy(key);
+    if (row !== undefined) return row ?? undefined;
+    if (this.#complete || this.#load(key) === undefined) return undefined;
+    return this.#cache.getCopy(key) ?? undefined;
   }
 
   /** Sets the row of a key, or with undefined removes it; gives what was there. */
   write(key: Key, row: Row | undefined): Row | undefined {
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
-      if (this.#complete) {
-        if (row === undefined) return undefined;
-        this.#entries.set(key, { row, dirty: true });
-        this.#noteDirty(key);
-        this.count++;
-        return undefined;
-      }
-      entry = this.#load(key);
-    }
-    const before = entry.row;
-    entry.row = row;
-    if (!entry.dirty) {
-      entry.dirty = true;
-      this.#noteDirty(key);
-    }
+    const before = this.read(key);
     if (before === undefined) {
-      if (row !== undefined) this.count++;
+      if (row === undefined) return undefined;
+      this.count++;
     } else if (row === undefined) this.count--;
+    if (this.#cache.put(key, row) && this.#dirty.push(key) >= this.#limits.dirtyRowsMax) this.flush();
     return before;
   }
 
@@ -93,14 +85,10 @@ export class TableStore {
     let values: SqlValue[] = [];
     let rows = 0;
     for (const key of keys) {
-      const entry = this.#entries.get(key);
-      assert(entry?.dirty === true, 'a key in the dirty list has a dirty entry');
-      entry.dirty = false;
-      if (entry.row === undefined) {
-        remove.run([sql.keyToSql(key)]);
-        this.#entries.delete(key);
-      } else {
-        sql.toSql(entry.row, key, values);
+      const row = this.#cache.clean(key);
+      if (row === undefined) remove.run([sql.keyToSql(key)]);
+      else {
+        sql.toSql(row, key, values);
         if (++rows === upsertRowsPerStatement) {
           this.#database.prepare(upsert(table, rows)).run(values);
           values = [];
@@ -110,24 +98,21 @@ export class TableStore {
     }
     this.#upsertRest(values, rows);
     this.#database.noteChanges(keys.length);
-    if (this.#entries.size > this.#limits.cachedRowsMax) this.#evict();
+    const { cachedRowsMax } = this.#limits;
+    if (this.#cache.size <= cachedRowsMax) return;
+    this.#cache.forget(this.#cache.size - Math.floor(cachedRowsMax / 2));
+    this.#complete = false;
   }
 
   /**
-   * Rows of this table that SQLite finds, in its order, decoded or from the cache. `where` is SQL of our own making
-   * after FROM; its parameters are bound.
+   * Rows of this table that SQLite finds, in its order. `where` is SQL of our own making after FROM; its parameters are
+   * bound.
    */
   select(where: string, params: readonly SqlValue[]): Row[] {
     this.flush();
-    const { table, sql, keyOf } = this.shape;
+    const { table, sql } = this.shape;
     const statement = this.#database.prepare(`SELECT ${selectList(this.shape)} FROM ${quote(table.name)} ${where}`);
-    const rows: Row[] = [];
-    for (const values of statement.all(params, sql.needsExact)) {
-      const row = sql.fromSql(values);
-      const cached = this.#entries.get(keyOf(row));
-      rows.push(cached?.row ?? row);
-    }
-    return rows;
+    return statement.all(params, sql.needsExact).map(sql.fromSql);
   }
 
   /** The next rows by SQLite's order of the key; undefined starts at the beginning. */
@@ -190,43 +175,34 @@ export class TableStore {
     const counted = this.#database.prepare(`SELECT count(*) FROM ${quote(this.shape.table.name)}`).get([]);
     this.count = Number(counted?.[0] ?? 0);
     this.#complete = this.count === 0;
-    this.#entries.clear();
+    this.#cache.clear();
   }
 
   /** Removes every row without recording anything: a replica starting over. */
   reset(): void {
-    this.#entries.clear();
+    this.#cache.clear();
     this.#dirty = [];
     this.#database.run(`DELETE FROM ${quote(this.shape.table.name)}`);
     this.count = 0;
     this.#complete = true;
   }
 
-  #noteDirty(key: Key): void {
-    if (this.#dirty.push(key) >= this.#limits.dirtyRowsMax) this.flush();
-  }
-
-  #load(key: Key): Entry {
+  #load(key: Key): Row | undefined {
     const { sql } = this.shape;
     const values = this.#database.prepare(this.#selectByKey).get([sql.keyToSql(key)], sql.needsExact);
-    const entry: Entry = { row: values === undefined ? undefined : sql.fromSql(values), dirty: false };
-    this.#entries.set(key, entry);
-    return entry;
+    const row = values === undefined ? undefined : sql.fromSql(values);
+    this.#cache.fill(key, row);
+    return row;
   }
 
   #upsertRest(values: SqlValue[], rows: number): void {
     if (rows > 0) this.#database.prepare(upsert(this.shape.table, rows)).run(values);
   }
+}
 
-  /** Drops the older half of the clean entries; Maps keep insertion order, so these were loaded or made first. */
-  #evict(): void {
-    let surplus = this.#entries.size - Math.floor(this.#limits.cachedRowsMax / 2);
-    for (const [key, entry] of this.#entries) {
-      if (surplus-- <= 0) break;
-      if (!entry.dirty) this.#entries.delete(key);
-    }
-    this.#complete = false;
-  }
+/** Rows of one size under integer keys. */
+function hasPages({ codec, keyColumn }: RowShape): boolean {
+  return codec.fixed && keyColumn !== undefined && integerTypes.has(keyColumn.type.type);
 }
 
 function selectList({ table }: RowShape): string {
