@@ -1,0 +1,204 @@
+/**
+ * The client process of the transfer benchmark: connections with a fixed number of calls in flight each, over the real
+ * wire. A call counts when its durable outcome has arrived.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { WebSocket } from 'ws';
+import { ByteReader } from '../../core/codec/byte-reader.ts';
+import { ByteWriter } from '../../core/codec/byte-writer.ts';
+import { type CallId, clientIdFromBytes } from '../../core/commit/call.ts';
+import { clientTag, decodeServerMessage, encodeClientMessage, serverTag } from '../../core/protocol/frame.ts';
+import { protocolVersion, subprotocol } from '../../core/protocol/version.ts';
+import { Histogram } from './histogram.ts';
+import type { Pairs } from './pairs.ts';
+
+export interface LoadOptions {
+  /** Of the server, `http://…`. */
+  readonly url: string;
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly moduleHash: string;
+  readonly reducerId: number;
+  readonly pairs: Pairs;
+}
+
+export class Load {
+  readonly latencies = new Histogram();
+  committed = 0;
+  rejected = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
+  readonly #options: LoadOptions;
+  readonly #sockets: LoadConnection[] = [];
+  #next = 0;
+  #stopping = false;
+
+  private constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: LoadOptions): Promise<Load> {
+    const load = new Load(options);
+    for (let i = 0; i < options.connections; i++) load.#sockets.push(await LoadConnection.open(load, options));
+    return load;
+  }
+
+  start(): void {
+    for (const socket of this.#sockets) socket.call(this.#options.inFlight);
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Resolves when no call is in flight any more. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    while (this.#sockets.some((socket) => socket.inFlight > 0)) await new Promise((resolve) => setTimeout(resolve, 1));
+    for (const socket of this.#sockets) socket.close();
+  }
+
+  reset(): void {
+    this.latencies.clear();
+    this.committed = 0;
+    this.rejected = 0;
+    this.bytesSent = 0;
+    this.bytesReceived = 0;
+  }
+
+  nextPair(): number {
+    const pair = this.#next++;
+    if (this.#next === this.#options.pairs.from.length) this.#next = 0;
+    return pair;
+  }
+}
+
+class LoadConnection {
+  inFlight = 0;
+  readonly #load: Load;
+  readonly #options: LoadOptions;
+  readonly #socket: WebSocket;
+  readonly #writer = new ByteWriter();
+  readonly #reader = new ByteReader(new Uint8Array());
+  /** When each call in flight was sent, by callId modulo the size. */
+  readonly #sentMs: Float64Array;
+  #lastCallId = 0;
+  #acknowledged = 0;
+
+  private constructor(load: Load, options: LoadOptions, socket: WebSocket) {
+    this.#load = load;
+    this.#options = options;
+    this.#socket = socket;
+    this.#sentMs = new Float64Array(2 * options.inFlight + 1);
+  }
+
+  static async open(load: Load, options: LoadOptions): Promise<LoadConnection> {
+    const url = new URL('/v1/database/main/subscribe', options.url.replace(/^http/, 'ws'));
+    const socket = new WebSocket(url, subprotocol, { perMessageDeflate: false });
+    const connection = new LoadConnection(load, options, socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('open', () => {
+        const writer = new ByteWriter();
+        encodeClientMessage(writer, {
+          type: 'hello',
+          version: protocolVersion,
+          moduleHash: options.moduleHash,
+          clientId: clientIdFromBytes(randomBytes(16)),
+          token: '',
+          position: undefined,
+          settledCallId: 0 as CallId,
+          subscriptions: [],
+        });
+        socket.send(writer.take());
+      });
+      socket.once('message', (data: Buffer) => {
+        const message = decodeServerMessage(new ByteReader(data), () => {
+          throw new Error('no rows are subscribed to');
+        });
+        if (message.type !== 'welcome') reject(new Error(`expected a welcome, got ${JSON.stringify(message)}`));
+        socket.on('message', (frame: Buffer) => connection.#receive(frame));
+        resolve();
+      });
+    });
+    return connection;
+  }
+
+  /** Sends `count` calls in one frame. */
+  call(count: number): void {
+    const { reducerId, pairs } = this.#options;
+    const writer = this.#writer;
+    const nowMs = performance.now();
+    writer.reset();
+    for (let i = 0; i < count; i++) {
+      const callId = ++this.#lastCallId;
+      const pair = this.#load.nextPair();
+      this.#sentMs[callId % this.#sentMs.length] = nowMs;
+      writer.u8(clientTag.call);
+      writer.varint(callId);
+      writer.varint(reducerId);
+      writer.u64(BigInt(Math.floor((performance.timeOrigin + nowMs) * 1000)));
+      writer.varint(0);
+      writer.varint(16);
+      writer.u32(pairs.from[pair] ?? 0);
+      writer.u32(pairs.to[pair] ?? 0);
+      writer.u64(1n);
+    }
+    if (this.#lastCallId - this.#acknowledged > 1000) {
+      this.#acknowledged = this.#lastCallId - this.inFlight - count;
+      encodeClientMessage(writer, { type: 'acknowledge', seq: 0 as never, callId: this.#acknowledged as CallId });
+    }
+    this.inFlight += count;
+    const frame = writer.take();
+    this.#load.bytesSent += frame.length;
+    this.#socket.send(frame);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #receive(frame: Buffer): void {
+    const reader = this.#reader;
+    reader.reset(frame);
+    this.#load.bytesReceived += frame.length;
+    const nowMs = performance.now();
+    let answered = 0;
+    while (reader.remaining > 0) {
+      const at = reader.position;
+      if (reader.u8() !== serverTag.batch) {
+        reader.reset(frame.subarray(at));
+        decodeServerMessage(reader, () => {
+          throw new Error('no rows are subscribed to');
+        });
+        continue;
+      }
+      answered += this.#receiveBatch(reader, nowMs);
+    }
+    this.inFlight -= answered;
+    if (answered > 0 && !this.#load.isStopping) this.call(answered);
+  }
+
+  #receiveBatch(reader: ByteReader, nowMs: number): number {
+    reader.varint();
+    const outcomes = reader.varint();
+    for (let i = 0; i < outcomes; i++) {
+      const callId = reader.varint();
+      const kind = reader.u8();
+      if (kind === 0) {
+        reader.varint();
+        this.#load.committed++;
+      } else {
+        if (kind === 2) {
+          reader.string();
+          reader.string();
+        }
+        this.#load.rejected++;
+      }
+      this.#load.latencies.add(nowMs - (this.#sentMs[callId % this.#sentMs.length] ?? nowMs));
+    }
+    reader.varint();
+    return outcomes;
+  }
+}
