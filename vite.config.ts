@@ -8,18 +8,38 @@ import react from '@vitejs/plugin-react';
 import { playwright } from '@vitest/browser-playwright';
 import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { loadFlights } from './demo/flights/load.ts';
+import { forerun } from './server/vite.ts';
 import { chromiumArgs, findChromium } from './test/browser/chromium.ts';
 
 const here = import.meta.dirname;
 const chromium = findChromium();
 const sourceCondition = 'forerun-source';
+/** Where the demos keep their data, from `demo/`. */
+const data = process.env.FORERUN_DEMO_DATA ?? '.forerun';
+/** How many flights there are. */
+const flightsMax = Number(process.env.FORERUN_DEMO_FLIGHTS ?? 200_000);
 
 export default defineConfig(({ mode }) => ({
   root: mode === 'test' ? here : `${here}/demo`,
   appType: 'mpa',
-  plugins: [react()],
+  plugins: [
+    react(),
+    mode !== 'test' &&
+      forerun({
+        databases: { chat: './chat/module.ts', flights: './flights/module.ts' },
+        data,
+        ready: (database) => (database.name === 'flights' ? loadFlights(database, flightsMax) : undefined),
+      }),
+  ],
   resolve: { conditions: [sourceCondition, ...defaultClientConditions] },
-  ssr: { resolve: { conditions: [sourceCondition, ...defaultServerConditions] } },
+  ssr: {
+    resolve: {
+      conditions: [sourceCondition, ...defaultServerConditions],
+      // What Node itself imports; the script `dev` tells Node the same.
+      externalConditions: [sourceCondition],
+    },
+  },
   worker: { format: 'es' },
   // Workers are not scanned for dependencies; one found late would reload the page in the middle of a test.
   optimizeDeps: {

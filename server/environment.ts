@@ -1,5 +1,6 @@
 /** Time, chance and later, as Node has them. */
 
+import { randomFillSync } from 'node:crypto';
 import type { Clock, Entropy, Environment, Scheduler } from '../core/environment.ts';
 
 /** Beyond it, the two clocks have drifted apart or someone has set the wall clock. */
@@ -24,14 +25,7 @@ function nodeClock(): Clock {
   };
 }
 
-const entropyBytesMax = 65_536;
-
-const entropy: Entropy = {
-  fill: (bytes) => {
-    for (let at = 0; at < bytes.length; at += entropyBytesMax) crypto.getRandomValues(bytes.subarray(at, at + entropyBytesMax));
-    return bytes;
-  },
-};
+const entropy: Entropy = { fill: (bytes) => randomFillSync(bytes) };
 
 /** `soon` runs after all input that has come so far: many calls of one moment share a batch. */
 const scheduler: Scheduler = {

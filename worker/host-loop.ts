@@ -13,6 +13,7 @@ import {
   type CallId,
   clientIdFromBytes,
   type ClientId,
+  type Epoch,
   type Outcome,
   type Position,
   type Seq,
@@ -90,6 +91,8 @@ export class HostLoop {
   #token: string;
   #identity: Identity | undefined;
   #connectionId: ConnectionId | null = null;
+  #epoch: Epoch | undefined;
+  /** Of the rows that are here; a snapshot moves it when it is complete. */
   #position: Position | undefined;
   #lastCallId = 0;
   #settledCallId = 0;
@@ -161,8 +164,7 @@ export class HostLoop {
         this.#welcomed(event.welcome);
         break;
       case 'received':
-        for (const message of event.messages) this.#receive(message);
-        this.feed.refreshSoon();
+        this.#received(event.messages);
         break;
       case 'lost':
         this.#lost(event.error, event.retryMs);
@@ -206,7 +208,11 @@ export class HostLoop {
     this.feed.push({
       type: 'call',
       handleId,
-      progress: { type: 'predicted', prediction: summary(pending.prediction) },
+      progress: {
+        type: 'predicted',
+        prediction: summary(pending.prediction),
+        timestampMicros: call.timestampMicros,
+      },
     });
     this.#send(pending, args);
     this.feed.refresh();
@@ -248,11 +254,8 @@ export class HostLoop {
       this.#token = welcome.token;
       void this.#store.putToken(welcome.token);
     }
-    if (this.#position?.epoch !== welcome.epoch) this.#ids.forget();
-    this.#position = {
-      epoch: welcome.epoch,
-      seq: welcome.resumed ? (this.#position?.seq ?? welcome.seq) : welcome.seq,
-    };
+    if (this.#epoch !== welcome.epoch) this.#ids.forget();
+    this.#epoch = welcome.epoch;
     this.#staging = welcome.resumed
       ? undefined
       : new SnapshotStaging(subscriptionId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
@@ -269,14 +272,20 @@ export class HostLoop {
         : { type: 'offline', ...common, retryMs, message: error.message };
   }
 
+  #received(messages: readonly ServerMessage[]): void {
+    const settledBefore = this.#settledCallId;
+    for (const message of messages) this.#receive(message);
+    // Whoever waits for a call finds what it did in the rows.
+    if (this.#settledCallId === settledBefore) this.feed.refreshSoon();
+    else this.feed.refresh();
+  }
+
   #receive(message: ServerMessage): void {
     switch (message.type) {
-      case 'batch': {
-        const commits = this.#staging === undefined ? message.commits : this.#staging.absorb(message.commits);
-        this.#finish(this.#predictor.reconcile(message.lastSeq, commits, message.outcomes));
-        this.#advance(message.lastSeq, message.outcomes);
-        return;
-      }
+      case 'batch':
+        if (this.#staging !== undefined) return this.#staging.absorb(message);
+        this.#finish(this.#predictor.reconcile(message.lastSeq, message.commits, message.outcomes));
+        return this.#advance(message.lastSeq, message.outcomes);
       case 'snapshot':
         this.#staging?.add(message);
         return;
@@ -300,11 +309,13 @@ export class HostLoop {
     const staging = this.#staging;
     if (staging === undefined) return;
     this.#staging = undefined;
-    if (this.#predictor.isEmpty(staging.tables.keys())) this.#load(staging);
-    else this.#finish(this.#predictor.replaceRows(seq, staging.tables));
+    const { tables, ownCommits, outcomes } = staging;
+    if (this.#predictor.isEmpty(tables.keys())) this.#load(staging);
+    else this.#finish(this.#predictor.replaceRows(seq, tables, ownCommits, outcomes));
     this.#isReady = true;
-    for (const tableId of staging.tables.keys()) this.feed.touch(tableId);
-    this.#advance(seq, []);
+    for (const tableId of tables.keys()) this.feed.touch(tableId);
+    if (this.#epoch !== undefined) this.#position = { epoch: this.#epoch, seq };
+    this.#advance(seq, outcomes);
   }
 
   #load(staging: SnapshotStaging): void {
@@ -318,10 +329,10 @@ export class HostLoop {
   #advance(seq: Seq, outcomes: readonly Outcome[]): void {
     if (this.#position !== undefined && seq > this.#position.seq) this.#position = { ...this.#position, seq };
     const last = outcomes.at(-1);
-    if (last !== undefined) {
-      this.#settledCallId = last.callId;
-      this.#connection.send({ type: 'acknowledge', seq, callId: last.callId });
-    }
+    // A call that was answered twice may come late.
+    if (last === undefined || last.callId <= this.#settledCallId) return;
+    this.#settledCallId = last.callId;
+    this.#connection.send({ type: 'acknowledge', seq, callId: last.callId });
   }
 
   #finish({ changes, settled, outcomeChanges }: ReconcileResult): void {

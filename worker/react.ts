@@ -3,7 +3,7 @@
  *
  *     <ForerunProvider client={client}> … </ForerunProvider>
  *     const messages = useLive<Message>('SELECT * FROM message ORDER BY sent');
- *     const send = useReducer<typeof chat, 'sendMessage'>('sendMessage');
+ *     const { sendMessage } = useReducers<typeof chat>();
  */
 
 import {
@@ -14,13 +14,15 @@ import {
   useContext,
   useEffect,
   useMemo,
+  useRef,
   useSyncExternalStore,
 } from 'react';
 import type { SqlValue } from '../core/engine/sql-value.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ModuleExports, ReducersOf } from '../core/module/module.ts';
 import type { Client, ReducerCall } from './client/client.ts';
-import type { ClientStatus } from './client/host-api.ts';
+import type { ClientCounters, ClientStatus } from './client/host-api.ts';
+import type { LiveRows } from './client/live-rows.ts';
 import type { TableHandle } from './client/table-handle.ts';
 
 // A context can't be generic; `useClient` gives the type back.
@@ -50,7 +52,9 @@ export function useClient<M extends ModuleExports>(): Client<M> {
 
 /**
  * A live query's rows: renders again when the result changes. Rows that did not change are the same objects, so
- * memoised components of rows don't render. Throws `query-invalid` while rendering, for an error boundary.
+ * memoised components of rows don't render. With other parameters the rows stay until the new ones are here, so that a
+ * list which is paged or filtered does not go blank in between. Throws `query-invalid` while rendering, for an error
+ * boundary.
  */
 export function useLive<Row>(table: TableHandle<Row>): readonly Row[];
 export function useLive<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): readonly Row[];
@@ -59,19 +63,39 @@ export function useLive<Row>(source: TableHandle<Row> | string, ...params: SqlVa
   const key = JSON.stringify(
     params.map((value) => (typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? [...value] : value)),
   );
+  const shown = useRef<Shown<Row>>(undefined);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the parameters
-  const live = useMemo(
-    () => lazily(() => (typeof source === 'string' ? client.live<Row>(source, ...params) : client.live(source))),
-    [client, source, key],
-  );
-  const rows = useSyncExternalStore(live.subscribe, live.rows, live.rows);
+  const live = useMemo(() => {
+    const isSameQuery = shown.current?.client === client && shown.current.source === source;
+    return lazily<Row>(
+      () => (typeof source === 'string' ? client.live<Row>(source, ...params) : client.live(source)),
+      isSameQuery ? shown.current?.rows : undefined,
+    );
+  }, [client, source, key]);
+  const result = useSyncExternalStore(live.subscribe, live.result, live.result);
   useEffect(() => live.keep(), [live]);
-  const error = live.error();
-  if (error !== undefined) throw error;
-  return rows as readonly Row[];
+  useEffect(() => {
+    if (!isError(result)) shown.current = { client, source, rows: result };
+  }, [client, source, result]);
+  if (isError(result)) throw result;
+  return result;
 }
 
-/** The function that calls a reducer. */
+/** What a hook has on the screen, and of which query. */
+type Shown<Row> =
+  | {
+      readonly client: Client<ModuleExports>;
+      readonly source: TableHandle<Row> | string;
+      readonly rows: readonly Row[];
+    }
+  | undefined;
+
+/** The functions that call the module's reducers. */
+export function useReducers<M extends ModuleExports>(): Client<M>['reducers'] {
+  return useClient<M>().reducers;
+}
+
+/** The function that calls one reducer. Throws `reducer-unknown` when there is none of that name. */
 export function useReducer<M extends ModuleExports, R extends keyof ReducersOf<M> & string>(
   name: R,
 ): ReducerCall<ReducersOf<M>[R]> {
@@ -94,18 +118,32 @@ export function useStatus(): ClientStatus {
   );
 }
 
+/** `client.counters`, kept up to date. */
+export function useCounters(): ClientCounters {
+  const client = useClient();
+  return useSyncExternalStore(
+    client.onStatus,
+    () => client.counters,
+    () => client.counters,
+  );
+}
+
 interface LazyLive<Row> {
   readonly subscribe: (listener: () => void) => () => void;
-  readonly rows: () => readonly Row[];
-  readonly error: () => ForerunError | undefined;
+  /** The same object while nothing changes, which React asks of a snapshot. */
+  readonly result: () => readonly Row[] | ForerunError;
   readonly keep: () => () => void;
 }
 
 const none: readonly never[] = [];
 
+function isError(result: readonly unknown[] | ForerunError): result is ForerunError {
+  return result instanceof ForerunError;
+}
+
 /** React may make and drop a memo without mounting: the query runs only while somebody subscribes. */
-function lazily<Row>(start: () => ReturnType<Client<ModuleExports>['live']>): LazyLive<Row> {
-  let live: ReturnType<typeof start> | undefined;
+function lazily<Row>(start: () => LiveRows<Row>, before: readonly Row[] = none): LazyLive<Row> {
+  let live: LiveRows<Row> | undefined;
   let users = 0;
   const enter = (): (() => void) => {
     users++;
@@ -129,8 +167,7 @@ function lazily<Row>(start: () => ReturnType<Client<ModuleExports>['live']>): La
         leave();
       };
     },
-    rows: () => (live?.rows ?? none) as readonly Row[],
-    error: () => live?.error,
+    result: () => live?.error ?? (live?.isReady === true ? live.rows : before),
     keep: enter,
   };
 }

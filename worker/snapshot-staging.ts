@@ -1,17 +1,24 @@
 /**
- * Rows of a snapshot on their way in: collected chunk by chunk, with the commits that arrive in between, until the
+ * Rows of a snapshot on their way in: collected chunk by chunk, with the batches that arrive in between, until the
  * authority says that the subscription is applied. The replica changes once, then.
+ *
+ * Law: until then nothing of it counts. When the connection is lost before, the replica is what it was, at the position
+ * it was, and the calls whose outcomes had come are still pending: the authority answers them again.
  */
 
+import type { CallId, Outcome } from '../core/commit/call.ts';
 import type { Commit } from '../core/commit/commit.ts';
 import type { Key, Row } from '../core/commit/row-change.ts';
 import type { RowShape } from '../core/engine/row-shape.ts';
-import type { SnapshotMessage } from '../core/protocol/messages.ts';
+import type { BatchMessage, SnapshotMessage } from '../core/protocol/messages.ts';
 
 export class SnapshotStaging {
   readonly subscriptionId: number;
   readonly #shapeOf: (tableId: number) => RowShape;
   readonly #tables = new Map<number, Map<Key, Row>>();
+  readonly #ownCommits: Commit[] = [];
+  /** By call: the authority may answer one twice. */
+  readonly #outcomes = new Map<CallId, Outcome>();
   #expected = 0;
   #received = 0;
 
@@ -23,6 +30,15 @@ export class SnapshotStaging {
 
   get tables(): ReadonlyMap<number, ReadonlyMap<Key, Row>> {
     return this.#tables;
+  }
+
+  /** Commits of own calls, whose changes are in `tables`. */
+  get ownCommits(): readonly Commit[] {
+    return this.#ownCommits;
+  }
+
+  get outcomes(): Outcome[] {
+    return [...this.#outcomes.values()];
   }
 
   /** From 0 to 1, as far as the tables that have begun to arrive tell. */
@@ -39,17 +55,15 @@ export class SnapshotStaging {
     for (const row of rows) table.set(keyOf(row), row);
   }
 
-  /** Takes the changes of the staged tables out of the commits; gives the commits with what is left. */
-  absorb(commits: readonly Commit[]): Commit[] {
-    return commits.map((commit) => ({
-      ...commit,
-      changes: commit.changes.filter(({ tableId, key, after }) => {
-        const table = this.#tables.get(tableId);
-        if (table === undefined) return true;
-        if (after === undefined) table.delete(key);
-        else table.set(key, after);
-        return false;
-      }),
-    }));
+  /** A batch is about rows that are collected here, and about calls whose effects they contain. */
+  absorb({ commits, outcomes }: BatchMessage): void {
+    for (const outcome of outcomes) this.#outcomes.set(outcome.callId, outcome);
+    for (const commit of commits) {
+      if (commit.ownCallId !== undefined) this.#ownCommits.push(commit);
+      for (const { tableId, key, after } of commit.changes) {
+        if (after === undefined) this.#tables.get(tableId)?.delete(key);
+        else this.#tables.get(tableId)?.set(key, after);
+      }
+    }
   }
 }

@@ -315,11 +315,22 @@ export class Authority {
     return this.#runningClientNo;
   }
 
+  /** What came of a client's calls after this one, as far as it is durable; of the others it comes with their batch. */
+  outcomesAfter(client: ClientRecord, callId: CallId): Outcome[] {
+    const first = this.#firstInFlight(client);
+    return client.outcomesAfter(callId).filter((outcome) => outcome.callId < first);
+  }
+
+  #firstInFlight(client: ClientRecord): number {
+    for (const batch of [this.#writing, this.#open]) {
+      const call = batch?.calls.find((each) => each.client === client);
+      if (call !== undefined) return call.callId;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
   #repeat(client: ClientRecord, callId: CallId): Outcome | undefined {
-    const isInFlight = [this.#open, this.#writing].some((batch) =>
-      batch?.calls.some((call) => call.client === client && call.callId === callId),
-    );
-    if (isInFlight) return undefined;
+    if (callId >= this.#firstInFlight(client)) return undefined;
     return (
       client.outcome(callId) ?? {
         type: 'rejected',

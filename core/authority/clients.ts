@@ -77,6 +77,16 @@ export class ClientRecord {
     return settled === undefined ? undefined : outcomeOf(callId, settled);
   }
 
+  /** Those of the calls after this one that are kept. */
+  outcomesAfter(callId: CallId): Outcome[] {
+    const outcomes: Outcome[] = [];
+    for (let each = Math.max(callId, this.#settledBefore) + 1; each <= this.lastCallId; each++) {
+      const outcome = this.outcome(each as CallId);
+      if (outcome !== undefined) outcomes.push(outcome);
+    }
+    return outcomes;
+  }
+
   /** The client has every outcome up to this call. Gives whether any was still kept. */
   acknowledge(callId: number): boolean {
     const known = Math.min(callId, this.lastCallId) - this.#settledBefore;

@@ -10,6 +10,7 @@
 
 import initSqlJs, { type Database as SqlJsDatabase, type SqlJsStatic, type Statement as SqlJsStatement } from 'sql.js';
 import { ForerunError } from '../errors.ts';
+import { unguarded } from './guard.ts';
 import type { SqlValue } from './sql-value.ts';
 
 export interface DatabaseOptions {
@@ -21,8 +22,29 @@ let loading: Promise<SqlJsStatic> | undefined;
 
 /** Loads sql.js once for this realm. Its WebAssembly lies beside this file, where bundlers and Node find it alike. */
 export function loadSqlite(): Promise<SqlJsStatic> {
-  loading ??= initSqlJs({ locateFile: () => new URL('./sqlite.wasm', import.meta.url).href });
+  loading ??= keepingByteOrderMarks(() =>
+    initSqlJs({ locateFile: () => new URL('./sqlite.wasm', import.meta.url).href }),
+  );
   return loading;
+}
+
+/**
+ * sql.js makes the decoder of all its texts when it starts, and a TextDecoder swallows a byte order mark unless told
+ * otherwise: while it starts, it is told otherwise.
+ */
+function keepingByteOrderMarks<T>(start: () => T): T {
+  const home = globalThis as { TextDecoder: typeof TextDecoder };
+  const Plain = home.TextDecoder;
+  home.TextDecoder = class extends Plain {
+    constructor(label?: string, options?: TextDecoderOptions) {
+      super(label, { ...options, ignoreBOM: true });
+    }
+  };
+  try {
+    return start();
+  } finally {
+    home.TextDecoder = Plain;
+  }
 }
 
 /**
@@ -106,11 +128,12 @@ export class Database {
   }
 
   #renew(): void {
-    this.#db.run('COMMIT; BEGIN');
+    unguarded(() => this.#db.run('COMMIT; BEGIN'));
     this.#changes = 0;
   }
 }
 
+/** Each use may make SQLite write changed pages to its file, whose times it keeps: hence `unguarded`. */
 export class Statement {
   readonly #statement: LooseStatement;
   readonly sql: string;
@@ -123,7 +146,7 @@ export class Statement {
   /** Binds, runs to the end, resets. */
   run(params: readonly SqlValue[]): void {
     try {
-      this.#statement.run(params);
+      unguarded(() => this.#statement.run(params));
     } catch (cause) {
       throw queryError(cause, this.sql);
     }
@@ -132,10 +155,12 @@ export class Statement {
   /** First row, or undefined. With `exact`, integers come as bigints. */
   get(params: readonly SqlValue[], needsExact?: (row: readonly SqlValue[]) => boolean): SqlValue[] | undefined {
     const statement = this.#statement;
-    statement.bind(params);
-    const row = statement.step() ? this.#row(needsExact) : undefined;
-    statement.reset();
-    return row;
+    return unguarded(() => {
+      statement.bind(params);
+      const row = statement.step() ? this.#row(needsExact) : undefined;
+      statement.reset();
+      return row;
+    });
   }
 
   /** All rows. `needsExact` looks at a row read as doubles and says whether to read it again as bigints. */
@@ -143,8 +168,10 @@ export class Statement {
     const statement = this.#statement;
     const rows: SqlValue[][] = [];
     try {
-      statement.bind(params);
-      while (statement.step()) rows.push(this.#row(needsExact));
+      unguarded(() => {
+        statement.bind(params);
+        while (statement.step()) rows.push(this.#row(needsExact));
+      });
     } catch (cause) {
       throw queryError(cause, this.sql);
     } finally {

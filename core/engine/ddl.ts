@@ -29,7 +29,7 @@ export function createTable(table: TableDefinition): string {
     const key = position === table.primaryKey ? ' PRIMARY KEY' : '';
     return `${quote(column.name)} ${declared}${key}${nullable ? '' : ' NOT NULL'}`;
   });
-  if (table.primaryKey === undefined) columns.unshift('_key BLOB PRIMARY KEY NOT NULL');
+  if (table.primaryKey === undefined) columns.unshift(`${quote(keyColumnName(table))} BLOB PRIMARY KEY NOT NULL`);
   return `CREATE TABLE IF NOT EXISTS ${quote(table.name)} (${columns.join(', ')})${hasRowKey(table) ? '' : ' WITHOUT ROWID'}`;
 }
 
@@ -42,15 +42,18 @@ export function createIndex(table: TableDefinition, index: IndexDefinition): str
   return `CREATE INDEX IF NOT EXISTS ${quote(index.name)} ON ${quote(table.name)} (${columns.join(', ')})`;
 }
 
-/** The key column's name in SQL. */
+/** The key column's name in SQL: `_key` where there is no primary key, with more underscores if a column is called so. */
 export function keyColumnName(table: TableDefinition): string {
-  return table.primaryKey === undefined ? '_key' : columnName(table, table.primaryKey);
+  if (table.primaryKey !== undefined) return columnName(table, table.primaryKey);
+  let name = '_key';
+  while (table.columns.some((column) => column.name.toLowerCase() === name)) name = `_${name}`;
+  return name;
 }
 
 /** All columns that are written, in the order of `TableSql.toSql`. */
 export function storedColumns(table: TableDefinition): string[] {
   const names = table.columns.map((column) => column.name);
-  return table.primaryKey === undefined ? ['_key', ...names] : names;
+  return table.primaryKey === undefined ? [keyColumnName(table), ...names] : names;
 }
 
 export function columnName(table: TableDefinition, position: number): string {

@@ -22,19 +22,39 @@ const home = globalThis as unknown as Globals;
 export function guarded<T>(run: () => T): T {
   if (active) return run();
   swaps ??= makeSwaps();
-  const originals = swaps.map(({ holder, name }) => holder[name]);
-  active = true;
-  for (const { holder, name, replacement } of swaps) holder[name] = replacement;
+  originals = swaps.map(({ holder, name }) => holder[name]);
+  raise(swaps);
   try {
     return run();
   } finally {
-    for (const [i, { holder, name }] of swaps.entries()) holder[name] = originals[i];
-    active = false;
+    lower(swaps);
+  }
+}
+
+/** Runs what is not the reducer's doing with the guard down: SQLite keeps the times of its files. */
+export function unguarded<T>(run: () => T): T {
+  if (!active || swaps === undefined) return run();
+  lower(swaps);
+  try {
+    return run();
+  } finally {
+    raise(swaps);
   }
 }
 
 let active = false;
 let swaps: Swap[] | undefined;
+let originals: unknown[] = [];
+
+function raise(each: readonly Swap[]): void {
+  for (const { holder, name, replacement } of each) holder[name] = replacement;
+  active = true;
+}
+
+function lower(each: readonly Swap[]): void {
+  for (const [i, { holder, name }] of each.entries()) holder[name] = originals[i];
+  active = false;
+}
 
 function makeSwaps(): Swap[] {
   const later = 'a scheduled table (see "scheduled reducers" in the docs)';

@@ -71,11 +71,11 @@ export function toJson(type: ColumnType, value: unknown): Json {
       const { tag, value: inner } = resultParts(value);
       return { tag, value: toJson(tag === 'ok' ? type.ok : type.err, inner) };
     }
-    case 'product': {
-      const json: Record<string, Json> = {};
-      for (const field of type.fields) json[field.name] = toJson(field.type, (value as Fields)[field.name]);
-      return json;
-    }
+    case 'product':
+      // Through entries, so that a field may be called __proto__.
+      return Object.fromEntries(
+        type.fields.map((field) => [field.name, toJson(field.type, (value as Fields)[field.name])]),
+      );
     case 'sum': {
       const { tag, value: inner } = value as Tagged;
       const variant = type.variants.find(({ name }) => name === tag);
@@ -137,10 +137,8 @@ export function fromJson(type: ColumnType, json: Json): unknown {
       return resultOf(tag, fromJson(tag === 'ok' ? type.ok : type.err, value));
     }
     case 'product': {
-      const value: Record<string, unknown> = {};
-      for (const field of type.fields)
-        value[field.name] = fromJson(field.type, (json as Record<string, Json>)[field.name] as Json);
-      return value;
+      const fields = json as { readonly [name: string]: Json };
+      return Object.fromEntries(type.fields.map(({ name, type }) => [name, fromJson(type, fields[name] as Json)]));
     }
     case 'sum': {
       const { tag, value } = json as { tag: string; value?: Json };

@@ -8,6 +8,7 @@
  */
 
 import type { Key, Row, RowChange } from '../commit/row-change.ts';
+import type { IndexPart } from './index-part.ts';
 import type { IndexShape } from './row-shape.ts';
 
 /** Rows whose first `equal.length` index columns are these, and whose next one lies between the bounds. */
@@ -65,7 +66,15 @@ export function inRange(range: KeyRange, row: Row): boolean {
   }
   const part = index.parts[equal.length];
   if (part === undefined || (from === undefined && to === undefined)) return true;
-  const key = part.keyOf(row[part.field]);
+  return isWithin(part, part.keyOf(row[part.field]), from, to);
+}
+
+export function isWithin(
+  part: IndexPart,
+  key: Key,
+  from: RangeBound | undefined,
+  to: RangeBound | undefined,
+): boolean {
   if (from !== undefined) {
     const order = part.compare(key, from.key);
     if (order < 0 || (order === 0 && !from.inclusive)) return false;

@@ -8,12 +8,12 @@ import { ByteWriter } from '../codec/bytes.ts';
 import { compileCanonical } from '../codec/canonical.ts';
 import { compileCopy } from '../codec/copy.ts';
 import { compileEquals } from '../codec/equals.ts';
-import { bytesOfLatin1, compareKeys, compileKey, latin1Of, valueOfKey } from '../codec/key.ts';
+import { bytesOfLatin1, latin1Of } from '../codec/key.ts';
 import { canGenerateCode } from '../codec/source.ts';
 import type { Key, Row } from '../commit/row-change.ts';
 import type { IndexDefinition, TableDefinition } from '../module/definition.ts';
-import type { ColumnType } from '../value/column-type.ts';
-import { keyToSql, type SqlMapping, type SqlValue, sqlMapping } from './sql-value.ts';
+import { type IndexPart, indexPart } from './index-part.ts';
+import { type SqlMapping, type SqlValue, sqlMapping } from './sql-value.ts';
 
 export interface RowShape {
   readonly table: TableDefinition;
@@ -32,21 +32,6 @@ export interface RowShape {
 export interface IndexShape {
   readonly definition: IndexDefinition;
   readonly parts: readonly IndexPart[];
-}
-
-/** One column of an index: its values as comparable keys. */
-export interface IndexPart {
-  readonly field: string;
-  /** Name in SQL. */
-  readonly column: string;
-  readonly type: ColumnType;
-  readonly codec: Codec;
-  readonly keyOf: (value: unknown) => Key;
-  /** Reverses `keyOf`. */
-  readonly valueOf: (key: Key) => unknown;
-  readonly canonical: (value: unknown, path: string) => unknown;
-  readonly compare: (a: Key, b: Key) => number;
-  readonly keyToSql: (key: Key) => SqlValue;
 }
 
 export interface TableSql {
@@ -78,22 +63,6 @@ export function rowShape(table: TableDefinition): RowShape {
       parts: definition.columns.map((position) => indexPart(table, position)),
     })),
     sql: tableSql(table, keyColumn),
-  };
-}
-
-function indexPart(table: TableDefinition, position: number): IndexPart {
-  const column = table.columns[position];
-  if (column === undefined) throw new RangeError(`table ${table.name} has no column ${position}`);
-  return {
-    field: column.field,
-    column: column.name,
-    type: column.type,
-    codec: compileCodec(column.type),
-    keyOf: compileKey(column.type),
-    valueOf: valueOfKey(column.type),
-    canonical: compileCanonical(column.type, 'args-invalid'),
-    compare: compareKeys(column.type),
-    keyToSql: keyToSql(column.type),
   };
 }
 

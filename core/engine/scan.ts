@@ -2,13 +2,15 @@
  * Reads through an index, in the index's own order (its columns, then the primary key), the same on every replica.
  *
  * SQLite narrows the rows down; the order is checked here and repaired where SQLite's differs from the values' own:
- * unsigned 64-bit integers from 2^63 up, which it holds as negative ones.
+ * unsigned 64-bit integers from 2^63 up, which it holds as negative ones, and enums, which it holds as text.
  */
 
 import type { Key, Row } from '../commit/row-change.ts';
+import type { SumType } from '../value/column-type.ts';
 import { keyColumnName, quote } from './ddl.ts';
-import type { KeyRange, RangeBound } from './read-set.ts';
-import type { IndexPart, IndexShape, RowShape } from './row-shape.ts';
+import type { IndexPart } from './index-part.ts';
+import { isWithin, type KeyRange, type RangeBound } from './read-set.ts';
+import type { IndexShape, RowShape } from './row-shape.ts';
 import type { SqlValue } from './sql-value.ts';
 import type { TableStore } from './table-store.ts';
 
@@ -51,13 +53,28 @@ function boundConditions(
   to: RangeBound | undefined,
   params: SqlValue[],
 ): string[] {
+  if (from === undefined && to === undefined) return [];
   const column = quote(part.column);
+  if (part.type.type === 'sum') return [variantCondition(part, part.type, from, to, params)];
   const low = from === undefined ? undefined : `${column} ${from.inclusive ? '>=' : '>'} ?`;
   const high = to === undefined ? undefined : `${column} ${to.inclusive ? '<=' : '<'} ?`;
   if (from !== undefined) params.push(part.keyToSql(from.key));
   if (to !== undefined) params.push(part.keyToSql(to.key));
   if (part.type.type !== 'u64') return [low, high].filter((condition) => condition !== undefined);
   return unsignedConditions(column, low, high, isUpperHalf(from?.key), isUpperHalf(to?.key));
+}
+
+/** Variants order by their position in the type, of which their text in SQLite knows nothing: each is named. */
+function variantCondition(
+  part: IndexPart,
+  { variants }: SumType,
+  from: RangeBound | undefined,
+  to: RangeBound | undefined,
+  params: SqlValue[],
+): string {
+  const keys = variants.map(({ name }) => name).filter((key) => isWithin(part, key, from, to));
+  for (const key of keys) params.push(part.keyToSql(key));
+  return `${quote(part.column)} IN (${keys.map(() => '?').join(', ')})`;
 }
 
 /** Unsigned numbers from 2^63 up are negative in SQLite: a range over both halves is an OR of the two. */

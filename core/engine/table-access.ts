@@ -9,8 +9,9 @@ import { ForerunError } from '../errors.ts';
 import type { Key, Row } from '../commit/row-change.ts';
 import { Range } from '../module/range.ts';
 import type { TableDefinition } from '../module/definition.ts';
+import type { IndexPart } from './index-part.ts';
 import type { KeyRange, RangeBound } from './read-set.ts';
-import type { IndexPart, IndexShape, RowShape } from './row-shape.ts';
+import type { IndexShape, RowShape } from './row-shape.ts';
 import { scanRange, scanTable } from './scan.ts';
 import type { TableStore } from './table-store.ts';
 import type { Transaction } from './transaction.ts';
@@ -61,14 +62,9 @@ class TableAccess {
     const transaction = this.#open();
     const row = this.#canonical(this.#autoInc.length === 0 ? input : this.#withIds(input));
     const key = this.#shape.keyOf(row);
-    if (this.#table.event) {
-      if (transaction.wrote(this.#table.tableId, key) && this.#table.primaryKey !== undefined)
-        throw this.#duplicate(this.#shape.keyColumn?.field);
-      transaction.emit(this.#table.tableId, key, row);
-      return this.#shape.copy(row);
-    }
+    if (this.#table.event) return this.#emit(transaction, key, row);
     transaction.reads?.addPoint(this.#table.tableId, key);
-    if (this.#store.read(key) !== undefined) {
+    if (this.#store.has(key)) {
       // A table without a primary key is a set of rows: inserting one that is there changes nothing.
       if (this.#table.primaryKey === undefined) return this.#shape.copy(row);
       throw this.#duplicate(this.#shape.keyColumn?.field);
@@ -83,6 +79,7 @@ class TableAccess {
     const row = this.#canonical(input);
     const key = this.#shape.keyOf(row);
     transaction.reads?.addPoint(this.#table.tableId, key);
+    if (this.#table.event) throw this.#missing(key);
     for (const index of this.#uniques) this.#checkUnique(transaction, index, row, key);
     if (transaction.write(this.#store, key, row) === undefined) {
       // A reducer may catch the error and go on, so the row must not stay.
@@ -157,7 +154,7 @@ class TableAccess {
     const transaction = this.#open();
     const key = this.#key(part, value);
     transaction.reads?.addPoint(this.#table.tableId, key);
-    return this.#store.read(key) !== undefined && transaction.write(this.#store, key, undefined) !== undefined;
+    return this.#store.has(key) && transaction.write(this.#store, key, undefined) !== undefined;
   }
 
   #filter(index: IndexShape, value: unknown): Row[] {
@@ -221,10 +218,27 @@ class TableAccess {
     }
   }
 
+  /** Events of one call are held against each other, and as in any table an equal row counts once. */
+  #emit(transaction: Transaction, key: Key, row: Row): Row {
+    const { tableId, primaryKey } = this.#table;
+    const isKnown = transaction.wrote(tableId, key);
+    if (isKnown && primaryKey !== undefined) throw this.#duplicate(this.#shape.keyColumn?.field);
+    for (const { parts } of this.#uniques) {
+      const isTaken = transaction
+        .emitted(tableId)
+        .some((other) => parts.every(({ field, keyOf }) => keyOf(other[field]) === keyOf(row[field])));
+      if (isTaken && !isKnown) throw this.#duplicate(parts.map(({ field }) => field).join(', '));
+    }
+    if (!isKnown) transaction.emit(tableId, key, row);
+    return this.#shape.copy(row);
+  }
+
   /** Fills autoInc columns that hold 0. */
   #withIds(input: unknown): unknown {
     if (typeof input !== 'object' || input === null) return input;
-    const row: Record<string, unknown> = { ...input };
+    const row: Record<string, unknown> = {};
+    // One by one, since a row may be an object whose columns are getters of its class.
+    for (const { field } of this.#table.columns) row[field] = Reflect.get(input, field);
     for (const position of this.#autoInc) {
       const column = this.#table.columns[position] as TableDefinition['columns'][number];
       const value = row[column.field];
@@ -244,8 +258,8 @@ class TableAccess {
     return this.#scope.transaction();
   }
 
-  #copies(rows: Row[]): IteratorObject<Row, undefined> {
-    return rows.values().map((row) => this.#shape.copy(row)) as IteratorObject<Row, undefined>;
+  *#copies(rows: Row[]): Generator<Row, undefined> {
+    for (const row of rows) yield this.#shape.copy(row);
   }
 
   #name(index: IndexShape): string {

@@ -60,8 +60,12 @@ export class TableStore {
   readCopy(key: Key): Row | undefined {
     const row = this.#cache.getCopy(key);
     if (row !== undefined) return row ?? undefined;
-    if (this.#complete || this.#load(key) === undefined) return undefined;
-    return this.#cache.getCopy(key) ?? undefined;
+    const loaded = this.#complete ? undefined : this.#load(key);
+    return loaded === undefined ? undefined : this.shape.copy(loaded);
+  }
+
+  has(key: Key): boolean {
+    return this.read(key) !== undefined;
   }
 
   /** Sets the row of a key, or with undefined removes it; gives what was there. */
@@ -75,33 +79,21 @@ export class TableStore {
     return before;
   }
 
-  /** Makes SQLite hold exactly the rows of this table. */
+  /** Makes SQLite hold exactly the rows of this table. When it throws, nothing is lost: the rows are still to be written. */
   flush(): void {
     const keys = this.#dirty;
     if (keys.length === 0) return;
     this.#dirty = [];
-    const { table, sql } = this.shape;
-    const remove = this.#database.prepare(deleteByKey(table));
-    let values: SqlValue[] = [];
-    let rows = 0;
-    for (const key of keys) {
-      const row = this.#cache.clean(key);
-      if (row === undefined) remove.run([sql.keyToSql(key)]);
-      else {
-        sql.toSql(row, key, values);
-        if (++rows === upsertRowsPerStatement) {
-          this.#database.prepare(upsert(table, rows)).run(values);
-          values = [];
-          rows = 0;
-        }
-      }
+    const rows = keys.map((key) => this.#cache.clean(key));
+    try {
+      this.#store(keys, rows);
+    } catch (error) {
+      for (const [i, key] of keys.entries()) this.#cache.put(key, rows[i]);
+      this.#dirty = keys;
+      throw error;
     }
-    this.#upsertRest(values, rows);
     this.#database.noteChanges(keys.length);
-    const { cachedRowsMax } = this.#limits;
-    if (this.#cache.size <= cachedRowsMax) return;
-    this.#cache.forget(this.#cache.size - Math.floor(cachedRowsMax / 2));
-    this.#complete = false;
+    this.#evict();
   }
 
   /**
@@ -125,9 +117,10 @@ export class TableStore {
 
   /**
    * Writes rows straight to SQLite, past the cache: for snapshots and recovery, where nothing reads them soon. The
-   * caller knows that none of their keys exists here. Values are in the order of `storedColumns`, without `_key`.
+   * caller knows that none of their keys exists here.
    */
   load(rows: Iterable<Row>): number {
+    this.#forgetCache();
     const { table, sql, keyOf } = this.shape;
     const perStatement = this.#database.prepare(upsert(table, upsertRowsPerStatement));
     let values: SqlValue[] = [];
@@ -149,8 +142,9 @@ export class TableStore {
     return total;
   }
 
-  /** Same as `load`, for rows that are SQLite values already, `_key` included. */
+  /** Same as `load`, for rows that are SQLite values already, in the order of `storedColumns`. */
   loadStored(rows: Iterable<readonly SqlValue[]>): void {
+    this.#forgetCache();
     const width = storedColumns(this.shape.table).length;
     const perStatement = this.#database.prepare(upsert(this.shape.table, upsertRowsPerStatement));
     let values: SqlValue[] = [];
@@ -192,7 +186,44 @@ export class TableStore {
     const values = this.#database.prepare(this.#selectByKey).get([sql.keyToSql(key)], sql.needsExact);
     const row = values === undefined ? undefined : sql.fromSql(values);
     this.#cache.fill(key, row);
+    this.#evict();
     return row;
+  }
+
+  #store(keys: readonly Key[], rows: readonly (Row | undefined)[]): void {
+    const { table, sql } = this.shape;
+    const remove = this.#database.prepare(deleteByKey(table));
+    const perStatement = this.#database.prepare(upsert(table, upsertRowsPerStatement));
+    let values: SqlValue[] = [];
+    let pending = 0;
+    for (const [i, key] of keys.entries()) {
+      const row = rows[i];
+      if (row === undefined) remove.run([sql.keyToSql(key)]);
+      else {
+        sql.toSql(row, key, values);
+        if (++pending === upsertRowsPerStatement) {
+          perStatement.run(values);
+          values = [];
+          pending = 0;
+        }
+      }
+    }
+    this.#upsertRest(values, pending);
+  }
+
+  /** Down to half of what is allowed, so that it is rarely done. */
+  #evict(): void {
+    const { cachedRowsMax } = this.#limits;
+    if (this.#cache.size <= cachedRowsMax) return;
+    this.#cache.forget(this.#cache.size - Math.floor(cachedRowsMax / 2));
+    this.#complete = false;
+  }
+
+  /** Before rows are put into SQLite behind its back: it may know that they are absent. */
+  #forgetCache(): void {
+    this.flush();
+    this.#cache.clear();
+    if (this.count > 0) this.#complete = false;
   }
 
   #upsertRest(values: SqlValue[], rows: number): void {

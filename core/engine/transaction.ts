@@ -51,6 +51,11 @@ export class Transaction {
     this.#add({ tableId, key, before: undefined, after: row });
   }
 
+  /** Event rows of this table so far. */
+  emitted(tableId: number): Row[] {
+    return this.#changes.flatMap((change) => (change.tableId === tableId && change.after ? [change.after] : []));
+  }
+
   wrote(tableId: number, key: Key): boolean {
     return this.#find(tableId, key) !== undefined;
   }

@@ -25,8 +25,7 @@ import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { oldestProtocolVersion, protocolVersion } from '../protocol/version.ts';
 import { subscribedTable } from '../query/subscription-query.ts';
 import { ConnectionId } from '../value/connection-id.ts';
-import type { CommitBytes } from './fan-out.ts';
-import { TableSet } from './fan-out.ts';
+import { CommitBytes, TableSet } from './fan-out.ts';
 import type { SessionHub } from './hub.ts';
 import { sendSnapshot } from './snapshot.ts';
 
@@ -194,7 +193,9 @@ export class Session implements TransportEvents {
       databaseIdentity: databaseIdentity.__identity__,
       authorityMicros: this.#hub.nowMicros(),
     });
-    const message = missed?.message(this.#tables, []);
+    // A commit of the client's own is told together with its outcome, or it would be taken for somebody else's.
+    const outcomes = this.#authority.outcomesAfter(client, hello.settledCallId);
+    const message = (missed ?? new CommitBytes([], durableSeq, durableSeq)).message(this.#tables, outcomes);
     if (message !== undefined) this.#transmit(message);
     if (missed === undefined) for (const [id, tables] of subscriptions) this.#snapshot(id, tables);
     this.#lendIds(client);

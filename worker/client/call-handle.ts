@@ -7,6 +7,7 @@
  */
 
 import { ForerunError, SenderError } from '../../core/errors.ts';
+import { Timestamp } from '../../core/value/timestamp.ts';
 import type { CallProgress, PredictionSummary } from './host-api.ts';
 
 export interface Confirmation {
@@ -27,6 +28,7 @@ export class CallHandle implements PromiseLike<Confirmation> {
   readonly reducer: string;
   #state: CallState = 'calling';
   #prediction: PredictionSummary | undefined;
+  #timestampMicros: number | undefined;
   #result: { readonly confirmation: Confirmation } | { readonly error: Error } | undefined;
   readonly #waiters = new Set<() => void>();
   readonly #outcomeListeners = new Set<(change: OutcomeChange) => void>();
@@ -42,6 +44,19 @@ export class CallHandle implements PromiseLike<Confirmation> {
   /** What it does here at the moment; undefined until it has run, or been left to the authority. */
   get prediction(): PredictionSummary | undefined {
     return this.#prediction;
+  }
+
+  /**
+   * What `ctx.timestamp` is where it is predicted: rows that store it can be told from others while the call is pending.
+   * Undefined until it has run, or been left to the authority.
+   */
+  get timestamp(): Timestamp | undefined {
+    return this.#timestampMicros === undefined ? undefined : new Timestamp(BigInt(this.#timestampMicros));
+  }
+
+  /** Why it was rejected, or why its answer will never come. */
+  get error(): Error | undefined {
+    return this.#result !== undefined && 'error' in this.#result ? this.#result.error : undefined;
   }
 
   /**
@@ -96,6 +111,7 @@ export class CallHandle implements PromiseLike<Confirmation> {
     switch (progress.type) {
       case 'predicted':
         this.#prediction = progress.prediction;
+        this.#timestampMicros = progress.timestampMicros;
         this.#state = 'predicted';
         break;
       case 'outcomeChanged':

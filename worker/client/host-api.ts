@@ -78,7 +78,7 @@ export interface ClientCounters {
 }
 
 export type CallProgress =
-  | { readonly type: 'predicted'; readonly prediction: PredictionSummary }
+  | { readonly type: 'predicted'; readonly prediction: PredictionSummary; readonly timestampMicros: number }
   /** A replay changed what the call does. */
   | { readonly type: 'outcomeChanged'; readonly from: PredictionSummary; readonly to: PredictionSummary }
   | { readonly type: 'confirmed'; readonly seq: number | undefined; readonly asPredicted: boolean }

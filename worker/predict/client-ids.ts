@@ -2,8 +2,9 @@
  * Predicted autoInc values: drawn in order from the ranges that the authority has lent to this client, so that they come
  * true (`core/authority/id-lease.ts`).
  *
- * Law: the first value a call draws of a column is its hint, and every later run of the call starts there again. Without
- * a lease the values are stand-ins from the far end of the type, which the authority's answer replaces.
+ * Law: what a call has drawn it draws again in every later run, so that a replay makes the same rows. The first lent
+ * value it draws of a column is its hint. Without a lease the values are stand-ins from the far end of the type, which
+ * the authority's answer replaces.
  */
 
 import type { Call } from '../../core/commit/call.ts';
@@ -11,7 +12,7 @@ import type { IdSource } from '../../core/engine/engine.ts';
 import type { TableDefinition } from '../../core/module/definition.ts';
 
 interface ColumnIds {
-  /** Ascending, as they were lent; kept after use, because a replay draws the same values again. */
+  /** Ascending, as they were lent; kept after use, because calls may go on behind what they drew. */
   readonly ranges: { readonly from: bigint; readonly to: bigint }[];
   /** No call has drawn this value or a later one. */
   next: bigint;
@@ -23,8 +24,12 @@ const rangesMax = 1_000;
 
 export class ClientIds implements IdSource {
   readonly #columns = new Map<string, ColumnIds>();
-  /** Where the run at hand has come to, by column. */
-  readonly #cursors = new Map<string, bigint>();
+  /** What each call has drawn, by column. */
+  readonly #drawn = new WeakMap<Call, Map<string, bigint[]>>();
+  /** How many values the run at hand has drawn, by column. */
+  readonly #counts = new Map<string, number>();
+  /** What the run at hand has drawn for the first time, as steps back. */
+  #steps: (() => void)[] = [];
 
   lend(tableId: number, column: number, from: bigint, to: bigint): void {
     const { ranges } = this.#column(`${tableId}.${column}`);
@@ -39,19 +44,73 @@ export class ClientIds implements IdSource {
 
   /** The next draws are of a new run. */
   begin(): void {
-    this.#cursors.clear();
+    this.#counts.clear();
+    this.#steps = [];
+  }
+
+  /** The run at hand doesn't count: what it drew for the first time has not been drawn. */
+  takeBack(): void {
+    for (const back of this.#steps.reverse()) back();
+    this.#steps = [];
   }
 
   next(table: TableDefinition, column: number, call: Call): bigint {
     const key = `${table.tableId}.${column}`;
+    const drawn = this.#drawnBy(call, key);
+    const count = this.#counts.get(key) ?? 0;
+    this.#counts.set(key, count + 1);
+    const known = drawn[count];
+    if (known !== undefined) return known;
+    const last = drawn.at(-1);
+    const hint = call.idHints.find((each) => each.tableId === table.tableId && each.column === column);
+    const id = this.#draw(key, last === undefined ? hint?.first : last + 1n) ?? this.#standIn(table, column, key);
+    drawn.push(id.value);
+    this.#steps.push(() => drawn.pop(), id.back);
+    if (id.isLent && hint === undefined && last === undefined) {
+      call.idHints.push({ tableId: table.tableId, column, first: id.value });
+      this.#steps.push(() => call.idHints.pop());
+    }
+    return id.value;
+  }
+
+  /** The first lent value from `from` on, or the first that no call has drawn. */
+  #draw(key: string, from: bigint | undefined): Drawn | undefined {
     const ids = this.#column(key);
-    const id = follow(ids, this.#cursors.get(key) ?? hintOf(call, table.tableId, column) ?? ids.next);
-    if (id === undefined) return standInMax(table.columns[column]?.type.type ?? '') - ids.standIns++;
-    if (hintOf(call, table.tableId, column) === undefined)
-      call.idHints.push({ tableId: table.tableId, column, first: id });
-    this.#cursors.set(key, id + 1n);
-    if (id >= ids.next) ids.next = id + 1n;
-    return id;
+    const { next } = ids;
+    const cursor = from ?? next;
+    const range = ids.ranges.find(({ to }) => cursor < to);
+    if (range === undefined) return undefined;
+    const value = cursor < range.from ? range.from : cursor;
+    if (value >= next) ids.next = value + 1n;
+    return {
+      value,
+      isLent: true,
+      back: () => {
+        ids.next = next;
+      },
+    };
+  }
+
+  #standIn(table: TableDefinition, column: number, key: string): Drawn {
+    const ids = this.#column(key);
+    const max = standInMax(table.columns[column]?.type.type ?? '');
+    // Half of a narrow type is enough for all that can be pending at a time.
+    const value = max - (ids.standIns++ % (max / 2n));
+    return {
+      value,
+      isLent: false,
+      back: () => {
+        ids.standIns--;
+      },
+    };
+  }
+
+  #drawnBy(call: Call, key: string): bigint[] {
+    let columns = this.#drawn.get(call);
+    if (columns === undefined) this.#drawn.set(call, (columns = new Map()));
+    let drawn = columns.get(key);
+    if (drawn === undefined) columns.set(key, (drawn = []));
+    return drawn;
   }
 
   #column(key: string): ColumnIds {
@@ -61,15 +120,11 @@ export class ClientIds implements IdSource {
   }
 }
 
-/** The first lent value from `cursor` on. */
-function follow({ ranges }: ColumnIds, cursor: bigint): bigint | undefined {
-  const range = ranges.find(({ to }) => cursor < to);
-  if (range === undefined) return undefined;
-  return cursor < range.from ? range.from : cursor;
-}
-
-function hintOf(call: Call, tableId: number, column: number): bigint | undefined {
-  return call.idHints.find((hint) => hint.tableId === tableId && hint.column === column)?.first;
+interface Drawn {
+  readonly value: bigint;
+  readonly isLent: boolean;
+  /** It has not been drawn. */
+  readonly back: () => void;
 }
 
 function standInMax(type: string): bigint {

@@ -15,8 +15,8 @@ export type Prediction =
   | { readonly type: 'predicted'; readonly changes: readonly RowChange[]; readonly reads: ReadSet }
   /** It threw; the authority decides all the same. */
   | { readonly type: 'failing'; readonly rejection: Rejection; readonly reads: ReadSet }
-  /** It was not run: it says so, or it needs rows that aren't here. */
-  | { readonly type: 'unpredicted'; readonly reason: string };
+  /** Left to the authority. With `reads` it ran until it needed rows that aren't here, and may need none on other rows. */
+  | { readonly type: 'unpredicted'; readonly reason: string; readonly reads: ReadSet | undefined };
 
 export interface PendingCall {
   readonly call: Call;

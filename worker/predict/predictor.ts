@@ -67,7 +67,9 @@ export class Predictor {
     unpredicted: string | undefined,
   ): { readonly pending: PendingCall; readonly changes: readonly RowChange[] } {
     const prediction =
-      unpredicted === undefined ? this.#run(call) : ({ type: 'unpredicted', reason: unpredicted } as const);
+      unpredicted === undefined
+        ? this.#run(call)
+        : ({ type: 'unpredicted', reason: unpredicted, reads: undefined } as const);
     const pending = { call, prediction, applied: prediction.type === 'predicted' };
     this.#state.pending.add(pending);
     return { pending, changes: prediction.type === 'predicted' ? prediction.changes : [] };
@@ -80,8 +82,16 @@ export class Predictor {
     );
   }
 
-  /** Confirmed rows of these tables are now exactly those given; everything pending runs again on top of them. */
-  replaceRows(seq: Seq, tables: ReadonlyMap<number, ReadonlyMap<Key, Row>>): ReconcileResult {
+  /**
+   * Confirmed rows of these tables are now exactly those given; everything pending runs again on top of them. `outcomes`
+   * are of calls whose effects the rows contain, `own` their commits as far as they are known.
+   */
+  replaceRows(
+    seq: Seq,
+    tables: ReadonlyMap<number, ReadonlyMap<Key, Row>>,
+    own: readonly Commit[],
+    outcomes: readonly Outcome[],
+  ): ReconcileResult {
     const changes: RowChange[] = [];
     for (const [tableId, rows] of tables) {
       for (const [key, after] of rows) changes.push({ tableId, key, before: undefined, after });
@@ -99,7 +109,7 @@ export class Predictor {
         }
       }
     }
-    return this.reconcile(seq, [{ seq, timestampMicros: 0, ownCallId: undefined, changes }], []);
+    return this.reconcile(seq, [...own, { seq, timestampMicros: 0, ownCallId: undefined, changes }], outcomes);
   }
 
   /** Nothing is pending and no row is here: rows may be written straight to the tables. */
@@ -142,7 +152,8 @@ export class Predictor {
       case 'run': {
         this.counters.replayed++;
         const { call, prediction } = effect.pending;
-        if (prediction.type === 'unpredicted') return prediction;
+        if (prediction.reads === undefined) return prediction;
+        if (effect.again) this.#ids.takeBack();
         const ran = this.#run(call);
         if (ran.type === 'predicted') this.#net.addAll(ran.changes);
         return ran;
@@ -177,15 +188,15 @@ export class Predictor {
 }
 
 function predictionOf(execution: Execution): Prediction {
+  const { reads } = execution;
+  assert(reads !== undefined, 'a client records what its calls read');
   switch (execution.type) {
     case 'committed':
-      assert(execution.reads !== undefined, 'a client records what its calls read');
-      return { type: 'predicted', changes: execution.changes, reads: execution.reads };
+      return { type: 'predicted', changes: execution.changes, reads };
     case 'rejected':
-      assert(execution.reads !== undefined, 'a client records what its calls read');
-      return { type: 'failing', rejection: execution.rejection, reads: execution.reads };
+      return { type: 'failing', rejection: execution.rejection, reads };
     case 'unpredictable':
-      return { type: 'unpredicted', reason: execution.reason };
+      return { type: 'unpredicted', reason: execution.reason, reads };
     default:
       return unreachable(execution);
   }

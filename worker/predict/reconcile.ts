@@ -45,8 +45,8 @@ export type ReconcileEffect =
   | { readonly type: 'rollBack'; readonly changes: readonly RowChange[] }
   /** Confirmed changes, below all pending calls that are still applied. */
   | { readonly type: 'apply'; readonly changes: readonly RowChange[] }
-  /** Run it on the rows as they are now, and answer with `ran`. */
-  | { readonly type: 'run'; readonly pending: PendingCall }
+  /** Run it on the rows as they are now, and answer with `ran`. `again`: the run before this one was of it, and doesn't count. */
+  | { readonly type: 'run'; readonly pending: PendingCall; readonly again: boolean }
   /** The call is pending no longer. `asPredicted`: its commit did what was predicted, and nothing was touched. */
   | { readonly type: 'settle'; readonly pending: PendingCall; readonly outcome: Outcome; readonly asPredicted: boolean }
   /** It ran again and did something else than before. */
@@ -135,8 +135,10 @@ function onRan(state: ReconcileState, prediction: Prediction, rows: RowCompariso
 
 function runNext(state: ReconcileState, effects: ReconcileEffect[], rows: RowComparison): ReconcileStep {
   const [first, ...queue] = state.queue;
-  if (first !== undefined)
-    return { state: { ...state, running: first, queue }, effects: [...effects, { type: 'run', pending: first }] };
+  if (first !== undefined) {
+    const run: ReconcileEffect = { type: 'run', pending: first, again: first === state.running };
+    return { state: { ...state, running: first, queue }, effects: [...effects, run] };
+  }
   const changed: ReconcileEffect[] = [];
   for (const [pending, from] of state.before) {
     if (!samePrediction(from, pending.prediction, rows))
@@ -181,29 +183,30 @@ function spread(affected: Set<PendingCall>, changes: readonly RowChange[], pendi
   }
 }
 
-/** Calls after `running`, still applied, that read or wrote what it now wrote, or wrote what it now read. */
+/** Calls after `running` that read or wrote what it now wrote, a failing one included, or wrote what it now read. */
 function disturbedCalls(pending: PendingCalls, running: PendingCall): PendingCall[] {
-  const { prediction } = running;
-  if (prediction.type === 'unpredicted') return [];
+  const { reads } = running.prediction;
+  if (reads === undefined) return [];
   const disturbed = new Set<PendingCall>();
   const add = (callId: CallId): void => {
     const call = pending.get(callId);
-    if (call?.applied === true && callId > running.call.callId) disturbed.add(call);
+    if (call !== undefined && callId > running.call.callId) disturbed.add(call);
   };
   for (const change of appliedChanges(running)) for (const callId of pending.touchedBy(change)) add(callId);
-  for (const callId of pending.writersIn(prediction.reads)) {
+  for (const callId of pending.writersIn(reads)) {
     const call = pending.get(callId);
-    if (call !== undefined && isSeenBy(call, prediction)) add(callId);
+    if (call !== undefined && isSeenBy(call, running.prediction)) add(callId);
   }
   return [...disturbed];
 }
 
 /** Whether a call's changes lie where a run read or wrote. */
 function isSeenBy(call: PendingCall, prediction: Prediction): boolean {
-  if (prediction.type === 'unpredicted') return false;
+  const { reads } = prediction;
+  if (reads === undefined) return false;
   return appliedChanges(call).some(
     (change) =>
-      prediction.reads.sees(change) ||
+      reads.sees(change) ||
       (prediction.type === 'predicted' && prediction.changes.some((own) => isSameKey(own, change))),
   );
 }

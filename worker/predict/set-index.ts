@@ -93,14 +93,14 @@ export class SetIndex {
   }
 
   #each(prediction: Prediction, visit: SetVisitor): void {
-    if (prediction.type === 'unpredicted') return;
+    const { reads } = prediction;
+    if (reads === undefined) return;
     if (prediction.type === 'predicted') {
       for (const { tableId, key } of prediction.changes) {
         visit.key(this.#table(tableId), key);
         visit.write(this.#table(tableId));
       }
     }
-    const reads: ReadSet = prediction.reads;
     for (const [tableId, keys] of reads.points) for (const key of keys) visit.key(this.#table(tableId), key);
     for (const tableId of reads.scans) visit.scan(this.#table(tableId));
     for (const tableId of reads.counts) visit.count(this.#table(tableId));

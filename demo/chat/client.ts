@@ -1,0 +1,6 @@
+/** This page's client: started once, however often React renders. */
+
+import { type Client, connect } from 'forerun/client';
+import * as chat from './module.ts';
+
+export const client: Client<typeof chat> = connect({ module: chat, database: 'chat' });

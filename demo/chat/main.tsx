@@ -1,0 +1,5 @@
+import { show } from '../ui/page.tsx';
+import { Chat } from './chat.tsx';
+import { client } from './client.ts';
+
+show(client, <Chat />, { fixed: true });

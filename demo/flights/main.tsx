@@ -1,0 +1,5 @@
+import { show } from '../ui/page.tsx';
+import { Board } from './board.tsx';
+import { client } from './client.ts';
+
+show(client, <Board />);

@@ -1,0 +1,70 @@
+/** The frame of every demo: bar, network controls, the demo itself, and how the client stands. */
+
+import type { ModuleExports } from 'forerun';
+import type { Client } from 'forerun/client';
+import { ForerunProvider } from 'forerun/react';
+import { type ReactElement, type ReactNode, StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Network } from './network.tsx';
+import { Status } from './status.tsx';
+import './ui.css';
+
+const demos = [
+  { path: '/chat/', name: 'Chat' },
+  { path: '/flights/', name: 'Flights' },
+];
+
+/** Puts a demo on the page. `fixed`: it is as high as the window and scrolls inside. */
+export function show<M extends ModuleExports>(client: Client<M>, demo: ReactNode, { fixed = false } = {}): void {
+  render(
+    <ForerunProvider client={client}>
+      <div className={fixed ? 'page fixed' : 'page'}>
+        <Bar />
+        <Network />
+        <main className="width">{demo}</main>
+        <Status />
+      </div>
+    </ForerunProvider>,
+  );
+}
+
+/** Puts anything on the page. */
+export function render(content: ReactNode): void {
+  const app = document.getElementById('app');
+  if (app === null) throw new Error('The page has no element with the id app.');
+  createRoot(app).render(<StrictMode>{content}</StrictMode>);
+}
+
+export function Bar(): ReactElement {
+  return (
+    <header className="bar">
+      <div className="width">
+        <a className="brand" href="/">
+          <Mark />
+          Forerun
+        </a>
+        <nav aria-label="Demos">
+          <ul>
+            {demos.map(({ path, name }) => (
+              <li key={path}>
+                <a href={path} aria-current={location.pathname === path ? 'page' : undefined}>
+                  {name}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      </div>
+    </header>
+  );
+}
+
+/** A dot and its echo ahead of it. */
+function Mark(): ReactElement {
+  return (
+    <svg width="22" height="22" viewBox="0 0 22 22" aria-hidden="true">
+      <circle cx="7" cy="11" r="5" fill="currentColor" />
+      <circle cx="15" cy="11" r="5" fill="none" stroke="currentColor" strokeWidth="1.5" strokeDasharray="3 2.2" />
+    </svg>
+  );
+}

@@ -1,0 +1,118 @@
+/**
+ * A database in this process: its authority over a log in a data folder or in memory, and the sessions of its clients.
+ * Whoever opens it serves it, and closes it.
+ */
+
+import { Authority } from '../core/authority/authority.ts';
+import { type Epoch } from '../core/commit/call.ts';
+import { MemoryLog } from '../core/commit/log.ts';
+import type { Environment } from '../core/environment.ts';
+import type { ModuleDefinition } from '../core/module/definition.ts';
+import { SessionHub } from '../core/session/hub.ts';
+import { Identity } from '../core/value/identity.ts';
+import type { ServerDiagnostics } from './diagnostics.ts';
+import { identityOf, openAuthenticator } from './gateway/auth.ts';
+import { openCheckpoint } from './log/checkpoint-reader.ts';
+import { type DataFolder, openDataFolder } from './log/data-folder.ts';
+import type { DatabaseBirth } from './log/database-file.ts';
+import { SqliteLog } from './log/sqlite-log.ts';
+import { describeModule } from './module-change.ts';
+
+export interface DatabaseOptions {
+  readonly definition: ModuleDefinition;
+  readonly name: string;
+  /** Absent: in memory, gone with the process. */
+  readonly data: string | undefined;
+  readonly environment: Environment;
+  readonly diagnostics: ServerDiagnostics;
+  readonly guard?: boolean | undefined;
+  readonly timestampToleranceMs?: number | undefined;
+  readonly logBytesMax?: number | undefined;
+}
+
+export interface OpenDatabase {
+  readonly authority: Authority;
+  readonly hub: SessionHub;
+  /** Makes everything durable. Connections must have ended before. */
+  readonly close: () => Promise<void>;
+}
+
+/** Throws `data-folder-unusable`, `database-corrupt`, `schema-changed`, or `module-invalid` when `init` fails. */
+export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
+  const { data, name, environment } = options;
+  const folder = data === undefined ? undefined : openDataFolder(data, name);
+  try {
+    const authority = folder === undefined ? await inMemory(options) : await inFolder(options, folder);
+    const { authenticate } = await openAuthenticator({
+      ...(folder !== undefined && { keyFile: folder.tokenKeyFile }),
+      entropy: environment.entropy,
+    });
+    return {
+      authority,
+      hub: new SessionHub({ authority, environment, authenticate }),
+      close: async () => {
+        try {
+          await authority.close();
+        } finally {
+          folder?.release();
+        }
+      },
+    };
+  } catch (error) {
+    folder?.release();
+    throw error;
+  }
+}
+
+function inMemory(options: DatabaseOptions): Promise<Authority> {
+  return openAuthority(options, { log: new MemoryLog(), birth: newBirth(options.environment) });
+}
+
+async function inFolder(options: DatabaseOptions, { databaseFile: path }: DataFolder): Promise<Authority> {
+  const { definition, diagnostics, environment, logBytesMax } = options;
+  const module = describeModule(definition);
+  const log = await SqliteLog.open({
+    path,
+    module,
+    birth: newBirth(environment),
+    tablesFailed: diagnostics.tablesFailed,
+    ...(logBytesMax !== undefined && { logBytesMax }),
+  });
+  try {
+    const stored = openCheckpoint(path, module);
+    try {
+      return await openAuthority(options, { log, birth: log.birth, checkpoint: stored.checkpoint });
+    } finally {
+      stored.close();
+    }
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+type Storage = Pick<Parameters<typeof Authority.open>[0], 'log' | 'checkpoint'> & { readonly birth: DatabaseBirth };
+
+function openAuthority(options: DatabaseOptions, { birth, ...storage }: Storage): Promise<Authority> {
+  const { definition, environment, diagnostics, guard, timestampToleranceMs } = options;
+  return Authority.open({
+    ...storage,
+    definition,
+    environment,
+    diagnostics,
+    epoch: birth.epoch as Epoch,
+    databaseIdentity: Identity.fromString(birth.databaseIdentity),
+    secret: birth.secret,
+    ...(guard !== undefined && { guard }),
+    ...(timestampToleranceMs !== undefined && { timestampToleranceMs }),
+  });
+}
+
+function newBirth({ entropy }: Environment): DatabaseBirth {
+  const random = (bytes: number): string => Buffer.from(entropy.fill(new Uint8Array(bytes))).toString('hex');
+  return {
+    epoch: random(8),
+    databaseIdentity: identityOf('forerun database', random(16)).toHexString(),
+    secret: random(16),
+  };
+}

@@ -1,0 +1,6 @@
+/** `forerun/server`: the authority's Node home. Re-exports only; nothing inside imports it. */
+
+export type { Authority, Diagnostics } from '../core/authority/authority.ts';
+export { type ErrorCode, ForerunError } from '../core/errors.ts';
+export type { ServerDiagnostics } from './diagnostics.ts';
+export { serve, type Served, type ServeOptions } from './serve.ts';

@@ -1,0 +1,76 @@
+/**
+ * The folder that holds a database: `<name>.sqlite`, the key that signs tokens, and `lock`.
+ *
+ * Law: one server has a folder at a time. The lock is SQLite's own exclusive lock on the empty database file `lock`: the
+ * kernel gives it up with the process, however that ends, so nothing is left behind that someone would have to delete;
+ * and SQLite keeps it apart between two servers in one process, which a bare file lock would not.
+ */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { ForerunError } from '../../core/errors.ts';
+
+export interface DataFolder {
+  readonly path: string;
+  readonly databaseFile: string;
+  readonly tokenKeyFile: string;
+  /** Lets others have the folder. */
+  readonly release: () => void;
+}
+
+const databaseName = /^[a-z0-9][a-z0-9_-]{0,62}$/i;
+const sqliteBusy = 5;
+
+/** Makes the folder if need be, and locks it. Throws `data-folder-unusable`. */
+export function openDataFolder(path: string, name: string): DataFolder {
+  if (!databaseName.test(name)) {
+    throw new ForerunError(
+      'data-folder-unusable',
+      `The database name '${name}' can't be a file name: use at most 63 letters, digits, '-' and '_'.`,
+    );
+  }
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw unusable(path, 'can not be created', cause);
+  }
+  const release = lock(path);
+  return {
+    path,
+    databaseFile: join(path, `${name}.sqlite`),
+    tokenKeyFile: join(path, 'token-key.json'),
+    release,
+  };
+}
+
+function lock(path: string): () => void {
+  try {
+    const file = new DatabaseSync(join(path, 'lock'));
+    try {
+      file.exec('BEGIN EXCLUSIVE');
+    } catch (cause) {
+      file.close();
+      throw cause;
+    }
+    return () => {
+      if (file.isOpen) file.close();
+    };
+  } catch (cause) {
+    if ((cause as { errcode?: unknown }).errcode !== sqliteBusy) throw unusable(path, 'can not be written', cause);
+    throw new ForerunError(
+      'data-folder-unusable',
+      `Another server has the data folder ${path} open. Stop it first, or give this one a folder of its own.`,
+      { detail: { path } },
+    );
+  }
+}
+
+function unusable(path: string, problem: string, cause: unknown): ForerunError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ForerunError(
+    'data-folder-unusable',
+    `The data folder ${path} ${problem} (${reason}). Choose another with the option data, or make it writable for this user.`,
+    { detail: { path }, cause },
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * The storage thread: appends batches as they come, and between them brings the tables up to date.
+ *
+ * Law: an append waits for at most the slice of other work that is under way.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert, unreachable } from '../../core/assert.ts';
+import { type FromThread, plainError, type ThreadOptions, type ToThread } from './log-messages.ts';
+import { SqliteStorage } from './sqlite-storage.ts';
+
+/** An append that comes while a slice is under way waits for it. */
+const sliceMs = 4;
+/** Without an append for so long, the thread is idle. */
+const idleMs = 250;
+/** While appends come, the tables get one part of the time in so many. */
+const busyShare = 4;
+const retryMs = 5_000;
+const catchUpMsMax = 10_000;
+
+assert(parentPort !== null, 'the storage thread is started as a worker');
+const port = parentPort;
+// What the main thread passes is typed there.
+const { storage: storageOptions, behindBytesMax } = workerData as ThreadOptions;
+
+try {
+  const storage = SqliteStorage.open(storageOptions);
+  send({ type: 'opened', birth: storage.birth, extent: storage.extent });
+  run(storage);
+} catch (error) {
+  send({ type: 'refused', error: plainError(error) });
+  port.close();
+}
+
+function run(storage: SqliteStorage): void {
+  let first = storage.extent.first;
+  let lastAppend = performance.now();
+  let isWorking = false;
+  let isClosed = false;
+  const idle = setTimeout(work, idleMs);
+
+  port.on('message', (message: ToThread) => {
+    switch (message.type) {
+      case 'append':
+        try {
+          storage.append(message);
+          send(message.number);
+        } catch (error) {
+          send({ type: 'failed', error: plainError(error) });
+        }
+        lastAppend = performance.now();
+        if (isWorking) return;
+        if (storage.behindBytes > behindBytesMax) work();
+        else idle.refresh();
+        return;
+      case 'close':
+        isClosed = true;
+        clearTimeout(idle);
+        try {
+          storage.close(catchUpMsMax);
+        } catch (error) {
+          send({ type: 'tablesFailed', error: plainError(error) });
+        }
+        send({ type: 'closed' });
+        port.close();
+        return;
+      default:
+        unreachable(message);
+    }
+  });
+
+  /** Slices until there is nothing left to do, or while appends come, little; in between, the port has its turn. */
+  function work(): void {
+    if (isClosed) return;
+    isWorking = true;
+    const started = performance.now();
+    let pauseMs = 0;
+    try {
+      const isBehind = storage.slice(sliceMs);
+      const ended = performance.now();
+      const isBusy = ended - lastAppend < idleMs;
+      isWorking = isBehind && (!isBusy || storage.behindBytes > behindBytesMax / 2);
+      if (isBusy) pauseMs = (ended - started) * (busyShare - 1);
+      if (isBehind && !isWorking) idle.refresh();
+    } catch (error) {
+      send({ type: 'tablesFailed', error: plainError(error) });
+      pauseMs = retryMs;
+    }
+    if (storage.extent.first !== first) {
+      first = storage.extent.first;
+      send({ type: 'extent', extent: storage.extent });
+    }
+    if (!isWorking) return;
+    if (pauseMs < 1) setImmediate(work);
+    else setTimeout(work, pauseMs);
+  }
+}
+
+function send(message: FromThread): void {
+  port.postMessage(message);
+}

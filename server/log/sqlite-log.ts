@@ -1,0 +1,177 @@
+/**
+ * `Log` over a SQLite file: this side of the storage thread.
+ *
+ * Appending crosses to the thread, one message a batch. Reading is done here, over a connection of its own, so that it
+ * neither waits for the thread nor holds it up.
+ */
+
+import { Worker } from 'node:worker_threads';
+import type { Log, LogBatch } from '../../core/commit/log.ts';
+import { ForerunError } from '../../core/errors.ts';
+import { BatchReader, type LogExtent } from './batch-table.ts';
+import { type DatabaseBirth, openForReading } from './database-file.ts';
+import { errorOf, type FromThread, type ThreadOptions, type ToThread } from './log-messages.ts';
+import type { StorageOptions } from './sqlite-storage.ts';
+import { openingError } from './storage-error.ts';
+
+export interface SqliteLogOptions extends StorageOptions {
+  readonly behindBytesMax?: number;
+  /** The tables in the file could not be brought up to date; the log is not concerned. */
+  readonly tablesFailed?: (error: ForerunError) => void;
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: ForerunError) => void;
+}
+
+const behindBytesMaxDefault = 8 * 1024 * 1024;
+
+export class SqliteLog implements Log {
+  readonly birth: DatabaseBirth;
+  readonly path: string;
+  readonly #options: SqliteLogOptions;
+  /** The thread answers in the order in which it was asked. */
+  readonly #waiting: Waiting[] = [];
+  #worker: Worker | undefined;
+  #restarting: Promise<Worker> | undefined;
+  #extent: LogExtent;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: SqliteLogOptions, thread: OpenedThread) {
+    this.#options = options;
+    this.path = options.path;
+    this.birth = thread.birth;
+    this.#extent = thread.extent;
+    this.#adopt(thread.worker);
+  }
+
+  /** Throws `database-corrupt`, `data-folder-unusable` or `schema-changed`. */
+  static async open(options: SqliteLogOptions): Promise<SqliteLog> {
+    return new SqliteLog(options, await startThread(options));
+  }
+
+  async append(batch: LogBatch): Promise<void> {
+    if (this.#closing !== undefined) throw new ForerunError('log-unavailable', 'The log is closed.');
+    const worker = this.#worker ?? (await (this.#restarting ??= this.#restart()));
+    const { number, firstSeq, commitCount } = batch;
+    // The caller goes on using its bytes; a copy that moves is cheaper than one that is cloned.
+    const bytes = batch.bytes.slice();
+    const message: ToThread = { type: 'append', number, firstSeq, commitCount, bytes };
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      worker.postMessage(message, [bytes.buffer as ArrayBuffer]);
+    });
+  }
+
+  async *read(afterBatch: number): AsyncGenerator<LogBatch> {
+    const { first, last } = this.#extent;
+    if (last === 0 || afterBatch >= last) return;
+    if (afterBatch + 1 < first) throw new ForerunError('log-unavailable', `The log no longer has batch ${afterBatch + 1}; it begins with ${first}.`);
+    const db = openForReading(this.path);
+    try {
+      const reader = new BatchReader(db, this.path, afterBatch);
+      for (let batches = reader.next(); batches.length > 0; batches = reader.next()) {
+        for (const batch of batches) {
+          if (batch.number > last) return;
+          yield batch;
+        }
+      }
+    } catch (cause) {
+      throw openingError(cause, this.path);
+    } finally {
+      db.close();
+    }
+  }
+
+  extent(): LogExtent {
+    return this.#extent;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    const message: ToThread = { type: 'close' };
+    worker.postMessage(message);
+    await exited;
+  }
+
+  /** After the thread has ended by itself: what it was doing has failed, and the next append starts another. */
+  async #restart(): Promise<Worker> {
+    try {
+      const { worker, extent } = await startThread(this.#options);
+      this.#extent = extent;
+      this.#adopt(worker);
+      return worker;
+    } catch (cause) {
+      throw new ForerunError('log-unavailable', `The storage thread ended and could not be started again: ${(cause as Error).message}`, { cause });
+    } finally {
+      this.#restarting = undefined;
+    }
+  }
+
+  #adopt(worker: Worker): void {
+    this.#worker = worker;
+    worker.on('message', (message: FromThread) => this.#receive(message));
+    let crash: unknown;
+    worker.on('error', (error) => {
+      crash = error;
+    });
+    worker.on('exit', () => {
+      this.#worker = undefined;
+      const error = new ForerunError('log-unavailable', 'The storage thread ended unexpectedly; the next append starts another.', { cause: crash });
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
+    });
+  }
+
+  #receive(message: FromThread): void {
+    if (typeof message === 'number') {
+      this.#extent = { first: this.#extent.first || message, last: message };
+      this.#waiting.shift()?.resolve();
+      return;
+    }
+    switch (message.type) {
+      case 'failed':
+        this.#waiting.shift()?.reject(errorOf(message.error));
+        return;
+      case 'extent':
+        this.#extent = { first: message.extent.first, last: this.#extent.last };
+        return;
+      case 'tablesFailed':
+        this.#options.tablesFailed?.(errorOf(message.error));
+        return;
+      default:
+        return;
+    }
+  }
+}
+
+interface OpenedThread {
+  readonly worker: Worker;
+  readonly birth: DatabaseBirth;
+  readonly extent: LogExtent;
+}
+
+function startThread(options: SqliteLogOptions): Promise<OpenedThread> {
+  const { tablesFailed: _, behindBytesMax = behindBytesMaxDefault, ...storage } = options;
+  const workerData: ThreadOptions = { storage, behindBytesMax };
+  const worker = new Worker(new URL('./log-thread.ts', import.meta.url), { workerData, name: 'forerun storage' });
+  return new Promise((resolve, reject) => {
+    const ended = (): void => reject(new ForerunError('internal', 'The storage thread ended before it had opened the database.'));
+    worker.once('error', reject);
+    worker.once('exit', ended);
+    worker.once('message', (message: FromThread) => {
+      worker.off('error', reject);
+      worker.off('exit', ended);
+      if (typeof message === 'object' && message.type === 'opened') resolve({ worker, birth: message.birth, extent: message.extent });
+      else if (typeof message === 'object' && message.type === 'refused') reject(errorOf(message.error));
+      else ended();
+    });
+  });
+}

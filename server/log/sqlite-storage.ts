@@ -1,0 +1,161 @@
+/**
+ * A database's file as the storage thread uses it: the log, which is appended to at once, and the tables, which follow.
+ *
+ * Law: when `append` returns, the batch survives power loss; when it throws, nothing of the batch is there. Everything
+ * else in the file can be made again from the log, and waits for a quiet moment.
+ */
+
+import type { DatabaseSync } from 'node:sqlite';
+import type { LogBatch } from '../../core/commit/log.ts';
+import { type ModuleDescription, moduleChange } from '../module-change.ts';
+import { BatchWriter, type LogExtent, storedExtent } from './batch-table.ts';
+import {
+  createDatabaseFile,
+  createModuleTables,
+  type DatabaseBirth,
+  type DatabaseMeta,
+  openDatabaseFile,
+  readMeta,
+  writeMeta,
+} from './database-file.ts';
+import { appendError, corrupt, openingError } from './storage-error.ts';
+import { TablesBehind } from './tables-behind.ts';
+
+export interface StorageOptions {
+  readonly path: string;
+  readonly module: ModuleDescription;
+  /** For a file that isn't there yet. */
+  readonly birth: DatabaseBirth;
+  /** Of log that is kept although the tables contain it; older batches are dropped beyond it. Default: all. */
+  readonly logBytesMax?: number;
+  /** The file grows to at most so many bytes; beyond it appending fails with `log-unavailable`. Default: the disk's end. */
+  readonly fileBytesMax?: number;
+}
+
+/** Of work that nobody waits behind. */
+const catchUpSliceMs = 100;
+/** Batches dropped in one slice. */
+const droppedBatchesMax = 256;
+
+export class SqliteStorage {
+  readonly birth: DatabaseBirth;
+  readonly #db: DatabaseSync;
+  readonly #options: StorageOptions;
+  readonly #log: BatchWriter;
+  readonly #tables: TablesBehind;
+  #first: number;
+  #behindBytes: number;
+  #keptBytes: number;
+
+  private constructor(db: DatabaseSync, options: StorageOptions, meta: DatabaseMeta) {
+    const { first, last } = storedExtent(db);
+    if (last < meta.tablesBatch) throw corrupt(options.path, `its log ends at batch ${last}, before its tables do`);
+    this.#db = db;
+    this.#options = options;
+    this.birth = { epoch: meta.epoch, databaseIdentity: meta.databaseIdentity, secret: meta.secret };
+    this.#log = new BatchWriter(db, last);
+    this.#tables = new TablesBehind(db, options.path, meta.module.tables, { batchNumber: meta.tablesBatch, seq: meta.tablesSeq });
+    this.#first = last === 0 ? 0 : Math.max(first, meta.describedAfter + 1);
+    this.#behindBytes = logBytes(db, meta.tablesBatch);
+    this.#keptBytes = options.logBytesMax === undefined ? 0 : logBytes(db, 0);
+  }
+
+  /** Throws `database-corrupt`, `data-folder-unusable` or `schema-changed`. */
+  static open(options: StorageOptions): SqliteStorage {
+    const { path, module, birth, fileBytesMax } = options;
+    createDatabaseFile(path, birth, module);
+    const db = openDatabaseFile(path);
+    try {
+      const meta = readMeta(db, path);
+      const change = moduleChange(meta.module, module);
+      let storage = new SqliteStorage(db, options, meta);
+      if (change.type === 'compatible') {
+        storage.#catchUp(Number.POSITIVE_INFINITY);
+        const batchNumber = storage.#tables.batchNumber;
+        db.exec('BEGIN IMMEDIATE');
+        createModuleTables(db, change.newTables);
+        const described = { ...readMeta(db, path), module, describedAfter: batchNumber };
+        writeMeta(db, described);
+        db.exec('COMMIT');
+        storage = new SqliteStorage(db, options, described);
+      }
+      if (fileBytesMax !== undefined) db.exec(`PRAGMA max_page_count = ${Math.ceil(fileBytesMax / 4096)}`);
+      return storage;
+    } catch (cause) {
+      db.close();
+      throw openingError(cause, path);
+    }
+  }
+
+  get extent(): LogExtent {
+    return { first: this.#first, last: this.#log.last };
+  }
+
+  /** Of the log that the tables don't contain yet. */
+  get behindBytes(): number {
+    return this.#behindBytes;
+  }
+
+  /** Throws `log-unavailable`. */
+  append(batch: LogBatch): void {
+    try {
+      this.#log.append(batch);
+    } catch (cause) {
+      throw appendError(cause);
+    }
+    if (this.#first === 0) this.#first = batch.number;
+    this.#behindBytes += batch.bytes.length;
+    this.#keptBytes += batch.bytes.length;
+  }
+
+  /**
+   * Works on the tables for about `budgetMs`; gives whether there is more to do. Throws what SQLite throws when it can't,
+   * and begins again where the file is when it is called again.
+   */
+  slice(budgetMs: number): boolean {
+    if (this.#tables.batchNumber < this.#log.last) {
+      this.#behindBytes -= this.#tables.slice(budgetMs, this.#log.last);
+      return true;
+    }
+    return this.#dropOldest();
+  }
+
+  /** Leaves the tables complete, or as complete as they get in `catchUpMsMax`; the next start reads the rest of the log. */
+  close(catchUpMsMax: number): void {
+    try {
+      this.#catchUp(catchUpMsMax);
+    } finally {
+      this.#db.close();
+    }
+  }
+
+  #catchUp(msMax: number): void {
+    const deadline = performance.now() + msMax;
+    while (this.#tables.batchNumber < this.#log.last && performance.now() < deadline) this.slice(catchUpSliceMs);
+  }
+
+  /** The last batch is always kept: it says where the log is. */
+  #dropOldest(): boolean {
+    const { logBytesMax } = this.#options;
+    const { first, last } = this.extent;
+    if (logBytesMax === undefined || this.#keptBytes <= logBytesMax || first === 0 || first >= last) return false;
+    const upTo = Math.min(first + droppedBatchesMax, last) - 1;
+    const oldest = this.#db.prepare('SELECT number, length(bytes) AS bytes FROM _forerun_log WHERE number <= ? ORDER BY number');
+    let kept = this.#keptBytes;
+    let dropped = first - 1;
+    for (const { number, bytes } of oldest.iterate(upTo)) {
+      if (kept <= logBytesMax) break;
+      kept -= Number(bytes);
+      dropped = Number(number);
+    }
+    this.#db.prepare('DELETE FROM _forerun_log WHERE number <= ?').run(dropped);
+    this.#keptBytes = kept;
+    this.#first = dropped + 1;
+    return true;
+  }
+}
+
+function logBytes(db: DatabaseSync, afterBatch: number): number {
+  const row = db.prepare('SELECT total(length(bytes)) AS bytes FROM _forerun_log WHERE number > ?').get(afterBatch);
+  return Number(row?.['bytes'] ?? 0);
+}

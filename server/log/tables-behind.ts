@@ -1,0 +1,153 @@
+/**
+ * Brings the tables in the file up to date with the log, a stretch at a time and each stretch in slices, between which
+ * the log can be appended to.
+ *
+ * Law: rows may be newer than the batch number in the file's meta says; that number, clients, leases and connections are
+ * written in the transaction that ends a stretch, and always agree. So a stop, or a slice that fails, costs nothing but
+ * doing the stretch again.
+ */
+
+import type { DatabaseSync } from 'node:sqlite';
+import { readBatch } from '../../core/authority/record.ts';
+import type { LogBatch } from '../../core/commit/log.ts';
+import { type RowShape, rowShape } from '../../core/engine/row-shape.ts';
+import { ForerunError } from '../../core/errors.ts';
+import type { TableDefinition } from '../../core/module/definition.ts';
+import { BatchReader } from './batch-table.ts';
+import { BookkeepingChanges } from './bookkeeping.ts';
+import { isStored, writeTablesPosition } from './database-file.ts';
+import { NetRows, TableWriter } from './row-tables.ts';
+
+/** A stretch ends when it touches so many rows, or so many clients, leases and connections, which are written in one go. */
+const stretchRowsMax = 32_768;
+const stretchEntriesMax = 1_000;
+const readBytesTarget = 64 * 1024;
+
+interface Stretch {
+  readonly reader: BatchReader;
+  readonly rows: NetRows;
+  readonly bookkeeping: BookkeepingChanges;
+  batchNumber: number;
+  seq: number;
+  bytes: number;
+  /** Set once it is being written. */
+  writing: Generator<number> | undefined;
+}
+
+export class TablesBehind {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #tables: readonly TableDefinition[];
+  readonly #shapes: readonly RowShape[];
+  /** By tableId; none for tables whose rows are not kept. */
+  readonly #writers: readonly (TableWriter | undefined)[];
+  #batchNumber: number;
+  #seq: number;
+  #stretch: Stretch | undefined;
+  /** What a slice of writing may hold, so that it takes about its time; learnt from the last ones. */
+  #rowsPerMs = 50;
+
+  constructor(db: DatabaseSync, path: string, tables: readonly TableDefinition[], position: { readonly batchNumber: number; readonly seq: number }) {
+    this.#db = db;
+    this.#path = path;
+    this.#tables = tables;
+    this.#shapes = tables.map(rowShape);
+    this.#writers = this.#shapes.map((shape) => (isStored(shape.table) ? new TableWriter(db, shape) : undefined));
+    this.#batchNumber = position.batchNumber;
+    this.#seq = position.seq;
+  }
+
+  /** The tables are as of this batch, by the file's meta. */
+  get batchNumber(): number {
+    return this.#batchNumber;
+  }
+
+  /** Works for about `budgetMs`; gives how many bytes of the log this has brought into the tables. */
+  slice(budgetMs: number, lastBatch: number): number {
+    const deadline = performance.now() + budgetMs;
+    try {
+      const stretch = (this.#stretch ??= this.#begin());
+      if (stretch.writing === undefined) {
+        if (this.#read(stretch, deadline, lastBatch)) stretch.writing = stretch.rows.write((tableId) => this.#writers[tableId]);
+        return 0;
+      }
+      if (!this.#write(stretch, stretch.writing, budgetMs)) return 0;
+      this.#stretch = undefined;
+      this.#batchNumber = stretch.batchNumber;
+      this.#seq = stretch.seq;
+      return stretch.bytes;
+    } catch (error) {
+      this.#stretch = undefined;
+      throw error;
+    }
+  }
+
+  #begin(): Stretch {
+    return {
+      reader: new BatchReader(this.#db, this.#path, this.#batchNumber, this.#seq),
+      rows: new NetRows(),
+      bookkeeping: new BookkeepingChanges(this.#db, this.#path, this.#tables),
+      batchNumber: this.#batchNumber,
+      seq: this.#seq,
+      bytes: 0,
+      writing: undefined,
+    };
+  }
+
+  /** Gives whether the stretch is long enough, or at the end of the log. */
+  #read(stretch: Stretch, deadline: number, lastBatch: number): boolean {
+    const isFull = (): boolean => stretch.rows.size >= stretchRowsMax || stretch.bookkeeping.size >= stretchEntriesMax;
+    while (!isFull() && stretch.batchNumber < lastBatch) {
+      if (performance.now() >= deadline) return false;
+      for (const batch of stretch.reader.next(readBytesTarget)) this.#take(stretch, batch);
+    }
+    return true;
+  }
+
+  #take(stretch: Stretch, batch: LogBatch): void {
+    for (const record of readBatch(batch, (tableId) => this.#shape(tableId))) {
+      stretch.bookkeeping.add(record);
+      if (record.type === 'commit') for (const change of record.changes) stretch.rows.add(change);
+    }
+    stretch.batchNumber = batch.number;
+    stretch.seq = batch.firstSeq + batch.commitCount - 1;
+    stretch.bytes += batch.bytes.length;
+  }
+
+  /** One transaction; gives whether it was the last one of the stretch. */
+  #write(stretch: Stretch, rows: Generator<number>, budgetMs: number): boolean {
+    const started = performance.now();
+    const rowsMax = Math.max(1, this.#rowsPerMs * budgetMs);
+    let written = 0;
+    let isLast = false;
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      while (!isLast && written < rowsMax && performance.now() - started < budgetMs) {
+        const step = rows.next();
+        if (step.done === true) isLast = true;
+        else written += step.value;
+      }
+      if (isLast) {
+        stretch.bookkeeping.write();
+        writeTablesPosition(this.#db, stretch.batchNumber, stretch.seq);
+      }
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+    if (written > 0) this.#learn(written / (performance.now() - started));
+    return isLast;
+  }
+
+  /** Takes slowness at its word and speed with caution: most of the time goes into the commit, which comes last. */
+  #learn(rowsPerMs: number): void {
+    this.#rowsPerMs = Math.max(1, Math.min(rowsPerMs, this.#rowsPerMs * 1.5));
+  }
+
+  #shape(tableId: number): RowShape {
+    const shape = this.#shapes[tableId];
+    if (shape === undefined) throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
+    return shape;
+  }
+}

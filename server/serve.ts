@@ -1,0 +1,135 @@
+/**
+ * `serve`: one database, its WebSocket endpoint and a little HTTP, from start to stop.
+ *
+ *     import { serve } from 'forerun/server';
+ *     import * as game from './module.ts';
+ *     const { url } = await serve({ module: game, data: './data' });
+ */
+
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Authority } from '../core/authority/authority.ts';
+import { ForerunError } from '../core/errors.ts';
+import { defineModule, type ModuleExports } from '../core/module/module.ts';
+import { openDatabase } from './database.ts';
+import { printedDiagnostics, type ServerDiagnostics } from './diagnostics.ts';
+import { nodeEnvironment } from './environment.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { answerRequest, notFound, pathOf, refuseUpgrade, subscribedDatabase } from './http.ts';
+
+export interface ServeOptions {
+  /** What `import * as game from './module.ts'` gives. */
+  readonly module: ModuleExports;
+  /** Folder that holds the database, made if need be. Default: none, the database is in memory and goes with the process. */
+  readonly data?: string;
+  /** Of the database, in its address. Letters, digits, '-' and '_'. Default `main`. */
+  readonly name?: string;
+  /** 0 for any that is free. Default 3000. */
+  readonly port?: number;
+  /** Default 127.0.0.1: this machine only. `0.0.0.0` for everyone. */
+  readonly host?: string;
+  /** Raise errors for what a reducer must not use, such as `Date.now`. For development: it costs about a microsecond a call. */
+  readonly guard?: boolean;
+  /** How far a call's proposed time may be from this clock. Default 250. */
+  readonly timestampToleranceMs?: number;
+  /** Bytes of log to keep that the tables contain already. Default: all of it. */
+  readonly logBytesMax?: number;
+  /** What happens, for people. Default: one line each on standard error. */
+  readonly diagnostics?: Partial<ServerDiagnostics>;
+  /** To serve beside something else: a server of yours that listens, or will. Its plain requests stay yours. */
+  readonly server?: Server;
+}
+
+export interface Served {
+  /** For `connect({ url })`: `http://127.0.0.1:3000`. Empty for a server of yours that does not listen yet. */
+  readonly url: string;
+  readonly port: number;
+  readonly authority: Authority;
+  /** Ends all connections, makes everything durable, and lets go of port and folder. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Serves a module until `close`. Throws `port-in-use`, `data-folder-unusable`, `database-corrupt`, `schema-changed` or
+ * `module-invalid`, each with what to do.
+ */
+export async function serve(options: ServeOptions): Promise<Served> {
+  const { name = 'main', host = '127.0.0.1', port = 3000 } = options;
+  const diagnostics = { ...printedDiagnostics(), ...options.diagnostics };
+  const environment = nodeEnvironment();
+  const database = await openDatabase({
+    definition: defineModule(options.module),
+    name,
+    data: options.data,
+    environment,
+    diagnostics,
+    guard: options.guard,
+    timestampToleranceMs: options.timestampToleranceMs,
+    logBytesMax: options.logBytesMax,
+  });
+  const { authority, hub } = database;
+  const gateway = new Gateway({
+    accept: (connect) => hub.accept(connect),
+    scheduler: environment.scheduler,
+    connectionFailed: diagnostics.connectionFailed,
+  });
+  const isOurs = (nameOrIdentity: string | undefined): boolean =>
+    nameOrIdentity === name || nameOrIdentity === authority.databaseIdentity.toHexString();
+  const health = () => ({ failure: authority.failure, seq: authority.durableSeq, connections: gateway.connectionCount });
+
+  const own = options.server === undefined ? createServer((request, response) => answerRequest(request, response, { database: name, health })) : undefined;
+  const server = options.server ?? (own as Server);
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (isOurs(subscribedDatabase(request))) gateway.upgrade(request, socket, head);
+    else if (own !== undefined) refuseUpgrade(socket, 404, notFound(pathOf(request)));
+  };
+  server.on('upgrade', upgrade);
+  const stop = async (): Promise<void> => {
+    server.off('upgrade', upgrade);
+    hub.close();
+    await gateway.close();
+    await Promise.all([database.close(), own === undefined ? undefined : stopListening(own)]);
+  };
+  try {
+    if (own !== undefined) await listen(own, port, host);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const address = server.address();
+  const listening = typeof address === 'object' && address !== null ? address : undefined;
+  let closing: Promise<void> | undefined;
+  return {
+    url: listening === undefined ? '' : `http://${urlHost(listening)}:${listening.port}`,
+    port: listening?.port ?? port,
+    authority,
+    close: () => (closing ??= stop()),
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EADDRINUSE') return reject(cause);
+      const message = `Port ${port} of ${host} is taken by another program. Stop that one, or choose another port: serve({ port: ${port + 1} }), or 0 for any that is free.`;
+      reject(new ForerunError('port-in-use', message, { detail: { port, host }, cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+/** WebSockets have ended by now; what is left are idle connections and requests under way. */
+function stopListening(server: Server): Promise<void> {
+  if (!server.listening) return Promise.resolve();
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/** What a browser on this machine can open. */
+function urlHost({ address, family }: AddressInfo): string {
+  if (address === '0.0.0.0' || address === '::') return 'localhost';
+  return family === 'IPv6' ? `[${address}]` : address;
+}

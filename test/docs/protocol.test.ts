@@ -1,0 +1,184 @@
+/** The example of docs/protocol.md, read by the codec that the wire is read with. */
+
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
+import type { CallId, ClientId, Epoch, Seq } from '../../core/commit/call.ts';
+import { rowShape } from '../../core/engine/row-shape.ts';
+import { t } from '../../core/module/column.ts';
+import { defineModule } from '../../core/module/module.ts';
+import { schema } from '../../core/module/schema.ts';
+import { table } from '../../core/module/table.ts';
+import {
+  decodeClientMessage,
+  decodeServerMessage,
+  encodeClientMessage,
+  encodeServerMessage,
+} from '../../core/protocol/frame.ts';
+import type { ClientMessage, ServerMessage } from '../../core/protocol/messages.ts';
+import { protocolVersion, subprotocol } from '../../core/protocol/version.ts';
+
+const page = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+
+/** The module of the page. */
+const player = table(
+  { name: 'player', public: true },
+  { id: t.u64().primaryKey().autoInc(), name: t.string(), score: t.i32() },
+);
+const game = schema({ player });
+const join = game.reducer({ name: t.string() }, (ctx, { name }) => {
+  ctx.db.player.insert({ id: 0n, name, score: 0 });
+});
+const definition = defineModule({ default: game, join });
+const shapes = definition.tables.map(rowShape);
+const shapeOf = (tableId: number) => shapes[tableId] ?? expect.fail(`no table ${tableId}`);
+
+interface Frame {
+  readonly from: string;
+  readonly bytes: Uint8Array;
+}
+
+const frames: readonly Frame[] = [...page.matchAll(/^```hex (client|authority)\n([\s\S]*?)^```$/gm)].map(
+  ([, from = '', text = '']) => ({ from, bytes: bytesOf(text) }),
+);
+
+function bytesOf(text: string): Uint8Array {
+  const terms = text.split('\n').flatMap((line) => (line.split('|')[0] ?? '').split(' ').filter((term) => term !== ''));
+  return Uint8Array.from(
+    terms.flatMap((term) => {
+      const [, digits, times = '1'] = /^([0-9a-f]{2})(?:\*(\d+))?$/.exec(term) ?? expect.fail(`not a byte: ${term}`);
+      return Array.from({ length: Number(times) }, () => Number.parseInt(digits ?? '', 16));
+    }),
+  );
+}
+
+function messagesOf({ from, bytes }: Frame): (ClientMessage | ServerMessage)[] {
+  const reader = new ByteReader(bytes);
+  const messages: (ClientMessage | ServerMessage)[] = [];
+  while (reader.remaining > 0)
+    messages.push(from === 'client' ? decodeClientMessage(reader) : decodeServerMessage(reader, shapeOf));
+  return messages;
+}
+
+const clientId = '00112233445566778899aabbccddeeff' as ClientId;
+const epoch = '0123456789abcdef' as Epoch;
+const seq = (number: number) => number as Seq;
+const callId = (number: number) => number as CallId;
+const subscriptions = [{ subscriptionId: 1, queries: ['SELECT * FROM "player"'] }];
+const callMicros = 1_800_000_000_500_000;
+const hello = {
+  type: 'hello',
+  version: protocolVersion,
+  moduleHash: definition.hash,
+  clientId,
+  subscriptions,
+} as const;
+
+const meant: readonly (readonly (ClientMessage | ServerMessage)[])[] = [
+  [{ ...hello, token: '', position: undefined, settledCallId: callId(0) }],
+  [
+    {
+      type: 'welcome',
+      epoch,
+      seq: seq(7),
+      resumed: false,
+      lastCallId: callId(0),
+      identity: 0xa1n,
+      connectionId: 0xc2n,
+      token: 'ticket',
+      databaseIdentity: 0xdbn,
+      authorityMicros: 1_800_000_000_000_000,
+    },
+  ],
+  [
+    { type: 'snapshot', subscriptionId: 1, tableId: 0, totalRows: 1, rows: [{ id: 1n, name: 'Ada', score: 3 }] },
+    { type: 'applied', subscriptionId: 1, seq: seq(7) },
+    { type: 'lease', tableId: 0, column: 0, from: 257n, to: 513n },
+  ],
+  [
+    {
+      type: 'call',
+      callId: callId(1),
+      reducerId: 0,
+      timestampMicros: callMicros,
+      idHints: [{ tableId: 0, column: 0, first: 257n }],
+      args: Uint8Array.of(2, 0, 0, 0, 0x42, 0x6f),
+    },
+    { type: 'ping', sentMs: 1000 },
+  ],
+  [
+    { type: 'pong', sentMs: 1000, authorityMicros: 1_800_000_000_520_000 },
+    {
+      type: 'batch',
+      lastSeq: seq(8),
+      outcomes: [{ type: 'committed', callId: callId(1), seq: seq(8) }],
+      commits: [
+        {
+          seq: seq(8),
+          timestampMicros: callMicros,
+          ownCallId: callId(1),
+          changes: [{ tableId: 0, key: 257n, before: undefined, after: { id: 257n, name: 'Bo', score: 0 } }],
+        },
+      ],
+    },
+  ],
+  [{ type: 'acknowledge', seq: seq(8), callId: callId(1) }],
+  [
+    {
+      type: 'batch',
+      lastSeq: seq(10),
+      outcomes: [],
+      commits: [
+        {
+          seq: seq(9),
+          timestampMicros: 1_800_000_001_000_000,
+          ownCallId: undefined,
+          changes: [{ tableId: 0, key: 1n, before: undefined, after: { id: 1n, name: 'Ada', score: 4 } }],
+        },
+        {
+          seq: seq(10),
+          timestampMicros: 1_800_000_001_000_000,
+          ownCallId: undefined,
+          changes: [{ tableId: 0, key: 257n, before: undefined, after: undefined }],
+        },
+      ],
+    },
+  ],
+  [
+    {
+      type: 'batch',
+      lastSeq: seq(10),
+      outcomes: [{ type: 'rejected', callId: callId(2), rejection: { code: 'call-rejected', message: 'No.' } }],
+      commits: [],
+    },
+    { type: 'error', code: 'log-unavailable', message: 'Later.' },
+  ],
+  [{ ...hello, token: 'ticket', position: { epoch, seq: seq(10) }, settledCallId: callId(2) }],
+];
+
+test('[WIR-2] the frames of the example say what the page says they do', () => {
+  expect(frames.map(messagesOf)).toEqual(meant);
+});
+
+test('[WIR-2] the messages of the example are written as the page shows them', () => {
+  for (const [i, { from, bytes }] of frames.entries()) {
+    const messages = meant[i] ?? [];
+    // Batches and snapshots are put together by the session, from bytes it has.
+    if (messages.some(({ type }) => type === 'batch' || type === 'snapshot')) continue;
+    const writer = new ByteWriter();
+    for (const message of messages) {
+      if (from === 'client') encodeClientMessage(writer, message as ClientMessage);
+      else encodeServerMessage(writer, message as Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>);
+    }
+    expect(writer.take()).toEqual(bytes);
+  }
+});
+
+test('the page names every message, and the subprotocol', () => {
+  const rows = [...page.matchAll(/^\| (\d) \| (\w+) \|/gm)].map(([, tag, name]) => `${name} ${tag}`);
+  expect(rows).toEqual([
+    ...['hello 1', 'call 2', 'subscribe 3', 'unsubscribe 4', 'acknowledge 5', 'ping 6'],
+    ...['welcome 1', 'batch 2', 'snapshot 3', 'applied 4', 'subscriptionRefused 5', 'lease 6', 'pong 7', 'error 8'],
+  ] satisfies `${(ClientMessage | ServerMessage)['type']} ${number}`[]);
+  expect(page).toContain(`\`${subprotocol}\``);
+});
