@@ -84,7 +84,8 @@ export class HostLoop {
   readonly #ids: ClientIds;
   readonly #predictor: Predictor;
   readonly #connection: Connection;
-  readonly #clientId: ClientId;
+  readonly #environment: Environment;
+  #clientId: ClientId;
   readonly #argsCodecs: readonly Codec[];
   readonly #publicTables: readonly number[];
   readonly #handles = new Map<CallId, number>();
@@ -117,8 +118,9 @@ export class HostLoop {
     });
     this.#argsCodecs = home.definition.reducers.map((reducer) => compileCodec(reducer.params));
     this.#publicTables = home.definition.tables.filter((table) => table.public).map((table) => table.tableId);
+    this.#environment = home.environment;
     // A new id for each start: no call of an earlier one can be taken for one of ours.
-    this.#clientId = clientIdFromBytes(home.environment.entropy.fill(new Uint8Array(16)));
+    this.#clientId = this.#newClientId();
     this.#connection = new Connection({
       environment: home.environment,
       connect: (events) => home.connect(options.url, events),
@@ -229,7 +231,14 @@ export class HostLoop {
     this.feed.push({ type: 'call', handleId, progress: { type: 'rejected', rejection: { code, message } } });
   }
 
+  #newClientId(): ClientId {
+    return clientIdFromBytes(this.#environment.entropy.fill(new Uint8Array(16)));
+  }
+
   #hello(): HelloMessage {
+    // Someone new is given another identity each time, and the id may belong to the one of a lost welcome. No call has
+    // been sent under it.
+    if (this.#token === '' && this.#identity === undefined) this.#clientId = this.#newClientId();
     return {
       type: 'hello',
       version: protocolVersion,

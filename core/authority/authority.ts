@@ -1,23 +1,19 @@
 /**
  * The authority: admits calls, orders and runs them one at a time, makes them durable, and only then shows them.
  *
- * Everything happens in `call` (run, append to the open batch) and in the log's answer (publish, send the next batch).
- * Batches form by themselves while the last one is being written; when the log is idle, a call waits for nothing but the
- * end of the tick that brought it.
+ * Everything happens in `call` (run, append to the open batch) and in the log's answer (`pipeline.ts`: publish, send the
+ * next batch).
  *
  * Laws: the engine holds the rows as of `executedSeq`; nobody is told anything beyond `durableSeq`. When a batch can't
  * be made durable, everything executed since is taken back and its calls count as never received: their clients hold
  * them and send them again. Every connection ends then; `clientDisconnected` runs for each once the log works again.
  */
 
-import { assert } from '../assert.ts';
-import { ByteWriter } from '../codec/bytes.ts';
 import {
   type Call,
   type CallId,
   type ClientId,
   type Epoch,
-  type IdHint,
   idBytes,
   type Outcome,
   type Rejection,
@@ -29,12 +25,15 @@ import type { Environment } from '../environment.ts';
 import { ForerunError } from '../errors.ts';
 import type { Lifecycle, ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
 import { ConnectionId } from '../value/connection-id.ts';
-import { Identity } from '../value/identity.ts';
+import type { Identity } from '../value/identity.ts';
 import { admit } from './admission.ts';
-import { OpenBatch, type DurableBatch } from './batch.ts';
-import { type Checkpoint, emptyCheckpoint, recover } from './checkpoint.ts';
+import type { OpenBatch } from './batch.ts';
+import { type CallRequest, refusalOf } from './call-request.ts';
+import { type Checkpoint, emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
 import { type ClientRecord, Clients } from './clients.ts';
+import { Connections } from './connections.ts';
 import { IdLeases, type Lease } from './id-lease.ts';
+import { type AuthorityListener, Pipeline } from './pipeline.ts';
 import { writeAcknowledged, writeClient, writeLease } from './record.ts';
 
 export interface AuthorityOptions {
@@ -59,24 +58,13 @@ export interface Diagnostics {
   readonly logFailed: (error: unknown) => void;
 }
 
-/** A call as it comes in, before it is known to be new. */
-export interface CallRequest {
-  readonly callId: CallId;
-  readonly reducerId: number;
-  readonly timestampMicros: number;
-  /** Canonical arguments, or why they are none. */
-  readonly args: { readonly value: unknown } | { readonly refused: Rejection };
-  readonly connectionId: ConnectionId | null;
-  readonly idHints: IdHint[];
+interface Parts {
+  readonly options: AuthorityOptions;
+  readonly engine: Engine;
+  readonly clients: Clients;
+  readonly leases: IdLeases;
+  readonly recovered: Recovered;
 }
-
-export interface AuthorityListener {
-  readonly durable: (batch: DurableBatch) => void;
-  /** Everything since the last durable batch was taken back. */
-  readonly unavailable: (error: ForerunError) => void;
-}
-
-const retryDelayMs = 1_000;
 
 export class Authority {
   readonly definition: ModuleDefinition;
@@ -86,30 +74,14 @@ export class Authority {
   readonly #options: AuthorityOptions;
   readonly #clients: Clients;
   readonly #leases: IdLeases;
-  /** Connections whose `clientDisconnected` is still to run. */
-  readonly #connections = new Map<bigint, Identity>();
-  /** The same, as of the last durable batch. */
-  readonly #durableConnections = new Map<bigint, Identity>();
+  readonly #connections = new Connections();
   /** Clients that have acknowledged outcomes since the last batch was sent. */
   readonly #acknowledged = new Set<ClientRecord>();
-  readonly #listeners = new Set<AuthorityListener>();
-  #writers: [ByteWriter, ByteWriter] = [new ByteWriter(), new ByteWriter()];
-  #open: OpenBatch;
-  #writing: OpenBatch | undefined;
-  #flushAsked = false;
-  #batchNumber: number;
-  #durableSeq: Seq;
-  #failure: ForerunError | undefined;
+  readonly #pipeline: Pipeline;
   #runningClientNo = 0;
-  #closed = false;
+  #isClosed = false;
 
-  private constructor(
-    options: AuthorityOptions,
-    engine: Engine,
-    clients: Clients,
-    leases: IdLeases,
-    recovered: { seq: Seq; batchNumber: number },
-  ) {
+  private constructor({ options, engine, clients, leases, recovered }: Parts) {
     this.#options = options;
     this.definition = options.definition;
     this.epoch = options.epoch;
@@ -117,19 +89,36 @@ export class Authority {
     this.engine = engine;
     this.#clients = clients;
     this.#leases = leases;
-    this.#batchNumber = recovered.batchNumber;
-    this.#durableSeq = recovered.seq;
-    this.#open = this.#newBatch((recovered.seq + 1) as Seq);
+    this.#connections.restore(recovered.connections);
+    this.#pipeline = new Pipeline({
+      log: options.log,
+      engine,
+      environment: options.environment,
+      seq: recovered.seq,
+      batchNumber: recovered.batchNumber,
+      owner: {
+        sealing: (batch) => this.#writeAcknowledged(batch),
+        durable: (batch) => this.#connections.durable(batch),
+        recovered: () => this.#endLostConnections(),
+        lost: (cause, isNew) => {
+          this.#connections.lost();
+          if (isNew) options.diagnostics?.logFailed(cause);
+        },
+      },
+    });
   }
 
-  /** Recovers from checkpoint and log; on a database's first start runs `init`, whose failure fails the start. */
+  /**
+   * Recovers from checkpoint and log; on a database's first start runs `init`, whose failure fails the start. Throws
+   * `module-invalid`, `log-unavailable`, `database-corrupt`; the log stays the caller's to close.
+   */
   static async open(options: AuthorityOptions): Promise<Authority> {
-    const { definition, log, databaseIdentity } = options;
+    const { definition, log, databaseIdentity, checkpoint = emptyCheckpoint } = options;
     const clients = new Clients(databaseIdentity);
-    const holder: { authority?: Authority } = {};
+    let authority: Authority | undefined;
     const leases = new IdLeases(
-      (lease) => holder.authority?.logLease(lease),
-      () => holder.authority?.runningClientNo() ?? 0,
+      (lease) => authority !== undefined && authority.#logLease(lease),
+      () => (authority === undefined ? 0 : authority.#runningClientNo),
     );
     const engine = await Engine.open({
       definition,
@@ -139,49 +128,43 @@ export class Authority {
       guard: options.guard === true,
       senderAuth: (call) => ({ isInternal: call.connectionId === null, hasJWT: false, jwt: null }),
     });
-    const recovered = await recover({
-      engine,
-      log,
-      clients,
-      leases,
-      checkpoint: options.checkpoint ?? emptyCheckpoint,
-    });
-    const authority = new Authority(options, engine, clients, leases, recovered);
-    holder.authority = authority;
-    if (recovered.batchNumber === 0) await authority.#initialise();
-    for (const [connectionId, identity] of recovered.connections)
-      authority.#durableConnections.set(connectionId, new Identity(identity));
-    authority.#endLostConnections();
-    await authority.settled();
-    return authority;
+    try {
+      const recovered = await recover({ engine, log, clients, leases, checkpoint });
+      authority = new Authority({ options, engine, clients, leases, recovered });
+      await authority.#start(recovered.batchNumber === 0);
+      return authority;
+    } catch (error) {
+      if (authority !== undefined) authority.#stop();
+      engine.close();
+      throw error;
+    }
   }
 
   /** Rows as of this commit are in the engine; it may not be durable yet. */
   get executedSeq(): Seq {
-    return (this.#open.firstSeq + this.#open.commits.length - 1) as Seq;
+    return this.#pipeline.executedSeq;
   }
 
   get durableSeq(): Seq {
-    return this.#durableSeq;
+    return this.#pipeline.durableSeq;
   }
 
   /** Number of the batch that holds the newest of what was executed; what was read now may be shown once it is durable. */
   get executedBatch(): number {
-    return this.#batchNumber + (this.#writing === undefined ? 0 : 1) + (this.#open.isEmpty ? 0 : 1);
+    return this.#pipeline.executedBatch;
   }
 
   get durableBatch(): number {
-    return this.#batchNumber;
+    return this.#pipeline.durableBatch;
   }
 
   /** Set while the log can't be written: calls are refused until it can. */
   get failure(): ForerunError | undefined {
-    return this.#failure;
+    return this.#pipeline.failure;
   }
 
   listen(listener: AuthorityListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#pipeline.listen(listener);
   }
 
   /** The record of a client, made when it is new. Throws `token-invalid` when it belongs to someone else. */
@@ -189,16 +172,20 @@ export class Authority {
     const known = this.#clients.find(clientId, identity);
     if (known !== undefined) return known;
     const client = this.#clients.add(clientId, identity);
-    this.#open.note((writer) => writeClient(writer, client.clientNo, idBytes(clientId), identity.__identity__));
-    this.#askFlush();
+    this.#pipeline.open.note((writer) =>
+      writeClient(writer, client.clientNo, idBytes(clientId), identity.__identity__),
+    );
+    this.#pipeline.askFlush();
     return client;
   }
 
   /**
    * Runs a call that is new, and gives nothing: its outcome comes with its durable batch. A call that ran before is not
-   * run again; its outcome is returned when it is durable already, and comes with its batch otherwise.
+   * run again; its outcome is returned when it is durable already, and comes with its batch otherwise. Throws
+   * `log-unavailable` while there is a failure: then the call counts as never received.
    */
   call(client: ClientRecord, request: CallRequest): Outcome | undefined {
+    this.#checkOpen();
     if (request.callId <= client.lastCallId) return this.#repeat(client, request.callId);
     const reducer = this.definition.reducers[request.reducerId];
     const refused = refusalOf(reducer, request);
@@ -206,12 +193,7 @@ export class Authority {
       this.#reject(client, request.callId, refused as Rejection);
       return undefined;
     }
-    const timestampMicros = admit(
-      client,
-      request.timestampMicros,
-      this.#nowMicros(),
-      (this.#options.timestampToleranceMs ?? 250) * 1000,
-    );
+    const toleranceMicros = (this.#options.timestampToleranceMs ?? 250) * 1000;
     this.#run(
       client,
       {
@@ -219,7 +201,7 @@ export class Authority {
         callId: request.callId,
         reducerId: request.reducerId,
         args: request.args.value,
-        timestampMicros,
+        timestampMicros: admit(client, request.timestampMicros, this.#nowMicros(), toleranceMicros),
         sender: client.identity,
         connectionId: request.connectionId,
         idHints: request.idHints,
@@ -229,16 +211,21 @@ export class Authority {
     return undefined;
   }
 
+  /** What came of a client's calls after this one, as far as it is durable; of the others it comes with their batch. */
+  outcomesAfter(client: ClientRecord, callId: CallId): Outcome[] {
+    const first = this.#pipeline.firstInFlight(client);
+    return client.outcomesAfter(callId).filter((outcome) => outcome.callId < first);
+  }
+
   /** Runs `clientConnected`; resolves when it is durable, rejects with `connection-refused` when the module refuses. */
   async connect(connectionId: ConnectionId, identity: Identity): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#checkOpen();
     const hasHooks =
       this.#lifecycle('clientConnected') !== undefined || this.#lifecycle('clientDisconnected') !== undefined;
     if (!hasHooks) return;
     // In one batch with the hook's effects: whatever stops the authority after it, the connection is known and ended.
-    this.#connections.set(connectionId.__connection_id__, identity);
-    this.#open.connected(connectionId.__connection_id__, identity);
-    this.#askFlush();
+    this.#connections.begin(this.#pipeline.open, connectionId.__connection_id__, identity);
+    this.#pipeline.askFlush();
     const rejection = this.#runLifecycle('clientConnected', identity, connectionId);
     if (rejection !== undefined) this.#forgetConnection(connectionId.__connection_id__);
     await this.settled();
@@ -248,8 +235,8 @@ export class Authority {
 
   /** Runs `clientDisconnected`, whose failure changes nothing. */
   disconnect(connectionId: ConnectionId): void {
-    const identity = this.#connections.get(connectionId.__connection_id__);
-    if (identity !== undefined && !this.#closed) this.#endConnection(connectionId.__connection_id__, identity);
+    const identity = this.#connections.find(connectionId.__connection_id__);
+    if (identity !== undefined && !this.#isClosed) this.#endConnection(connectionId.__connection_id__, identity);
   }
 
   acknowledge(client: ClientRecord, callId: CallId): void {
@@ -259,7 +246,7 @@ export class Authority {
   /** Lends a client more values of a column; it may be told once `executedBatch` of this moment is durable. */
   lend(table: TableDefinition, column: number, client: ClientRecord): Lease | undefined {
     const lease = this.#leases.lend(table, column, client.clientNo);
-    if (lease !== undefined) this.#askFlush();
+    if (lease !== undefined) this.#pipeline.askFlush();
     return lease;
   }
 
@@ -269,21 +256,7 @@ export class Authority {
 
   /** Resolves when everything executed so far is durable; rejects with `log-unavailable` when it was taken back. */
   settled(): Promise<void> {
-    const batch = this.executedBatch;
-    if (batch <= this.#batchNumber) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const stop = this.listen({
-        durable: () => {
-          if (batch > this.#batchNumber) return;
-          stop();
-          resolve();
-        },
-        unavailable: (error) => {
-          stop();
-          reject(error);
-        },
-      });
-    });
+    return this.#pipeline.settled();
   }
 
   /** What a checkpoint taken now would keep beside the rows. */
@@ -291,46 +264,48 @@ export class Authority {
     return {
       clients: this.#clients.snapshot(),
       leases: this.#leases.snapshot(),
-      connections: [...this.#connections].map(([id, identity]) => [id, identity.__identity__]),
+      connections: this.#connections.snapshot(),
     };
   }
 
   /** Makes everything durable and closes the log. Connections must be ended before. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     try {
-      if (this.#failure === undefined) await this.settled();
+      if (this.failure === undefined) await this.settled();
     } finally {
-      this.#closed = true;
+      this.#stop();
       await this.#options.log.close();
       this.engine.close();
     }
   }
 
-  logLease(lease: Lease): void {
-    this.#open.note((writer) => writeLease(writer, lease.tableId, lease.column, lease.clientNo, lease.from, lease.to));
-  }
-
-  runningClientNo(): number {
-    return this.#runningClientNo;
-  }
-
-  /** What came of a client's calls after this one, as far as it is durable; of the others it comes with their batch. */
-  outcomesAfter(client: ClientRecord, callId: CallId): Outcome[] {
-    const first = this.#firstInFlight(client);
-    return client.outcomesAfter(callId).filter((outcome) => outcome.callId < first);
-  }
-
-  #firstInFlight(client: ClientRecord): number {
-    for (const batch of [this.#writing, this.#open]) {
-      const call = batch?.calls.find((each) => each.client === client);
-      if (call !== undefined) return call.callId;
+  /** A refusal of `init` is never written, so that the next start runs it again. */
+  async #start(isFirst: boolean): Promise<void> {
+    const rejection = isFirst ? this.#runLifecycle('init', this.databaseIdentity, null) : undefined;
+    if (rejection !== undefined) {
+      throw new ForerunError(
+        'module-invalid',
+        `The module's init reducer failed, so the database was not created: ${rejection.message}`,
+      );
     }
-    return Number.POSITIVE_INFINITY;
+    this.#endLostConnections();
+    await this.settled();
+  }
+
+  #stop(): void {
+    this.#isClosed = true;
+    this.#pipeline.stop();
+  }
+
+  #checkOpen(): void {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.#isClosed)
+      throw new ForerunError('client-closed', 'The authority has stopped. Connect again once it runs.');
   }
 
   #repeat(client: ClientRecord, callId: CallId): Outcome | undefined {
-    if (callId >= this.#firstInFlight(client)) return undefined;
+    if (callId >= this.#pipeline.firstInFlight(client)) return undefined;
     return (
       client.outcome(callId) ?? {
         type: 'rejected',
@@ -350,20 +325,21 @@ export class Authority {
       this.#reject(client, call.callId, execution.rejection);
       return;
     }
-    const open = this.#open;
+    const { open } = this.#pipeline;
     let settled = 0;
     if (execution.changes.length === 0) open.unchanged(client, call.callId);
     else settled = open.commit(this.engine, client, call.callId, call.timestampMicros, execution.changes);
     open.settle({ client, callId: call.callId, settled, previousCallId: client.lastCallId });
     client.settle(call.callId, settled);
-    this.#askFlush();
+    this.#pipeline.askFlush();
   }
 
   #reject(client: ClientRecord, callId: CallId, rejection: Rejection): void {
-    this.#open.reject(client, callId, rejection);
-    this.#open.settle({ client, callId, settled: rejection, previousCallId: client.lastCallId });
+    const { open } = this.#pipeline;
+    open.reject(client, callId, rejection);
+    open.settle({ client, callId, settled: rejection, previousCallId: client.lastCallId });
     client.settle(callId, rejection);
-    this.#askFlush();
+    this.#pipeline.askFlush();
   }
 
   #lifecycle(lifecycle: Lifecycle): ReducerDefinition | undefined {
@@ -378,12 +354,13 @@ export class Authority {
     const callId = (database.lastCallId + 1) as CallId;
     // Nobody asks for the outcomes of the database's own calls again.
     database.acknowledge(database.lastCallId);
+    const nowMicros = this.#nowMicros();
     const call: Call = {
       clientId: database.clientId,
       callId,
       reducerId: reducer.reducerId,
       args: {},
-      timestampMicros: this.#nowMicros(),
+      timestampMicros: admit(database, nowMicros, nowMicros, 0),
       sender,
       connectionId,
       idHints: [],
@@ -393,119 +370,30 @@ export class Authority {
     return outcome?.type === 'rejected' ? outcome.rejection : undefined;
   }
 
-  /** A refusal is never written, so that the next start runs `init` again. */
-  async #initialise(): Promise<void> {
-    const rejection = this.#runLifecycle('init', this.databaseIdentity, null);
-    if (rejection === undefined) return this.settled();
-    this.#closed = true;
-    this.engine.close();
-    throw new ForerunError(
-      'module-invalid',
-      `The module's init reducer failed, so the database was not created: ${rejection.message}`,
-    );
-  }
-
   #endConnection(connectionId: bigint, identity: Identity): void {
     this.#forgetConnection(connectionId);
     this.#runLifecycle('clientDisconnected', identity, new ConnectionId(connectionId));
   }
 
   #forgetConnection(connectionId: bigint): void {
-    this.#connections.delete(connectionId);
-    this.#open.disconnected(connectionId);
-    this.#askFlush();
+    this.#connections.end(this.#pipeline.open, connectionId);
+    this.#pipeline.askFlush();
   }
 
   #endLostConnections(): void {
-    for (const [connectionId, identity] of this.#durableConnections) this.#endConnection(connectionId, identity);
+    for (const [connectionId, identity] of this.#connections.leftOver()) this.#endConnection(connectionId, identity);
+  }
+
+  #logLease({ tableId, column, clientNo, from, to }: Lease): void {
+    this.#pipeline.open.note((writer) => writeLease(writer, tableId, column, clientNo, from, to));
+  }
+
+  #writeAcknowledged(batch: OpenBatch): void {
+    for (const client of this.#acknowledged) writeAcknowledged(batch.writer, client.clientNo, client.settledBefore);
+    this.#acknowledged.clear();
   }
 
   #nowMicros(): number {
     return Math.floor(this.#options.environment.clock.now() * 1000);
   }
-
-  #newBatch(firstSeq: Seq): OpenBatch {
-    const [writer, other] = this.#writers;
-    this.#writers = [other, writer];
-    return new OpenBatch(firstSeq, this.#nowMicros(), writer);
-  }
-
-  #askFlush(): void {
-    if (this.#flushAsked || this.#writing !== undefined || this.#failure !== undefined) return;
-    this.#flushAsked = true;
-    this.#options.environment.scheduler.soon(() => {
-      this.#flushAsked = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    if (this.#writing !== undefined || this.#open.isEmpty || this.#closed || this.#failure !== undefined) return;
-    this.#write();
-  }
-
-  #write(): void {
-    const batch = this.#open;
-    for (const client of this.#acknowledged) writeAcknowledged(batch.writer, client.clientNo, client.settledBefore);
-    this.#acknowledged.clear();
-    this.#writing = batch;
-    this.#open = this.#newBatch((batch.firstSeq + batch.commits.length) as Seq);
-    const { log, durable } = batch.seal(this.#batchNumber + 1);
-    this.#options.log.append(log).then(
-      () => this.#appended(batch, durable),
-      (error: unknown) => this.#failed(error),
-    );
-  }
-
-  #appended({ connections }: OpenBatch, batch: DurableBatch): void {
-    this.#batchNumber++;
-    this.#writing = undefined;
-    for (const { connectionId, identity } of connections) {
-      if (identity === undefined) this.#durableConnections.delete(connectionId);
-      else this.#durableConnections.set(connectionId, identity);
-    }
-    assert(batch.lastSeq >= this.#durableSeq, 'durable commits only grow');
-    this.#durableSeq = batch.lastSeq;
-    for (const listener of this.#listeners) listener.durable(batch);
-    if (this.#failure !== undefined) {
-      this.#failure = undefined;
-      this.#endLostConnections();
-    }
-    this.#flush();
-  }
-
-  #failed(cause: unknown): void {
-    const isNew = this.#failure === undefined;
-    const failure = new ForerunError(
-      'log-unavailable',
-      'The log can not be written, so no call is accepted. See the diagnostics of the authority; it goes on by itself once writing works again.',
-      { cause },
-    );
-    this.#failure = failure;
-    this.#open.undo(this.engine);
-    this.#writing?.undo(this.engine);
-    const lost = this.#writing === undefined ? [this.#open] : [this.#writing, this.#open];
-    const firstSeq = lost[0]?.firstSeq ?? this.#open.firstSeq;
-    this.#writing = undefined;
-    this.#open = new OpenBatch(firstSeq, this.#nowMicros(), new ByteWriter());
-    for (const batch of lost) this.#open.adopt(batch);
-    this.#connections.clear();
-    if (isNew) {
-      this.#options.diagnostics?.logFailed(cause);
-      for (const listener of this.#listeners) listener.unavailable(failure);
-    }
-    // Even if it is empty, the batch tells whether the log can be written again.
-    this.#options.environment.scheduler.after(retryDelayMs, () => {
-      if (!this.#closed) this.#write();
-    });
-  }
-}
-
-function refusalOf(reducer: ReducerDefinition | undefined, request: CallRequest): Rejection | undefined {
-  if (reducer === undefined)
-    return { code: 'reducer-unknown', message: `There is no reducer number ${request.reducerId} in this module.` };
-  if (reducer.lifecycle !== undefined || reducer.scheduledTableId !== undefined) {
-    return { code: 'reducer-not-callable', message: `The reducer '${reducer.name}' is called by the database only.` };
-  }
-  return 'refused' in request.args ? request.args.refused : undefined;
 }

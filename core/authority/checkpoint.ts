@@ -7,10 +7,11 @@
  */
 
 import type { Seq } from '../commit/call.ts';
-import type { Log } from '../commit/log.ts';
+import type { Log, LogBatch } from '../commit/log.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { SqlValue } from '../engine/sql-value.ts';
+import { ForerunError } from '../errors.ts';
 import type { TableDefinition } from '../module/definition.ts';
 import type { ClientSnapshot, Clients } from './clients.ts';
 import type { IdLeases, Lease } from './id-lease.ts';
@@ -57,6 +58,7 @@ export async function recover(parts: {
   const connections = new Map(checkpoint.connections);
   let { seq, batchNumber } = checkpoint;
   for await (const batch of log.read(checkpoint.batchNumber)) {
+    checkContinues(batch, seq, batchNumber);
     for (const record of readBatch(batch, (tableId) => engine.shape(tableId))) {
       if (record.type === 'commit') seq = record.seq;
       applyRecord(record, engine, clients, leases, connections);
@@ -64,6 +66,15 @@ export async function recover(parts: {
     batchNumber = batch.number;
   }
   return { seq, batchNumber, connections };
+}
+
+/** What is missing from a log can't be made up for: going on without it would lose what was acknowledged. */
+function checkContinues({ number, firstSeq }: LogBatch, seq: Seq, batchNumber: number): void {
+  if (number === batchNumber + 1 && firstSeq === seq + 1) return;
+  throw new ForerunError(
+    'database-corrupt',
+    `The log goes on with batch ${number} (commit ${firstSeq}) after batch ${batchNumber} (commit ${seq}): something is missing. Restore a backup with: forerun restore.`,
+  );
 }
 
 function applyRecord(

@@ -149,7 +149,7 @@ export class Clients {
   /** Throws `token-invalid` when the client belongs to someone else: its calls would be answered to a stranger. */
   find(clientId: ClientId, identity: Identity): ClientRecord | undefined {
     const record = this.#byId.get(clientId);
-    if (record !== undefined && !record.identity.isEqual(identity)) {
+    if (record === this.database || record?.identity.isEqual(identity) === false) {
       throw new ForerunError(
         'token-invalid',
         'This client id belongs to another identity. Connect with the token it was first used with, or with a new client id.',
@@ -173,15 +173,11 @@ export class Clients {
   restore(snapshots: readonly ClientSnapshot[]): void {
     for (const snapshot of snapshots) {
       const record = ClientRecord.restore(snapshot);
-      if (record.clientNo === 0) this.database.lastCallId = record.lastCallId;
-      else this.#put(record);
+      if (record.clientNo === 0) {
+        this.database.lastCallId = record.lastCallId;
+        this.database.lastTimestampMicros = record.lastTimestampMicros;
+      } else this.#put(record);
     }
-  }
-
-  remove(record: ClientRecord): void {
-    assert(this.#byNo.length === record.clientNo + 1, 'the newest client is taken back first');
-    this.#byNo.pop();
-    this.#byId.delete(record.clientId);
   }
 
   byNo(clientNo: number): ClientRecord {

@@ -33,16 +33,18 @@ interface Holding {
 const databaseNo = 0;
 const ownLeaseSize = 1024n;
 export const clientLeaseSize = 256n;
+/** What a narrower type can hold is not lent ahead: it would be used up by gaps. */
+const lendableMaxMin = 0x7fff_ffffn;
 
 export class IdLeases implements IdSource {
   /** First value never lent, by column. */
   readonly #next = new Map<string, bigint>();
   readonly #holdings = new Map<string, Holding>();
-  readonly #log: (lease: Lease) => void;
+  readonly #log: (lease: Lease) => unknown;
   readonly #clientNoOf: (call: Call) => number;
 
   /** `log` is called for each new lease, before any of its values is drawn. */
-  constructor(log: (lease: Lease) => void, clientNoOf: (call: Call) => number) {
+  constructor(log: (lease: Lease) => unknown, clientNoOf: (call: Call) => number) {
     this.#log = log;
     this.#clientNoOf = clientNoOf;
   }
@@ -58,10 +60,11 @@ export class IdLeases implements IdSource {
     return this.#nextOwn(table, column);
   }
 
-  /** Lends a client more values of a column; undefined when the type is too narrow to lend from. */
+  /** Lends a client more values of a column; undefined when the type is too narrow to lend from, or used up. */
   lend(table: TableDefinition, column: number, clientNo: number): Lease | undefined {
     const max = valueMax(table.columns[column]?.type);
-    if (max < 0xffff_ffffn) return undefined;
+    const next = this.#next.get(columnKey(table.tableId, column)) ?? 1n;
+    if (max < lendableMaxMin || next > max) return undefined;
     return this.#lend(table, column, clientNo, clientLeaseSize);
   }
 
@@ -109,7 +112,7 @@ export class IdLeases implements IdSource {
     const id = held === undefined ? undefined : draw(held);
     if (id !== undefined) return id;
     const max = valueMax(table.columns[column]?.type);
-    this.#lend(table, column, databaseNo, max < 0xffffn ? 1n : ownLeaseSize);
+    this.#lend(table, column, databaseNo, max < lendableMaxMin ? 1n : ownLeaseSize);
     return draw(this.#holdings.get(key) as Holding) as bigint;
   }
 
@@ -181,7 +184,7 @@ const maxima: { readonly [name: string]: bigint } = {
   i64: 0x7fff_ffff_ffff_ffffn,
 };
 
-/** Wider types are counted as far as 64 bits go. */
+/** Wider types are counted as far as the end of a lease can be written in 64 bits. */
 function valueMax(type: ColumnType | undefined): bigint {
-  return maxima[type?.type ?? ''] ?? 0xffff_ffff_ffff_ffffn;
+  return maxima[type?.type ?? ''] ?? 0xffff_ffff_ffff_fffen;
 }

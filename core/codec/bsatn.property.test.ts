@@ -38,7 +38,7 @@ function valueOrError(decode: () => unknown): { value: unknown } | { code: strin
 }
 
 describe('any value of any type', () => {
-  it('is decoded from its bytes as its canonical form, with no byte left over', () => {
+  it('[VAL-1] is decoded from its bytes as its canonical form, with no byte left over', () => {
     fc.assert(
       fc.property(typeAndValue, ({ type, value }) => {
         const reader = new ByteReader(bytesOf(type, value));
@@ -48,7 +48,7 @@ describe('any value of any type', () => {
     );
   });
 
-  it('has the same bytes, values and canonical form with and without generated code', () => {
+  it('[VAL-10] has the same bytes, values and canonical form with and without generated code', () => {
     fc.assert(
       fc.property(typeAndValue, ({ type, value }) => {
         const canonical = canonicalOf(type, value);
@@ -83,7 +83,7 @@ describe('any value of any type', () => {
     );
   });
 
-  it('is refused when its bytes are cut short', () => {
+  it('[VAL-9] is refused when its bytes are cut short', () => {
     fc.assert(
       fc.property(typeAndValue, fc.nat(), ({ type, value }, cut) => {
         const bytes = bytesOf(type, value);
@@ -94,7 +94,7 @@ describe('any value of any type', () => {
     );
   });
 
-  it('equals another exactly when their bytes are the same', () => {
+  it('[VAL-6] equals another exactly when their bytes are the same', () => {
     fc.assert(
       fc.property(typeAndValues, ({ type, a, b }) => {
         const same = bytesEqual(bytesOf(type, a), bytesOf(type, b));
@@ -109,7 +109,7 @@ describe('any value of any type', () => {
 });
 
 describe('any bytes', () => {
-  it('decode to a canonical value or are refused as invalid, alike with and without generated code', () => {
+  it('[VAL-9] decode to a canonical value or are refused as invalid, alike with and without generated code', () => {
     fc.assert(
       fc.property(typeAndBytes, ({ type, bytes }) => {
         const compiled = valueOrError(() => compileCodec(type).decode(new ByteReader(bytes)));
@@ -124,7 +124,7 @@ describe('any bytes', () => {
 });
 
 describe('any value of another type', () => {
-  it('is accepted by both checks with the same result, or refused by both with the same message', () => {
+  it('[VAL-10] is accepted by both checks with the same result, or refused by both with the same message', () => {
     const outcome = (check: () => unknown) => {
       try {
         return { value: check() };

@@ -48,7 +48,7 @@ describe('a writer', () => {
     expect(reader(hex)[name]()).toBe(value);
   });
 
-  it('writes one NaN and one zero, whatever bits it is given', () => {
+  it('[VAL-3] writes one NaN and one zero, whatever bits it is given', () => {
     const bits = new DataView(new ArrayBuffer(8));
     bits.setBigUint64(0, 0x7ff8_dead_beef_0001n);
     expect(written((writer) => writer.f64(bits.getFloat64(0)))).toBe('000000000000f87f');
@@ -153,7 +153,7 @@ describe('a string', () => {
     }
   });
 
-  it.each([3, 50, 70_000])('with a lone surrogate after %i characters is refused, and nothing is written', (length) => {
+  it.each([3, 50, 70_000])('[VAL-4] with a lone surrogate after %i characters is refused, and nothing is written', (length) => {
     for (const surrogate of ['\ud800', '\udfff']) {
       const writer = new ByteWriter();
       writer.u8(1);
@@ -175,7 +175,7 @@ describe('a string', () => {
 });
 
 describe('a reader', () => {
-  it('names the offset at which the input is wrong', () => {
+  it('[VAL-9] names the offset at which the input is wrong', () => {
     const bytes = reader('0102');
     bytes.u8();
     expect(() => bytes.u32()).toThrow('at byte 1 of 2: 4 bytes expected, 1 left');
@@ -201,7 +201,7 @@ describe('a reader', () => {
     bytes.expectEnd();
   });
 
-  it('refuses counts and lengths that its input cannot hold, and those beyond the limit', () => {
+  it('[VAL-9] refuses counts and lengths that its input cannot hold, and those beyond the limit', () => {
     expect(() => reader('ffffffff').elements(0)).toThrow(`the limit is ${limits.valueElementsMax}`);
     expect(() => reader('0300000000').elements(1)).toThrow('3 elements announced, 1 bytes left');
     expect(() => reader('030000000000').elements(4)).toThrow(frameInvalid);
@@ -222,7 +222,7 @@ describe('a reader', () => {
     expect(() => reader('02').bool()).toThrow('at byte 0 of 1: bool is 0 or 1, got 2');
   });
 
-  it('throws nothing but refusals, whatever the bytes and whatever is read', () => {
+  it('[VAL-9] throws nothing but refusals, whatever the bytes and whatever is read', () => {
     const reads = fc.constantFrom(
       'u8',
       'u16',

@@ -35,12 +35,12 @@ describe.each<[string, (type: ColumnType) => Canonical]>([
 ])('a value made canonical (%s)', (_, checkFor) => {
   const canonical = (type: ColumnType, value: unknown) => checkFor(type)(value, 'player');
 
-  it('has the declared fields in declared order, and no others', () => {
+  it('[VAL-2] has the declared fields in declared order, and no others', () => {
     expect(rendered(canonical(point, { y: 2, z: 3, x: 1 }))).toBe(rendered({ x: 1, y: 2 }));
     expect(rendered(canonical(point, Object.assign(Object.create({ x: 1 }), { y: 2 })))).toBe(rendered({ x: 1, y: 2 }));
   });
 
-  it('shares nothing with the one given that could be changed', () => {
+  it('[VAL-2] shares nothing with the one given that could be changed', () => {
     const type: ColumnType = {
       type: 'product',
       fields: [
@@ -69,14 +69,14 @@ describe.each<[string, (type: ColumnType) => Canonical]>([
     expect(rendered(kept)).toBe(before);
   });
 
-  it('has no -0, one NaN, and f32 as precise as they are', () => {
+  it('[VAL-3] has no -0, one NaN, and f32 as precise as they are', () => {
     for (const type of ['f32', 'f64', 'i8', 'i32', 'u32'] as const) expect(canonical({ type }, -0)).toBe(0);
     expect(canonical(f64, Number.NaN)).toBeNaN();
     expect(canonical({ type: 'f32' }, 0.1)).toBe(Math.fround(0.1));
     expect(canonical(f64, 0.1)).toBe(0.1);
   });
 
-  it('has undefined for none, given null or nothing', () => {
+  it('[VAL-5] has undefined for none, given null or nothing', () => {
     const type: ColumnType = { type: 'product', fields: [{ name: 'a', type: { type: 'option', value: u8 } }] };
     for (const given of [{ a: null }, { a: undefined }, {}])
       expect(rendered(canonical(type, given))).toBe(rendered({ a: undefined }));
@@ -172,7 +172,7 @@ describe.each<[string, (type: ColumnType) => Canonical]>([
     [f64, 'a'.repeat(1000), `player: expected f64, got string "${'a'.repeat(40)}…"`],
     [f64, () => 1, 'player: expected f64, got function'],
     [f64, Symbol('s'), 'player: expected f64, got symbol'],
-  ])('of %j given %o is refused: %s', (type, value, message) => {
+  ])('[VAL-11] of %j given %o is refused: %s', (type, value, message) => {
     expect(() => canonical(type, value)).toThrow(
       expect.objectContaining({ code: 'row-invalid', message: expect.stringContaining(message) }),
     );

@@ -15,7 +15,7 @@ const threeOfAType = arbitraryKeyType().chain((type) => {
 });
 
 describe('keys', () => {
-  it('are equal exactly when their values are, and lead back to them', () => {
+  it('[VAL-6] are equal exactly when their values are, and lead back to them', () => {
     fc.assert(
       fc.property(threeOfAType, ({ type, values: [a, b] }) => {
         const [keyOf, equal] = [compileKey(type), compileEquals(type)];
@@ -26,7 +26,7 @@ describe('keys', () => {
     );
   });
 
-  it('have one order, in which only equal keys are alike', () => {
+  it('[VAL-7] have one order, in which only equal keys are alike', () => {
     fc.assert(
       fc.property(threeOfAType, ({ type, values }) => {
         const compare = compareKeys(type);
@@ -82,7 +82,7 @@ describe('keys', () => {
     );
   });
 
-  it('of strings order by code point, which is the order of their UTF-8', () => {
+  it('[VAL-7] of strings order by code point, which is the order of their UTF-8', () => {
     expect(sorted({ type: 'string' }, ['\u{10000}', '\uffff', '\ue000', '\ud7ff', 'b', 'ab', 'a', ''])).toEqual([
       '',
       'a',

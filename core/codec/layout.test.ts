@@ -54,12 +54,12 @@ describe('the layout of a type', () => {
     }
   });
 
-  it('is refused for types nested too deep', () => {
+  it('[VAL-12] is refused for types nested too deep', () => {
     expect(layoutOf(nested(limits.typeDepthMax)).bytesMin).toBe(1);
     expect(() => layoutOf(nested(limits.typeDepthMax + 1))).toThrow(moduleInvalid);
   });
 
-  it('is refused for a type that contains itself', () => {
+  it('[VAL-12] is refused for a type that contains itself', () => {
     const fields: { name: string; type: ColumnType }[] = [];
     const endless: ColumnType = { type: 'product', fields };
     fields.push({ name: 'again', type: endless });

@@ -16,7 +16,7 @@ describe('where a content security policy forbids generated code', () => {
     vi.resetModules();
   });
 
-  it('everything works by interpretation', async () => {
+  it('[VAL-10] everything works by interpretation', async () => {
     const { canGenerateCode } = await import('./source.ts');
     expect(canGenerateCode()).toBe(false);
     const { compileCodec } = await import('./bsatn.ts');

@@ -21,12 +21,16 @@ export interface CallRandom {
 export function callRandom(call: Pick<Call, 'clientId' | 'callId' | 'timestampMicros'>, secret: string): CallRandom {
   const next = generator(`${call.clientId}/${call.callId}/${call.timestampMicros}/${secret}`);
   const random = makeRandom(next);
-  const counter = { value: 0 };
+  // Begins anywhere in the lower half: uuids of many calls in one millisecond differ, and those of one call ascend.
+  let counter: { value: number } | undefined;
   const bytes = (length: number): Uint8Array => random.fill(new Uint8Array(length));
   return {
     random,
     newUuidV4: () => Uuid.fromRandomBytesV4(bytes(16)),
-    newUuidV7: () => Uuid.fromCounterV7(counter, new Timestamp(BigInt(call.timestampMicros)), bytes(4)),
+    newUuidV7: () => {
+      counter ??= { value: next() >>> 2 };
+      return Uuid.fromCounterV7(counter, new Timestamp(BigInt(call.timestampMicros)), bytes(4));
+    },
   };
 }
 

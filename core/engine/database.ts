@@ -152,32 +152,14 @@ export class Statement {
     }
   }
 
-  /** First row, or undefined. With `exact`, integers come as bigints. */
+  /** First row, or undefined. `needsExact` looks at a row read as doubles and says whether to read it again as bigints. */
   get(params: readonly SqlValue[], needsExact?: (row: readonly SqlValue[]) => boolean): SqlValue[] | undefined {
-    const statement = this.#statement;
-    return unguarded(() => {
-      statement.bind(params);
-      const row = statement.step() ? this.#row(needsExact) : undefined;
-      statement.reset();
-      return row;
-    });
+    return this.#query(params, needsExact, 1)[0];
   }
 
-  /** All rows. `needsExact` looks at a row read as doubles and says whether to read it again as bigints. */
+  /** All rows, read as `get` reads one. */
   all(params: readonly SqlValue[], needsExact?: (row: readonly SqlValue[]) => boolean): SqlValue[][] {
-    const statement = this.#statement;
-    const rows: SqlValue[][] = [];
-    try {
-      unguarded(() => {
-        statement.bind(params);
-        while (statement.step()) rows.push(this.#row(needsExact));
-      });
-    } catch (cause) {
-      throw queryError(cause, this.sql);
-    } finally {
-      statement.reset();
-    }
-    return rows;
+    return this.#query(params, needsExact, Number.POSITIVE_INFINITY);
   }
 
   columnNames(): string[] {
@@ -186,6 +168,26 @@ export class Statement {
 
   free(): void {
     this.#statement.free();
+  }
+
+  #query(
+    params: readonly SqlValue[],
+    needsExact: ((row: readonly SqlValue[]) => boolean) | undefined,
+    rowsMax: number,
+  ): SqlValue[][] {
+    const statement = this.#statement;
+    const rows: SqlValue[][] = [];
+    try {
+      unguarded(() => {
+        statement.bind(params);
+        while (rows.length < rowsMax && statement.step()) rows.push(this.#row(needsExact));
+      });
+    } catch (cause) {
+      throw queryError(cause, this.sql);
+    } finally {
+      statement.reset();
+    }
+    return rows;
   }
 
   #row(needsExact: ((row: readonly SqlValue[]) => boolean) | undefined): SqlValue[] {

@@ -14,14 +14,15 @@ import type { AuthCtx } from '../module/context.ts';
 import type { ModuleDefinition, TableDefinition } from '../module/definition.ts';
 import { Identity } from '../value/identity.ts';
 import { Database, type Statement } from './database.ts';
-import { type ContextBase, type Execution, ReducerContext, runReducer, Unpredictable } from './execute.ts';
+import { type ContextBase, type Execution, ReducerContext, runReducer } from './execute.ts';
 import { guarded } from './guard.ts';
+import { ReadSet } from './read-set.ts';
 import { type RowShape, rowShape } from './row-shape.ts';
 import { scanTable } from './scan.ts';
 import type { SqlValue } from './sql-value.ts';
 import { tableAccess } from './table-access.ts';
 import { type StoreLimits, TableStore } from './table-store.ts';
-import { Transaction } from './transaction.ts';
+import { Transaction, Unpredictable } from './transaction.ts';
 
 export interface EngineOptions {
   readonly definition: ModuleDefinition;
@@ -71,7 +72,7 @@ export class Engine {
     const scope = {
       transaction: () => this.#openTransaction(),
       nextId: (table: TableDefinition, column: number) => this.#nextId(table, column),
-      checkReplicated: (table: TableDefinition) => this.#checkReplicated(table),
+      checkReplicated: (table: TableDefinition, transaction: Transaction) => this.#checkReplicated(table, transaction),
     };
     const accessors = this.stores.map((store) => [store.shape.table.accessor, tableAccess(store, scope)] as const);
     this.#foreseeable = {
@@ -108,7 +109,7 @@ export class Engine {
         type: 'rejected',
         rejection: { code: 'reducer-unknown', message: `There is no reducer number ${call.reducerId}.` },
         cause: undefined,
-        reads: undefined,
+        reads: this.#options.recordReads === true ? new ReadSet() : undefined,
       };
     }
     const transaction = new Transaction(this.stores, this.#options.recordReads === true);
@@ -217,10 +218,12 @@ export class Engine {
     return this.#options.ids.next(table, column, this.#call);
   }
 
-  #checkReplicated(table: TableDefinition): void {
-    if (this.#options.replicates?.(table) === false) {
-      throw new Unpredictable(`It uses the table '${table.accessor}', whose rows this client does not have.`);
-    }
+  #checkReplicated(table: TableDefinition, transaction: Transaction): void {
+    if (this.#options.replicates?.(table) !== false) return;
+    transaction.unpredictable ??= new Unpredictable(
+      `It uses the table '${table.accessor}', whose rows this client does not have.`,
+    );
+    throw transaction.unpredictable;
   }
 }
 

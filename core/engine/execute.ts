@@ -31,10 +31,8 @@ export type Execution =
   /** It needs rows that this replica doesn't have; the authority decides unpredicted. */
   | { readonly type: 'unpredictable'; readonly reason: string; readonly reads: ReadSet | undefined };
 
-/** Thrown by table access when a prediction can't be made here. Not an error that a reducer should catch. */
-export class Unpredictable extends Error {
-  override readonly name = 'Unpredictable';
-}
+/** Of a message in UTF-16 units: what is longer is cut off. */
+const messageLengthMax = 65_536;
 
 /** Codes of ours that a reducer may run into and that its caller is told as they are. */
 const tellable: ReadonlySet<string> = new Set<Rejection['code']>([
@@ -125,19 +123,20 @@ export function runReducer(
     // The function was checked against these types where it was defined.
     const result = (reducer.run as (ctx: unknown, args: unknown) => unknown)(ctx, args);
     if (typeof result === 'object' && result !== null) refuseResult(reducer, result);
+    if (transaction.unpredictable !== undefined) throw transaction.unpredictable;
     return { type: 'committed', changes: transaction.commit(), reads: transaction.reads };
   } catch (error) {
     transaction.rollBack();
     if (error instanceof AssertionError) throw error;
-    if (error instanceof Unpredictable)
-      return { type: 'unpredictable', reason: error.message, reads: transaction.reads };
-    return { type: 'rejected', rejection: rejectionOf(reducer, error), cause: error, reads: transaction.reads };
+    const { unpredictable, reads } = transaction;
+    if (unpredictable !== undefined) return { type: 'unpredictable', reason: unpredictable.message, reads };
+    return { type: 'rejected', rejection: rejectionOf(reducer, error), cause: error, reads };
   }
 }
 
 function refuseResult(reducer: ReducerDefinition, result: object): void {
   if ('then' in result && typeof result.then === 'function') {
-    Promise.resolve(result).catch(() => {});
+    ignoreRejection(result.then, result);
     throw new ForerunError(
       'reducer-async',
       `The reducer '${reducer.name}' is async; a reducer must be done when it returns. Remove async and await.`,
@@ -146,12 +145,27 @@ function refuseResult(reducer: ReducerDefinition, result: object): void {
   if ('tag' in result && result.tag === 'err') throw new SenderError(String((result as { value?: unknown }).value));
 }
 
+/** Without the global Promise, which the guard may have taken away. */
+function ignoreRejection(then: Function, promise: object): void {
+  const ignore = (): void => {};
+  try {
+    then.call(promise, ignore, ignore);
+  } catch {
+    // Of a thenable that is none; the reducer is refused in any case.
+  }
+}
+
 function rejectionOf(reducer: ReducerDefinition, error: unknown): Rejection {
-  if (SenderError.is(error)) return { code: 'call-rejected', message: error.message };
+  if (SenderError.is(error)) return { code: 'call-rejected', message: tellableText(error.message) };
   if (error instanceof ForerunError && tellable.has(error.code))
-    return { code: error.code as Rejection['code'], message: error.message };
+    return { code: error.code as Rejection['code'], message: tellableText(error.message) };
   return {
     code: 'reducer-threw',
     message: `The reducer '${reducer.name}' failed. Its error is in the diagnostics of the authority.`,
   };
+}
+
+/** As the log and the wire can carry it, whatever the reducer made it of. */
+function tellableText(message: unknown): string {
+  return typeof message === 'string' ? message.slice(0, messageLengthMax).toWellFormed() : '';
 }

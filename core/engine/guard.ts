@@ -22,7 +22,7 @@ const home = globalThis as unknown as Globals;
 export function guarded<T>(run: () => T): T {
   if (active) return run();
   swaps ??= makeSwaps();
-  originals = swaps.map(({ holder, name }) => holder[name]);
+  originals = swaps.map(({ holder, name }) => Object.getOwnPropertyDescriptor(holder, name));
   raise(swaps);
   try {
     return run();
@@ -44,15 +44,24 @@ export function unguarded<T>(run: () => T): T {
 
 let active = false;
 let swaps: Swap[] | undefined;
-let originals: unknown[] = [];
+/** Undefined where the holder has the name from its prototype. */
+let originals: (PropertyDescriptor | undefined)[] = [];
 
 function raise(each: readonly Swap[]): void {
-  for (const { holder, name, replacement } of each) holder[name] = replacement;
+  for (const [i, { holder, name, replacement }] of each.entries()) {
+    if (originals[i]?.writable === true) holder[name] = replacement;
+    else Object.defineProperty(holder, name, { value: replacement, configurable: true, writable: true });
+  }
   active = true;
 }
 
 function lower(each: readonly Swap[]): void {
-  for (const [i, { holder, name }] of each.entries()) holder[name] = originals[i];
+  for (const [i, { holder, name }] of each.entries()) {
+    const original = originals[i];
+    if (original === undefined) Reflect.deleteProperty(holder, name);
+    else if (original.writable === true) holder[name] = original.value;
+    else Object.defineProperty(holder, name, original);
+  }
   active = false;
 }
 
@@ -92,7 +101,7 @@ function makeSwaps(): Swap[] {
 
 function isSwappable(holder: Globals, name: string): boolean {
   const own = Object.getOwnPropertyDescriptor(holder, name);
-  return own === undefined ? Object.isExtensible(holder) : own.writable === true || own.set !== undefined;
+  return own === undefined ? Object.isExtensible(holder) : own.writable === true || own.configurable === true;
 }
 
 function forbidden(what: string, instead: string): () => never {
@@ -124,8 +133,11 @@ function guardedPromise(): unknown {
   };
   return new Proxy(Promise, {
     construct: refuse,
-    get: (target, property) =>
-      typeof Reflect.get(target, property) === 'function' ? refuse : Reflect.get(target, property),
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property);
+      // Those under symbols serve `instanceof`, which makes no promise.
+      return typeof property === 'string' && typeof value === 'function' ? refuse : value;
+    },
   });
 }
 

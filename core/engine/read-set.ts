@@ -69,12 +69,7 @@ export function inRange(range: KeyRange, row: Row): boolean {
   return isWithin(part, part.keyOf(row[part.field]), from, to);
 }
 
-export function isWithin(
-  part: IndexPart,
-  key: Key,
-  from: RangeBound | undefined,
-  to: RangeBound | undefined,
-): boolean {
+export function isWithin(part: IndexPart, key: Key, from: RangeBound | undefined, to: RangeBound | undefined): boolean {
   if (from !== undefined) {
     const order = part.compare(key, from.key);
     if (order < 0 || (order === 0 && !from.inclusive)) return false;

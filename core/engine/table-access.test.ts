@@ -123,7 +123,9 @@ describe('insert', () => {
       expect(db.wide.insert({ id: 1n << 100n })).toEqual({ id: 1n << 100n });
       expect(db.small.id.update({ id: 1, n: 0 })).toEqual({ id: 1, n: 0 });
       expect(caught(() => db.small.id.update({ id: 0, n: 0 }))).toEqual(error('row-missing', /key 0/));
-      expect(caught(() => db.wide.insert({ id: 0 as never }))).toEqual(error('row-invalid', /^wide\.id: expected u128/));
+      expect(caught(() => db.wide.insert({ id: 0 as never }))).toEqual(
+        error('row-invalid', /^wide\.id: expected u128/),
+      );
     });
   });
 
@@ -297,8 +299,12 @@ describe('an event table', () => {
     for (let call = 1; call <= 2; call++) {
       const changes = bench.run(({ db }) => {
         db.ping.insert({ id: 5, by: 'a', text: '1' });
-        expect(caught(() => db.ping.insert({ id: 5, by: 'b', text: '2' }))).toEqual(error('unique-violation', /this id/));
-        expect(caught(() => db.ping.insert({ id: 6, by: 'a', text: '3' }))).toEqual(error('unique-violation', /this by/));
+        expect(caught(() => db.ping.insert({ id: 5, by: 'b', text: '2' }))).toEqual(
+          error('unique-violation', /this id/),
+        );
+        expect(caught(() => db.ping.insert({ id: 6, by: 'a', text: '3' }))).toEqual(
+          error('unique-violation', /this by/),
+        );
         db.ping.insert({ id: 0, by: 'c', text: '4' });
       });
       expect(changes.map(({ after }) => after?.['text'])).toEqual(['1', '4']);
@@ -319,7 +325,10 @@ describe('an event table', () => {
 describe('a table', () => {
   it('may have columns called as SQLite calls its own, and as we do', async () => {
     const bench = await open({
-      odd: table({}, { _key: t.u32().name('_key'), rowid: t.string().index(), oid: t.bool(), key: t.u8().name('__KEY') }),
+      odd: table(
+        {},
+        { _key: t.u32().name('_key'), rowid: t.string().index(), oid: t.bool(), key: t.u8().name('__KEY') },
+      ),
       even: table({}, { select: t.u32().primaryKey(), from: t.string().unique(), group: t.u8().index() }),
     });
     bench.run(({ db }) => {

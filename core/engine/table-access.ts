@@ -23,7 +23,7 @@ export interface AccessScope {
   /** Next value for an autoInc column, never given before. */
   readonly nextId: (table: TableDefinition, column: number) => bigint;
   /** Throws when rows of this table can't be known here. */
-  readonly checkReplicated: (table: TableDefinition) => void;
+  readonly checkReplicated: (table: TableDefinition, transaction: Transaction) => void;
 }
 
 /** One object per table, its methods and one object per index, made once per engine. */
@@ -254,8 +254,9 @@ class TableAccess {
   }
 
   #open(): Transaction {
-    this.#scope.checkReplicated(this.#table);
-    return this.#scope.transaction();
+    const transaction = this.#scope.transaction();
+    this.#scope.checkReplicated(this.#table, transaction);
+    return transaction;
   }
 
   *#copies(rows: Row[]): Generator<Row, undefined> {

@@ -78,9 +78,11 @@ describe.each([0, 1])('a store of table %i', (tableId) => {
     store.write(key(0), undefined);
     for (let n = 30; n < 80; n++) store.write(key(n), { ...row(n), n: n + 1 });
     const run = vi.spyOn(Object.getPrototypeOf(database.prepare('SELECT 1')), 'run');
-    run.mockImplementationOnce(() => {}).mockImplementationOnce(() => {
-      throw new Error('out of memory');
-    });
+    run
+      .mockImplementationOnce(() => {})
+      .mockImplementationOnce(() => {
+        throw new Error('out of memory');
+      });
     expect(() => store.flush()).toThrow('out of memory');
     run.mockRestore();
     expect([store.read(key(0)), store.read(key(79))]).toEqual([undefined, { ...row(79), n: 80 }]);

@@ -20,9 +20,16 @@ interface OpenChange {
 /** A handful of changes is found faster by looking at each than by hashing. */
 const linearSearchMax = 12;
 
+/** Thrown by table access when a prediction can't be made here. A reducer that catches it is unpredictable all the same. */
+export class Unpredictable extends Error {
+  override readonly name = 'Unpredictable';
+}
+
 export class Transaction {
   /** Undefined when nobody asked what is read: the authority doesn't replay. */
   readonly reads: ReadSet | undefined;
+  /** Set once the run has touched what this replica can't know. */
+  unpredictable: Unpredictable | undefined;
   readonly #stores: readonly TableStore[];
   readonly #changes: OpenChange[] = [];
   #byKey: Map<number, Map<Key, OpenChange>> | undefined;

@@ -70,7 +70,7 @@ describe('the accounts', () => {
 });
 
 describe('a module', () => {
-  it('gives the same definition every time', () => {
+  it('[MOD-1] gives the same definition every time', () => {
     expect(defineModule(chat)).toBe(defineModule(chat));
   });
 
@@ -214,7 +214,7 @@ describe('a module', () => {
 });
 
 describe('a reducer', () => {
-  it('can be called by another, in whose transaction it then runs', () => {
+  it('[MOD-4] can be called by another, in whose transaction it then runs', () => {
     const game = schema({ player });
     const seen: unknown[] = [];
     const score = game.reducer({ points: t.u32() }, (ctx, args) => {
@@ -372,20 +372,20 @@ describe('the hash', () => {
     return defineModule({ default: game, move: game.reducer(columns, run) }).hash;
   };
 
-  it('is 32 hex digits, and the same for the same shape whatever the code does', () => {
+  it('[MOD-2] is 32 hex digits, and the same for the same shape whatever the code does', () => {
     const hash = hashOf({ id: t.u32() });
     expect(hash).toMatch(/^[0-9a-f]{32}$/);
     expect(hashOf({ id: t.u32() }, () => 1)).toBe(hash);
     expect(hashOf({ id: t.u32().default(7) })).toBe(hash);
   });
 
-  it('does not depend on the order in which exports are listed', () => {
+  it('[MOD-2] does not depend on the order in which exports are listed', () => {
     const game = schema({ player });
     const [a, b] = [game.reducer(nothing), game.reducer({ x: t.u32() }, nothing)];
     expect(defineModule({ b, default: game, a }).hash).toBe(defineModule({ a, b, default: game }).hash);
   });
 
-  it('differs as soon as a name, a type or an order does', () => {
+  it('[MOD-2] differs as soon as a name, a type or an order does', () => {
     const name = fc.constantFrom('a', 'b', 'c');
     const column = fc.constantFrom('u32', 'i32', 'string', 'bool' as const);
     const columns = fc.uniqueArray(fc.tuple(name, column), { minLength: 1, selector: ([field]) => field });

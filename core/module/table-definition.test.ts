@@ -166,7 +166,7 @@ describe('a table', () => {
   });
 });
 
-describe('a table is refused, with its place and what to do,', () => {
+describe('[MOD-3] a table is refused, with its place and what to do,', () => {
   const deep = Array.from({ length: 40 }).reduce<ReturnType<typeof t.option>>(
     (inner) => t.option(inner),
     t.u32().optional(),

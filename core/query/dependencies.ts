@@ -19,6 +19,8 @@ export function tablesRead(engine: Engine, sql: string): Set<number> {
     engine.select('SELECT rootpage, tbl_name FROM sqlite_master').rows.map(([page, name]) => [page, name]),
   );
   const tables = new Set<number>();
+  // SQLite would prepare the first of several statements and say nothing of the others; in brackets it does.
+  engine.query(`SELECT 1 FROM (${sql.trim().replace(/;$/, '')}\n)`).free();
   for (const [, opcode, , p2, p3] of engine.select(`EXPLAIN ${sql}`).rows) {
     if (opcode === 'Transaction' && p2 !== 0)
       throw new ForerunError(

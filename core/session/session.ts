@@ -6,7 +6,8 @@
  */
 
 import { unreachable } from '../assert.ts';
-import type { Authority, CallRequest } from '../authority/authority.ts';
+import type { Authority } from '../authority/authority.ts';
+import type { CallRequest } from '../authority/call-request.ts';
 import type { ClientRecord } from '../authority/clients.ts';
 import { leasedColumns, clientLeaseSize } from '../authority/id-lease.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';

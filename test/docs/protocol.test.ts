@@ -1,14 +1,8 @@
 /** The example of docs/protocol.md, read by the codec that the wire is read with. */
 
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
 import type { CallId, ClientId, Epoch, Seq } from '../../core/commit/call.ts';
-import { rowShape } from '../../core/engine/row-shape.ts';
-import { t } from '../../core/module/column.ts';
-import { defineModule } from '../../core/module/module.ts';
-import { schema } from '../../core/module/schema.ts';
-import { table } from '../../core/module/table.ts';
 import {
   decodeClientMessage,
   decodeServerMessage,
@@ -17,46 +11,16 @@ import {
 } from '../../core/protocol/frame.ts';
 import type { ClientMessage, ServerMessage } from '../../core/protocol/messages.ts';
 import { protocolVersion, subprotocol } from '../../core/protocol/version.ts';
+import { definition, hexBlocks, readPage, shapeOf } from './example.testing.ts';
 
-const page = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+const page = readPage('protocol.md');
+const frames = hexBlocks(page);
 
-/** The module of the page. */
-const player = table(
-  { name: 'player', public: true },
-  { id: t.u64().primaryKey().autoInc(), name: t.string(), score: t.i32() },
-);
-const game = schema({ player });
-const join = game.reducer({ name: t.string() }, (ctx, { name }) => {
-  ctx.db.player.insert({ id: 0n, name, score: 0 });
-});
-const definition = defineModule({ default: game, join });
-const shapes = definition.tables.map(rowShape);
-const shapeOf = (tableId: number) => shapes[tableId] ?? expect.fail(`no table ${tableId}`);
-
-interface Frame {
-  readonly from: string;
-  readonly bytes: Uint8Array;
-}
-
-const frames: readonly Frame[] = [...page.matchAll(/^```hex (client|authority)\n([\s\S]*?)^```$/gm)].map(
-  ([, from = '', text = '']) => ({ from, bytes: bytesOf(text) }),
-);
-
-function bytesOf(text: string): Uint8Array {
-  const terms = text.split('\n').flatMap((line) => (line.split('|')[0] ?? '').split(' ').filter((term) => term !== ''));
-  return Uint8Array.from(
-    terms.flatMap((term) => {
-      const [, digits, times = '1'] = /^([0-9a-f]{2})(?:\*(\d+))?$/.exec(term) ?? expect.fail(`not a byte: ${term}`);
-      return Array.from({ length: Number(times) }, () => Number.parseInt(digits ?? '', 16));
-    }),
-  );
-}
-
-function messagesOf({ from, bytes }: Frame): (ClientMessage | ServerMessage)[] {
+function messagesOf({ kind, bytes }: (typeof frames)[number]): (ClientMessage | ServerMessage)[] {
   const reader = new ByteReader(bytes);
   const messages: (ClientMessage | ServerMessage)[] = [];
   while (reader.remaining > 0)
-    messages.push(from === 'client' ? decodeClientMessage(reader) : decodeServerMessage(reader, shapeOf));
+    messages.push(kind === 'client' ? decodeClientMessage(reader) : decodeServerMessage(reader, shapeOf));
   return messages;
 }
 
@@ -161,13 +125,13 @@ test('[WIR-2] the frames of the example say what the page says they do', () => {
 });
 
 test('[WIR-2] the messages of the example are written as the page shows them', () => {
-  for (const [i, { from, bytes }] of frames.entries()) {
+  for (const [i, { kind, bytes }] of frames.entries()) {
     const messages = meant[i] ?? [];
     // Batches and snapshots are put together by the session, from bytes it has.
     if (messages.some(({ type }) => type === 'batch' || type === 'snapshot')) continue;
     const writer = new ByteWriter();
     for (const message of messages) {
-      if (from === 'client') encodeClientMessage(writer, message as ClientMessage);
+      if (kind === 'client') encodeClientMessage(writer, message as ClientMessage);
       else encodeServerMessage(writer, message as Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>);
     }
     expect(writer.take()).toEqual(bytes);

@@ -80,14 +80,11 @@ const rename = arena.reducer({ id: t.u32(), name: t.string() }, (ctx, { id, name
 });
 
 /** Rows enter and leave the range that another call of it has read. */
-const push = arena.reducer(
-  { team: t.u8(), from: t.i32(), to: t.i32(), by: t.i32() },
-  (ctx, { team, from, to, by }) => {
-    const range = new Range({ tag: 'included', value: from }, { tag: 'excluded', value: to });
-    for (const each of [...ctx.db.unit.place.filter([team, range])])
-      ctx.db.unit.id.update({ ...each, pos: each.pos + by });
-  },
-);
+const push = arena.reducer({ team: t.u8(), from: t.i32(), to: t.i32(), by: t.i32() }, (ctx, { team, from, to, by }) => {
+  const range = new Range({ tag: 'included', value: from }, { tag: 'excluded', value: to });
+  for (const each of [...ctx.db.unit.place.filter([team, range])])
+    ctx.db.unit.id.update({ ...each, pos: each.pos + by });
+});
 
 const cull = arena.reducer({ team: t.u8(), below: t.i32() }, (ctx, { team, below }) => {
   ctx.db.unit.place.delete([team, new Range(null, { tag: 'excluded', value: below })]);

@@ -23,6 +23,8 @@ export interface PendingCall {
   prediction: Prediction;
   /** Its changes are in the engine. */
   applied: boolean;
+  /** It has been rolled back and waits to be run again: what it did says nothing any more. */
+  suspended: boolean;
 }
 
 export class PendingCalls {
@@ -49,12 +51,32 @@ export class PendingCalls {
     this.#index.add(pending.call.callId, pending.prediction);
   }
 
+  /** It is to be run again: nothing touches it until it has. */
+  suspend(pending: PendingCall): void {
+    if (!pending.suspended) this.#index.remove(pending.call.callId, pending.prediction);
+    pending.suspended = true;
+    pending.applied = false;
+  }
+
   /** It ran again. */
   update(pending: PendingCall, prediction: Prediction): void {
-    this.#index.remove(pending.call.callId, pending.prediction);
+    this.suspend(pending);
     pending.prediction = prediction;
     pending.applied = prediction.type === 'predicted';
+    pending.suspended = false;
     this.#index.add(pending.call.callId, prediction);
+  }
+
+  /** How many calls come after this one. */
+  countAfter(callId: CallId): number {
+    let low = 0;
+    let high = this.#calls.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#calls[middle]?.call.callId ?? 0) <= callId) low = middle + 1;
+      else high = middle;
+    }
+    return this.#calls.length - low;
   }
 
   remove(callId: CallId): PendingCall | undefined {
@@ -65,13 +87,13 @@ export class PendingCalls {
     if (at === 0) this.#calls.shift();
     else this.#calls.splice(at, 1);
     this.#byId.delete(callId);
-    this.#index.remove(callId, pending.prediction);
+    this.suspend(pending);
     return pending;
   }
 
-  /** Calls whose read or write set a change touches. */
-  touchedBy(change: RowChange): Iterable<CallId> {
-    return this.#index.touchedBy(change);
+  /** Calls in place whose read or write set a change touches; without `byKey`, only by their ranges and scans. */
+  touchedBy(change: RowChange, byKey: boolean): Iterable<CallId> {
+    return this.#index.touchedBy(change, byKey);
   }
 
   /** Calls that wrote to where these reads looked: a superset, found without looking at other calls. */
@@ -82,7 +104,7 @@ export class PendingCalls {
   /** The change of the first applied call that wrote this key: its `before` is the confirmed row. */
   oldestWrite(tableId: number, key: Key): RowChange | undefined {
     let oldest: CallId | undefined;
-    for (const callId of this.#index.touching(tableId, key)) {
+    for (const callId of this.#index.writersOf(tableId, key)) {
       const call = this.#byId.get(callId);
       if ((oldest === undefined || callId < oldest) && call !== undefined && changeOf(call, tableId, key) !== undefined)
         oldest = callId;

@@ -70,7 +70,7 @@ export class Predictor {
       unpredicted === undefined
         ? this.#run(call)
         : ({ type: 'unpredicted', reason: unpredicted, reads: undefined } as const);
-    const pending = { call, prediction, applied: prediction.type === 'predicted' };
+    const pending = { call, prediction, applied: prediction.type === 'predicted', suspended: false };
     this.#state.pending.add(pending);
     return { pending, changes: prediction.type === 'predicted' ? prediction.changes : [] };
   }

@@ -15,18 +15,18 @@
 import { assert } from '../../core/assert.ts';
 import type { CallId, Outcome, Seq } from '../../core/commit/call.ts';
 import type { Commit } from '../../core/commit/commit.ts';
-import type { RowChange } from '../../core/commit/row-change.ts';
+import type { Key, RowChange } from '../../core/commit/row-change.ts';
 import { appliedChanges, type PendingCall, type PendingCalls, type Prediction } from './pending.ts';
 
 export interface ReconcileState {
   readonly pending: PendingCalls;
   readonly mode: 'selective' | 'all';
-  /** Calls that wait to be run again, ascending by callId. */
-  readonly queue: readonly PendingCall[];
+  /** Calls that wait to be run again, the next one last. */
+  readonly queue: PendingCall[];
   /** The one that is being run. */
   readonly running: PendingCall | undefined;
   /** What each call that has been rolled back did before this batch, to tell the app of those that now do otherwise. */
-  readonly before: ReadonlyMap<PendingCall, Prediction>;
+  readonly before: Map<PendingCall, Prediction>;
 }
 
 export type ReconcileEvent =
@@ -103,7 +103,7 @@ function onBatch(
   if (state.mode === 'all') for (const call of pending) affected.add(call);
   else spread(affected, confirmedChanges(surprises, pending), pending, 0);
 
-  const effects: ReconcileEffect[] = rollBackAll(affected);
+  const effects: ReconcileEffect[] = rollBackAll(affected, pending);
   for (const commit of event.commits) {
     const call = commit.ownCallId === undefined ? undefined : pending.get(commit.ownCallId);
     const isInPlace = call !== undefined && asPredicted.has(call.call.callId) && !affected.has(call);
@@ -114,40 +114,43 @@ function onBatch(
     affected.delete(call);
     effects.push({ type: 'settle', pending: call, outcome, asPredicted: matches });
   }
-  return runNext({ ...state, queue: inOrder(affected), before: new Map() }, effects, rows);
+  return runNext({ ...state, queue: inOrder(affected).reverse(), before: new Map() }, effects, rows);
 }
 
 function onRan(state: ReconcileState, prediction: Prediction, rows: RowComparison): ReconcileStep {
   const { pending, running } = state;
   assert(running !== undefined, 'only a call that was asked for has run');
-  const before = new Map(state.before);
-  if (!before.has(running)) before.set(running, running.prediction);
+  if (!state.before.has(running)) state.before.set(running, running.prediction);
   pending.update(running, prediction);
+  // Where every later call waits as well, there is nothing that it could have disturbed.
+  const isLastInPlace = state.mode === 'all' || pending.countAfter(running.call.callId) === state.queue.length;
+  if (isLastInPlace) return runNext(state, [], rows);
 
-  const disturbed = state.mode === 'all' ? [] : disturbedCalls(pending, running);
+  const disturbed = disturbedCalls(pending, running);
   const affected = new Set<PendingCall>(disturbed);
   spread(affected, [], pending, running.call.callId);
   // It ran while calls that come after it were not out of the way: once more, without them.
   const again = disturbed.some((call) => isSeenBy(call, prediction)) ? [running] : [];
-  const effects = [...rollBackAll(new Set(again)), ...rollBackAll(affected)];
-  return runNext({ ...state, before, queue: inOrder(new Set([...state.queue, ...again, ...affected])) }, effects, rows);
+  const effects = [...rollBackAll(new Set(again), pending), ...rollBackAll(affected, pending)];
+  const queue =
+    effects.length === 0 && affected.size === 0
+      ? state.queue
+      : inOrder(new Set([...state.queue, ...again, ...affected])).reverse();
+  return runNext({ ...state, queue }, effects, rows);
 }
 
 function runNext(state: ReconcileState, effects: ReconcileEffect[], rows: RowComparison): ReconcileStep {
-  const [first, ...queue] = state.queue;
+  const first = state.queue.pop();
   if (first !== undefined) {
-    const run: ReconcileEffect = { type: 'run', pending: first, again: first === state.running };
-    return { state: { ...state, running: first, queue }, effects: [...effects, run] };
+    effects.push({ type: 'run', pending: first, again: first === state.running });
+    return { state: { ...state, running: first }, effects };
   }
-  const changed: ReconcileEffect[] = [];
   for (const [pending, from] of state.before) {
     if (!samePrediction(from, pending.prediction, rows))
-      changed.push({ type: 'outcomeChange', pending, from, to: pending.prediction });
+      effects.push({ type: 'outcomeChange', pending, from, to: pending.prediction });
   }
-  return {
-    state: { ...state, running: undefined, queue: [], before: new Map() },
-    effects: [...effects, ...changed, { type: 'done' }],
-  };
+  effects.push({ type: 'done' });
+  return { state: { ...state, running: undefined, before: new Map() }, effects };
 }
 
 /**
@@ -163,22 +166,35 @@ function confirmedChanges(commits: readonly Commit[], pending: PendingCalls): Ro
   );
 }
 
-/** Adds to `affected` all that `changes` touch, and all that the changes of an affected call touch, of calls after `after`. */
+/**
+ * Adds to `affected` all that `changes` touch, and all that the changes of an affected call touch, of calls after `after`.
+ * Several changes of one key touch the same calls by it, so only those of the earliest are looked up.
+ */
 function spread(affected: Set<PendingCall>, changes: readonly RowChange[], pending: PendingCalls, after: number): void {
   const worklist: { readonly change: RowChange; readonly since: number }[] = changes.map((change) => ({
     change,
     since: after,
   }));
+  const lookedUp = new Map<number, Map<Key, number>>();
+  const isLookedUp = ({ tableId, key }: RowChange, since: number): boolean => {
+    const keys = lookedUp.get(tableId) ?? new Map<Key, number>();
+    lookedUp.set(tableId, keys);
+    const earliest = keys.get(key);
+    if (earliest !== undefined && earliest <= since) return true;
+    keys.set(key, since);
+    return false;
+  };
   const include = (call: PendingCall): void => {
     affected.add(call);
     for (const change of appliedChanges(call)) worklist.push({ change, since: call.call.callId });
   };
-  for (const call of [...affected]) include(call);
-  for (let item = worklist.pop(); item !== undefined; item = worklist.pop()) {
-    for (const callId of pending.touchedBy(item.change)) {
+  for (const call of inOrder(affected)) include(call);
+  for (let i = 0; i < worklist.length; i++) {
+    const { change, since } = worklist[i] as (typeof worklist)[number];
+    for (const callId of pending.touchedBy(change, !isLookedUp(change, since))) {
       const call = pending.get(callId);
       // What a call did can only matter to calls after it.
-      if (call !== undefined && callId > item.since && !affected.has(call)) include(call);
+      if (call !== undefined && callId > since && !affected.has(call)) include(call);
     }
   }
 }
@@ -192,7 +208,7 @@ function disturbedCalls(pending: PendingCalls, running: PendingCall): PendingCal
     const call = pending.get(callId);
     if (call !== undefined && callId > running.call.callId) disturbed.add(call);
   };
-  for (const change of appliedChanges(running)) for (const callId of pending.touchedBy(change)) add(callId);
+  for (const change of appliedChanges(running)) for (const callId of pending.touchedBy(change, true)) add(callId);
   for (const callId of pending.writersIn(reads)) {
     const call = pending.get(callId);
     if (call !== undefined && isSeenBy(call, running.prediction)) add(callId);
@@ -211,11 +227,11 @@ function isSeenBy(call: PendingCall, prediction: Prediction): boolean {
   );
 }
 
-function rollBackAll(affected: ReadonlySet<PendingCall>): ReconcileEffect[] {
+function rollBackAll(affected: ReadonlySet<PendingCall>, pending: PendingCalls): ReconcileEffect[] {
   const effects: ReconcileEffect[] = [];
   for (const call of inOrder(affected).reverse()) {
     const changes = appliedChanges(call);
-    call.applied = false;
+    pending.suspend(call);
     if (changes.length > 0) effects.push({ type: 'rollBack', changes });
   }
   return effects;

@@ -396,13 +396,13 @@ export class Run {
     const { engine, ids } = this.#stage.fresh;
     ids.source = this.#all.ids;
     engine.reset();
-    for (const [tableId, rows] of this.#confirmed)
-      for (const [key, row] of rows) engine.store(tableId).write(key, row);
+    for (const [tableId, rows] of this.#confirmed) for (const [key, row] of rows) engine.store(tableId).write(key, row);
     return [...this.#all.predictor.pending].map(({ call, prediction }): Prediction => {
       if (prediction.type === 'unpredicted' && prediction.reads === undefined) return prediction;
       this.#all.ids.begin();
       const execution = engine.execute(call);
-      if (execution.type === 'unpredictable') return { type: 'unpredicted', reason: execution.reason, reads: undefined };
+      if (execution.type === 'unpredictable')
+        return { type: 'unpredicted', reason: execution.reason, reads: undefined };
       if (execution.reads === undefined) throw new Error('reads are recorded');
       return execution.type === 'committed'
         ? { type: 'predicted', changes: execution.changes, reads: execution.reads }
@@ -440,7 +440,9 @@ function samePrediction(engine: Engine, a: Prediction | undefined, b: Prediction
     a.changes.every(({ tableId, key, before, after }, i) => {
       const other = changes[i] as RowChange;
       const isSameKey = other.tableId === tableId && other.key === key;
-      return isSameKey && sameRow(engine, tableId, before, other.before) && sameRow(engine, tableId, after, other.after);
+      return (
+        isSameKey && sameRow(engine, tableId, before, other.before) && sameRow(engine, tableId, after, other.after)
+      );
     })
   );
 }

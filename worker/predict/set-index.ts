@@ -18,7 +18,9 @@ interface EqualityGroup {
 }
 
 interface TableSets {
+  /** Calls that read a key by itself, or wrote it. */
   readonly byKey: Map<Key, Set<CallId>>;
+  readonly writersByKey: Map<Key, Set<CallId>>;
   readonly writers: Set<CallId>;
   readonly scans: Set<CallId>;
   readonly counts: Set<CallId>;
@@ -32,7 +34,10 @@ export class SetIndex {
   add(callId: CallId, prediction: Prediction): void {
     this.#each(prediction, {
       key: (table, key) => addTo(table.byKey, key, callId),
-      write: (table) => table.writers.add(callId),
+      write: (table, key) => {
+        table.writers.add(callId);
+        addTo(table.writersByKey, key, callId);
+      },
       scan: (table) => table.scans.add(callId),
       count: (table) => table.counts.add(callId),
       range: (table, range) => this.#addRange(table, range, callId),
@@ -42,7 +47,10 @@ export class SetIndex {
   remove(callId: CallId, prediction: Prediction): void {
     this.#each(prediction, {
       key: (table, key) => removeFrom(table.byKey, key, callId),
-      write: (table) => table.writers.delete(callId),
+      write: (table, key) => {
+        table.writers.delete(callId);
+        removeFrom(table.writersByKey, key, callId);
+      },
       scan: (table) => table.scans.delete(callId),
       count: (table) => table.counts.delete(callId),
       range: (table, range) => {
@@ -52,11 +60,12 @@ export class SetIndex {
     });
   }
 
-  touchedBy(change: RowChange): Set<CallId> {
+  /** Without `byKey`, only by ranges, scans and counts. */
+  touchedBy(change: RowChange, byKey: boolean): Set<CallId> {
     const touched = new Set<CallId>();
     const table = this.#tables.get(change.tableId);
     if (table === undefined) return touched;
-    addAll(touched, table.byKey.get(change.key));
+    if (byKey) addAll(touched, table.byKey.get(change.key));
     addAll(touched, table.scans);
     if ((change.before === undefined) !== (change.after === undefined)) addAll(touched, table.counts);
     for (const row of [change.before, change.after]) {
@@ -67,16 +76,14 @@ export class SetIndex {
     return touched;
   }
 
-  /** Calls that read or wrote this key. */
-  touching(tableId: number, key: Key): Iterable<CallId> {
-    return this.#tables.get(tableId)?.byKey.get(key) ?? [];
+  writersOf(tableId: number, key: Key): Iterable<CallId> {
+    return this.#tables.get(tableId)?.writersByKey.get(key) ?? [];
   }
 
   /** Calls that may have written what these reads looked at: by key for point reads, by table for the rest. */
   writersIn(reads: ReadSet): Set<CallId> {
     const writers = new Set<CallId>();
-    for (const [tableId, keys] of reads.points)
-      for (const key of keys) addAll(writers, this.#tables.get(tableId)?.byKey.get(key));
+    for (const [tableId, keys] of reads.points) for (const key of keys) addAll(writers, this.writersOf(tableId, key));
     for (const tableId of [...reads.scans, ...reads.counts, ...reads.ranges.keys()])
       addAll(writers, this.#tables.get(tableId)?.writers);
     return writers;
@@ -98,7 +105,7 @@ export class SetIndex {
     if (prediction.type === 'predicted') {
       for (const { tableId, key } of prediction.changes) {
         visit.key(this.#table(tableId), key);
-        visit.write(this.#table(tableId));
+        visit.write(this.#table(tableId), key);
       }
     }
     for (const [tableId, keys] of reads.points) for (const key of keys) visit.key(this.#table(tableId), key);
@@ -112,6 +119,7 @@ export class SetIndex {
     if (table === undefined) {
       table = {
         byKey: new Map(),
+        writersByKey: new Map(),
         writers: new Set(),
         scans: new Set(),
         counts: new Set(),
@@ -126,7 +134,7 @@ export class SetIndex {
 
 interface SetVisitor {
   readonly key: (table: TableSets, key: Key) => void;
-  readonly write: (table: TableSets) => void;
+  readonly write: (table: TableSets, key: Key) => void;
   readonly scan: (table: TableSets) => void;
   readonly count: (table: TableSets) => void;
   readonly range: (table: TableSets, range: KeyRange) => void;

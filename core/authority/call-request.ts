@@ -1,0 +1,25 @@
+/** A call as it comes in: not known to be new, nor to be one that may be made. */
+
+import type { CallId, IdHint, Rejection } from '../commit/call.ts';
+import type { ReducerDefinition } from '../module/definition.ts';
+import type { ConnectionId } from '../value/connection-id.ts';
+
+export interface CallRequest {
+  readonly callId: CallId;
+  readonly reducerId: number;
+  readonly timestampMicros: number;
+  /** Canonical arguments, or why they are none. */
+  readonly args: { readonly value: unknown } | { readonly refused: Rejection };
+  readonly connectionId: ConnectionId | null;
+  readonly idHints: IdHint[];
+}
+
+/** Why the call can't be run at all, if it can't. */
+export function refusalOf(reducer: ReducerDefinition | undefined, request: CallRequest): Rejection | undefined {
+  if (reducer === undefined)
+    return { code: 'reducer-unknown', message: `There is no reducer number ${request.reducerId} in this module.` };
+  if (reducer.lifecycle !== undefined || reducer.scheduledTableId !== undefined) {
+    return { code: 'reducer-not-callable', message: `The reducer '${reducer.name}' is called by the database only.` };
+  }
+  return 'refused' in request.args ? request.args.refused : undefined;
+}
