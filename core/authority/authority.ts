@@ -284,6 +284,7 @@ export class Authority {
   async #start(isFirst: boolean): Promise<void> {
     const rejection = isFirst ? this.#runLifecycle('init', this.databaseIdentity, null) : undefined;
     if (rejection !== undefined) {
+      this.#stop();
       throw new ForerunError(
         'module-invalid',
         `The module's init reducer failed, so the database was not created: ${rejection.message}`,
@@ -352,8 +353,6 @@ export class Authority {
     if (reducer === undefined) return undefined;
     const { database } = this.#clients;
     const callId = (database.lastCallId + 1) as CallId;
-    // Nobody asks for the outcomes of the database's own calls again.
-    database.acknowledge(database.lastCallId);
     const nowMicros = this.#nowMicros();
     const call: Call = {
       clientId: database.clientId,
@@ -367,6 +366,8 @@ export class Authority {
     };
     this.#run(database, call, reducer);
     const outcome = database.outcome(callId);
+    // Nobody asks for it again.
+    database.acknowledge(callId);
     return outcome?.type === 'rejected' ? outcome.rejection : undefined;
   }
 

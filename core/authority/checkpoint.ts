@@ -64,6 +64,8 @@ export async function recover(parts: {
       applyRecord(record, engine, clients, leases, connections);
     }
     batchNumber = batch.number;
+    // Nobody asks for the outcomes of the database's own calls.
+    clients.database.acknowledge(clients.database.lastCallId);
   }
   return { seq, batchNumber, connections };
 }

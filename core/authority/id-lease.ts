@@ -146,7 +146,11 @@ export class IdLeases implements IdSource {
 export function leasedColumns(definition: ModuleDefinition): { table: TableDefinition; column: number }[] {
   return definition.tables
     .filter((table) => table.public)
-    .flatMap((table) => table.columns.flatMap((column, i) => (column.autoInc ? [{ table, column: i }] : [])));
+    .flatMap((table) =>
+      table.columns.flatMap(({ autoInc, type }, column) =>
+        autoInc && valueMax(type) >= lendableMaxMin ? [{ table, column }] : [],
+      ),
+    );
 }
 
 /** Drops what lies before `value`, if the holder holds it at all. */

@@ -214,7 +214,7 @@ describe('a module', () => {
 });
 
 describe('a reducer', () => {
-  it('[MOD-4] can be called by another, in whose transaction it then runs', () => {
+  it('[MOD-5] can be called by another, in whose transaction it then runs', () => {
     const game = schema({ player });
     const seen: unknown[] = [];
     const score = game.reducer({ points: t.u32() }, (ctx, args) => {

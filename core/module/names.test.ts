@@ -60,7 +60,7 @@ describe('the name in SQL', () => {
 });
 
 describe('taken names', () => {
-  it('are taken in any case, and the message names the owner', () => {
+  it('[MOD-4] are taken in any case, and the message names the owner', () => {
     const names = new TakenNames();
     names.take('player', "table 'player'");
     expect(() => names.take('Player', "table 'Player'")).toThrow(

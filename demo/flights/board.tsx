@@ -5,19 +5,18 @@ import { type ReactElement, useCallback, useState } from 'react';
 import { useCalls } from '../ui/use-calls.ts';
 import { Figures } from './figures.tsx';
 import { type Flight, FlightRow } from './flight-row.tsx';
-import { Hours } from './hours.tsx';
+import { byHour, type Hour, Hours } from './hours.tsx';
 import type * as flights from './module.ts';
 import './flights.css';
 
 const pageSize = 20;
 
-/** Bounds of the delay, in minutes, both included. */
 const delays = [
-  { name: 'Any delay', from: -10_000, to: 10_000 },
-  { name: 'On time or early', from: -10_000, to: 0 },
-  { name: 'Over 15 minutes', from: 16, to: 10_000 },
-  { name: 'Over an hour', from: 61, to: 10_000 },
-  { name: 'Over three hours', from: 181, to: 10_000 },
+  { name: 'Any delay', sql: 'TRUE' },
+  { name: 'On time or early', sql: 'delay <= 0' },
+  { name: 'Over 15 minutes', sql: 'delay > 15' },
+  { name: 'Over an hour', sql: 'delay > 60' },
+  { name: 'Over three hours', sql: 'delay > 180' },
 ] as const;
 
 const orders = [
@@ -30,18 +29,16 @@ interface Edit {
   readonly id: number;
 }
 
-const where = 'WHERE hour BETWEEN ? AND ? AND delay BETWEEN ? AND ?';
-
 export function Board(): ReactElement {
   const [hour, setHour] = useState<number>();
   const [delay, setDelay] = useState<number>(0);
   const [order, setOrder] = useState<number>(0);
   const [page, setPage] = useState(0);
-  const filter = [hour ?? 0, hour ?? 23, delays[delay]?.from ?? 0, delays[delay]?.to ?? 0] as const;
-  const [found] = useLive<{ flights: number }>(`SELECT count(*) AS flights FROM flight ${where}`, ...filter);
+  const where = `WHERE ${delays[delay]?.sql} AND ${hour === undefined ? 'TRUE' : `hour = ${hour}`}`;
+  const hours = useLive<Hour>(byHour);
+  const [found] = useLive<{ flights: number }>(`SELECT count(*) AS flights FROM flight ${where}`);
   const rows = useLive<Flight>(
     `SELECT id, time, distance, delay, note FROM flight ${where} ORDER BY ${orders[order]?.sql} LIMIT ? OFFSET ?`,
-    ...filter,
     pageSize,
     page * pageSize,
   );
@@ -49,8 +46,9 @@ export function Board(): ReactElement {
 
   return (
     <div className="board">
-      <Figures />
+      <Figures hours={hours} />
       <Hours
+        hours={hours}
         chosen={hour}
         onChoose={(chosen) => {
           setHour(chosen);
@@ -113,7 +111,9 @@ function Flights({ rows }: { readonly rows: readonly Flight[] }): ReactElement {
           <th scope="col" className="end wide">
             Miles
           </th>
-          <th scope="col">Delay, min</th>
+          <th scope="col" className="end">
+            Delay, min
+          </th>
           <th scope="col">Note</th>
         </tr>
       </thead>
@@ -152,16 +152,13 @@ function Choice({
   readonly onChange: (chosen: number) => void;
 }): ReactElement {
   return (
-    <label>
-      <span className="hidden">{label}</span>
-      <select className="field" value={value} onChange={({ target }) => onChange(Number(target.value))}>
-        {names.map((name, i) => (
-          <option key={name} value={i}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
+    <select className="field" aria-label={label} value={value} onChange={({ target }) => onChange(Number(target.value))}>
+      {names.map((name, i) => (
+        <option key={name} value={i}>
+          {name}
+        </option>
+      ))}
+    </select>
   );
 }
 

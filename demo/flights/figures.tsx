@@ -1,42 +1,34 @@
 /** The day in four figures. */
 
-import { useLive } from 'forerun/react';
 import type { ReactElement } from 'react';
+import type { Hour } from './hours.tsx';
 
-interface Totals {
-  readonly flights: number;
-  readonly average: number | null;
-  readonly late: number | null;
-  readonly longest: number | null;
-}
-
-const totals = `
-  SELECT count(*) AS flights, avg(delay) AS average, avg(delay > 15) AS late, max(delay) AS longest
-  FROM flight`;
-
-export function Figures(): ReactElement {
-  const [day] = useLive<Totals>(totals);
+export function Figures({ hours }: { readonly hours: readonly Hour[] }): ReactElement {
+  const flights = sum(hours, (each) => each.flights);
+  const delay = sum(hours, (each) => each.delay);
+  const late = sum(hours, (each) => each.late);
+  const isKnown = flights > 0;
   return (
     <dl className="figures" aria-label="The day in figures">
-      <Figure name="Flights" value={day?.flights.toLocaleString('en')} />
-      <Figure name="Average delay" value={day?.average?.toFixed(2)} unit="min" />
-      <Figure name="Late by over 15 min" value={day?.late === null ? undefined : percent(day?.late)} unit="%" />
-      <Figure name="Longest delay" value={day?.longest?.toLocaleString('en')} unit="min" />
+      <Figure name="Flights" value={flights.toLocaleString('en')} />
+      <Figure name="Average delay" value={isKnown ? (delay / flights).toFixed(2) : '–'} unit="min" />
+      <Figure name="Late by over 15 min" value={isKnown ? ((100 * late) / flights).toFixed(2) : '–'} unit="%" />
+      <Figure name="All delays together" value={delay.toLocaleString('en')} unit="min" />
     </dl>
   );
 }
 
-function percent(share: number | undefined): string | undefined {
-  return share === undefined ? undefined : (100 * share).toFixed(2);
+function sum(hours: readonly Hour[], of: (hour: Hour) => number): number {
+  return hours.reduce((total, hour) => total + of(hour), 0);
 }
 
 function Figure({
   name,
-  value = '–',
+  value,
   unit,
 }: {
   readonly name: string;
-  readonly value?: string | undefined;
+  readonly value: string;
   readonly unit?: string;
 }): ReactElement {
   return (

@@ -105,7 +105,7 @@ export class SqliteLog implements Log {
   /** After the thread has ended by itself: what it was doing has failed, and the next append starts another. */
   async #restart(): Promise<Worker> {
     try {
-      const { worker, extent } = await startThread(this.#options);
+      const { worker, extent } = await startThread({ ...this.#options, lastConfirmed: this.#extent.last });
       this.#extent = extent;
       this.#adopt(worker);
       return worker;

@@ -7,6 +7,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { LogBatch } from '../../core/commit/log.ts';
+import { ForerunError } from '../../core/errors.ts';
 import { type ModuleDescription, moduleChange } from '../module-change.ts';
 import { BatchWriter, type LogExtent, storedExtent } from './batch-table.ts';
 import {
@@ -28,6 +29,11 @@ export interface StorageOptions {
   readonly birth: DatabaseBirth;
   /** Of log that is kept although the tables contain it; older batches are dropped beyond it. Default: all. */
   readonly logBytesMax?: number;
+  /**
+   * The last batch that the owner of the log knows to be durable, when it opens the file anew after its thread has ended:
+   * what came after was reported as failed, and is removed.
+   */
+  readonly lastConfirmed?: number;
   /** The file grows to at most so many bytes; beyond it appending fails with `log-unavailable`. Default: the disk's end. */
   readonly fileBytesMax?: number;
 }
@@ -67,6 +73,7 @@ export class SqliteStorage {
     const db = openDatabaseFile(path);
     try {
       const meta = readMeta(db, path);
+      if (options.lastConfirmed !== undefined) dropUnconfirmed(db, meta, options.lastConfirmed);
       const change = moduleChange(meta.module, module);
       let storage = new SqliteStorage(db, options, meta);
       if (change.type === 'compatible') {
@@ -153,6 +160,13 @@ export class SqliteStorage {
     this.#first = dropped + 1;
     return true;
   }
+}
+
+function dropUnconfirmed(db: DatabaseSync, { tablesBatch }: DatabaseMeta, lastConfirmed: number): void {
+  if (tablesBatch > lastConfirmed) {
+    throw new ForerunError('log-unavailable', 'The tables hold a batch that was reported as failed. Start the server again.');
+  }
+  db.prepare('DELETE FROM _forerun_log WHERE number > ?').run(lastConfirmed);
 }
 
 function logBytes(db: DatabaseSync, afterBatch: number): number {

@@ -155,7 +155,9 @@ export class Connection {
       this.#dispatch(life, messages);
     } catch (error) {
       if (!(error instanceof ForerunError)) throw error;
-      this.#lastError = error;
+      this.#lastError = new ForerunError('not-connected', `The authority sent what can't be read (${error.message})`, {
+        cause: error,
+      });
       life.transport?.close();
     }
   }

@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'vitest';
+import { TestTime } from '../../core/authority/home.testing.ts';
+import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
+import { type CallId, clientIdFromBytes, type Epoch, type Seq } from '../../core/commit/call.ts';
+import type { RowShape } from '../../core/engine/row-shape.ts';
+import { decodeClientMessage, encodeServerMessage } from '../../core/protocol/frame.ts';
+import type { ClientMessage, ServerMessage } from '../../core/protocol/messages.ts';
+import type { TransportEvents } from '../../core/protocol/transport.ts';
+import { protocolVersion } from '../../core/protocol/version.ts';
+import { Connection } from './connection.ts';
+import { DelayLine } from './delay-line.ts';
+import { ServerClock } from './server-clock.ts';
+
+type SentByServer = Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>;
+
+const welcome: SentByServer = {
+  type: 'welcome',
+  epoch: '0'.repeat(16) as Epoch,
+  seq: 0 as Seq,
+  resumed: false,
+  lastCallId: 0 as CallId,
+  identity: 1n,
+  connectionId: 1n,
+  token: '',
+  databaseIdentity: 0n,
+  authorityMicros: 1_000_000,
+};
+
+/** A connection whose far end is played by the test. */
+class Bench {
+  readonly time = new TestTime();
+  readonly heard: string[] = [];
+  readonly pauses: number[] = [];
+  readonly lives: (TransportEvents & {
+    readonly opened: () => void;
+    readonly sent: ClientMessage[];
+    isClosed: boolean;
+  })[] = [];
+  readonly connection: Connection;
+
+  constructor() {
+    this.connection = new Connection({
+      environment: this.time.environment,
+      connect: (events) => {
+        const life = { ...events, sent: [] as ClientMessage[], isClosed: false };
+        this.lives.push(life);
+        return {
+          send: (frame) => {
+            const reader = new ByteReader(frame);
+            while (reader.remaining > 0) life.sent.push(decodeClientMessage(reader));
+          },
+          close: () => {
+            life.isClosed = true;
+            events.closed();
+          },
+          bufferedBytes: () => 0,
+        };
+      },
+      hello: () => ({
+        type: 'hello',
+        version: protocolVersion,
+        moduleHash: '',
+        clientId: clientIdFromBytes(new Uint8Array(16)),
+        token: '',
+        position: undefined,
+        settledCallId: 0 as CallId,
+        subscriptions: [],
+      }),
+      shapeOf: (): RowShape => {
+        throw new RangeError('no rows in these tests');
+      },
+      events: {
+        welcomed: () => this.heard.push('welcomed'),
+        received: (messages) => this.heard.push(messages.map(({ type }) => type).join()),
+        lost: (error, retryMs) => {
+          this.heard.push(`lost ${error.code}`);
+          if (retryMs !== undefined) this.pauses.push(retryMs);
+        },
+      },
+    });
+    this.connection.start();
+  }
+
+  get life(): Bench['lives'][number] {
+    const life = this.lives.at(-1);
+    if (life === undefined) throw new RangeError('no connection was made');
+    return life;
+  }
+
+  say(message: SentByServer, life: Bench['lives'][number] = this.life): void {
+    const writer = new ByteWriter();
+    encodeServerMessage(writer, message);
+    life.receive(writer.take());
+  }
+
+  goLive(): void {
+    this.life.opened();
+    this.say(welcome);
+  }
+}
+
+const lease: SentByServer = { type: 'lease', tableId: 0, column: 0, from: 1n, to: 2n };
+
+describe('a connection', () => {
+  test('[CLI-1] is opened again after pauses that grow, up to a limit', async () => {
+    const bench = new Bench();
+    for (let i = 0; i < 12; i++) {
+      bench.life.closed();
+      await bench.time.advance(bench.pauses.at(-1) ?? 0);
+    }
+    expect(bench.lives.length).toBe(13);
+    expect(Math.max(...bench.pauses.slice(0, 2))).toBeLessThan(1_000);
+    expect(Math.max(...bench.pauses)).toBeGreaterThan(1_000);
+    expect(Math.max(...bench.pauses)).toBeLessThanOrEqual(10_125);
+  });
+
+  test('[CLI-1] is not opened again when the answer would be the same', async () => {
+    const bench = new Bench();
+    bench.life.opened();
+    bench.say({ type: 'error', code: 'module-mismatch', message: 'reload' });
+    bench.life.closed();
+    await bench.time.advance(60_000);
+    expect(bench.lives.length).toBe(1);
+    expect(bench.heard).toEqual(['lost module-mismatch']);
+  });
+
+  test('[CLI-2] is heard of as welcomed, messages, lost; frames of an earlier one are not heard', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    bench.say(lease);
+    const first = bench.life;
+    first.closed();
+    bench.say(lease, first);
+    first.closed();
+    await bench.time.advance(1_000);
+    bench.goLive();
+    bench.say(lease, first);
+    bench.say(lease);
+    expect(bench.heard).toEqual(['welcomed', 'lease', 'lost not-connected', 'welcomed', 'lease']);
+  });
+
+  test('[CLI-3] on which nothing is heard for ten seconds is given up', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    await bench.time.advance(9_000);
+    bench.say({ type: 'pong', sentMs: 0, authorityMicros: 1 });
+    await bench.time.advance(9_000);
+    expect(bench.heard).toEqual(['welcomed']);
+    expect(bench.life.sent.some(({ type }) => type === 'ping')).toBe(true);
+    await bench.time.advance(1_001);
+    expect(bench.lives[0]?.isClosed).toBe(true);
+    expect(bench.heard).toEqual(['welcomed', 'lost not-connected']);
+  });
+
+  test('sends nothing before it is live, and says hello first', async () => {
+    const bench = new Bench();
+    bench.connection.send({ type: 'unsubscribe', subscriptionId: 1 });
+    bench.life.opened();
+    bench.connection.send({ type: 'unsubscribe', subscriptionId: 2 });
+    bench.say(welcome);
+    bench.connection.send({ type: 'unsubscribe', subscriptionId: 3 });
+    await bench.time.settle();
+    expect(bench.life.sent.map(({ type }) => type)).toEqual(['hello', 'ping', 'unsubscribe']);
+  });
+
+  test('[WIR-4] that receives what is no message is closed, and opened again', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    bench.life.receive(new Uint8Array([255, 1, 2]));
+    expect(bench.lives[0]?.isClosed).toBe(true);
+    expect(bench.heard).toEqual(['welcomed', 'lost not-connected']);
+    await bench.time.advance(1_000);
+    bench.goLive();
+    expect(bench.heard.at(-1)).toBe('welcomed');
+  });
+});
+
+describe('simulated latency', () => {
+  test('[CLI-10] delays what passes and never reorders it, also while it changes', async () => {
+    const time = new TestTime();
+    const line = new DelayLine(time.environment);
+    const arrived: string[] = [];
+    const startMs = time.nowMs;
+    const pass = (name: string): void => line.pass(() => arrived.push(`${name} ${time.nowMs - startMs}`));
+    line.delayMs = 100;
+    pass('a');
+    await time.advance(10);
+    line.delayMs = 0;
+    pass('b');
+    line.delayMs = 20;
+    pass('c');
+    await time.advance(200);
+    pass('d');
+    await time.advance(200);
+    expect(arrived).toEqual(['a 100', 'b 100', 'c 100', 'd 230']);
+  });
+
+  test('[CLI-10] holds for both directions of a connection', async () => {
+    const bench = new Bench();
+    bench.connection.simulateLatency(200);
+    bench.life.opened();
+    await bench.time.advance(99);
+    expect(bench.life.sent).toEqual([]);
+    await bench.time.advance(1);
+    expect(bench.life.sent.map(({ type }) => type)).toEqual(['hello']);
+    bench.say(welcome);
+    await bench.time.advance(99);
+    expect(bench.heard).toEqual([]);
+    await bench.time.advance(1);
+    expect(bench.heard).toEqual(['welcomed']);
+  });
+});
+
+describe("the estimate of the authority's time", () => {
+  test('[CLI-4] follows the quickest of the recent answers, and drift', async () => {
+    const time = new TestTime();
+    const clock = new ServerClock(time.environment.clock);
+    const ahead = 5_000_000;
+    const nowMicros = (): number => time.nowMs * 1000 + ahead;
+    clock.learn(nowMicros() - 300_000, 600);
+    clock.learn(nowMicros() - 10_000, 20);
+    clock.learn(nowMicros() - 190_000, 400);
+    expect(Math.abs(clock.nowMicros() - nowMicros())).toBeLessThanOrEqual(10_000);
+    // An hour later the authority's clock has run 100 ms ahead.
+    await time.advance(3_600_000);
+    clock.learn(nowMicros() + 100_000 - 20_000, 40);
+    expect(Math.abs(clock.nowMicros() - nowMicros() - 100_000)).toBeLessThanOrEqual(20_000);
+  });
+
+  test('[CLI-4] never gives the same or an earlier time twice', () => {
+    const time = new TestTime();
+    const clock = new ServerClock(time.environment.clock);
+    const first = clock.nowMicros();
+    clock.learn(1_000, 10);
+    expect(clock.nowMicros()).toBeGreaterThan(first);
+    const times = Array.from({ length: 100 }, () => clock.nowMicros());
+    expect(new Set(times).size).toBe(100);
+  });
+});

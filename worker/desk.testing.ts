@@ -1,0 +1,127 @@
+/** An authority and clients of it in one process, on time that stands still: for tests of the client's side. */
+
+import { schema, SenderError, t, table } from 'forerun';
+import { Home, TestTime } from '../core/authority/home.testing.ts';
+import { defineModule } from '../core/module/module.ts';
+import { memoryTransport, type Transport, type TransportEvents } from '../core/protocol/transport.ts';
+import { SessionHub } from '../core/session/hub.ts';
+import { Identity } from '../core/value/identity.ts';
+import { type Client, ClientState } from './client/client.ts';
+import type { HostEvent } from './client/host-api.ts';
+import { Host } from './host.ts';
+import { type ClientStore, memoryStore } from './persist/store.ts';
+
+const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string(), count: t.u32() });
+const secret = table({}, { id: t.u32().primaryKey() });
+const other = table({ public: true }, { id: t.u32().primaryKey() });
+const desk = schema({ item, secret, other });
+
+export default desk;
+export const put = desk.reducer({ id: t.u32(), text: t.string() }, (ctx, { id, text }) => {
+  if (text === '') throw new SenderError('there is nothing to put');
+  if (ctx.db.item.id.find(id) === null) ctx.db.item.insert({ id, text, count: 0 });
+  else ctx.db.item.id.update({ id, text, count: 0 });
+});
+export const bump = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  const row = ctx.db.item.id.find(id);
+  if (row === null) throw new SenderError('no such item');
+  ctx.db.item.id.update({ ...row, count: row.count + 1 });
+});
+export const drop = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  ctx.db.item.id.delete(id);
+});
+export const touch = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  ctx.db.other.insert({ id });
+});
+export const hide = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  ctx.db.secret.insert({ id });
+});
+export const wait = desk.reducer({ predict: false }, { id: t.u32() }, (ctx, { id }) => {
+  ctx.db.item.insert({ id, text: 'waited', count: 0 });
+});
+export const forget = desk.reducer((ctx) => {
+  ctx.db.item.clear();
+});
+
+export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, forget };
+export type DeskClient = Client<typeof deskModule>;
+
+export class Desk {
+  readonly time: TestTime;
+  readonly home: Home;
+  readonly hub: SessionHub;
+  #identities = 0n;
+
+  private constructor(time: TestTime, home: Home) {
+    this.time = time;
+    this.home = home;
+    this.hub = new SessionHub({
+      authority: home.authority,
+      environment: time.environment,
+      authenticate: async (token) => {
+        if (token !== '') return { identity: new Identity(token), token: '' };
+        const identity = new Identity(++this.#identities);
+        return { identity, token: identity.toHexString() };
+      },
+    });
+  }
+
+  static async open(): Promise<Desk> {
+    const time = new TestTime();
+    return new Desk(time, await Home.open(deskModule, { time }));
+  }
+
+  /** A client that is opening; `ready` of the seat lets time go on until it has its rows. */
+  async seat(options: { readonly token?: string; readonly store?: ClientStore } = {}): Promise<Seat> {
+    const seat = new Seat(this, options);
+    await seat.opened;
+    await this.time.advance(1);
+    return seat;
+  }
+}
+
+/** One client, and what its page was told. */
+export class Seat {
+  readonly client: DeskClient;
+  readonly opened: Promise<void>;
+  readonly told: (readonly HostEvent[])[] = [];
+  /** Transports that were made, the newest last. */
+  readonly lives: Transport[] = [];
+  isReachable = true;
+
+  constructor(desk: Desk, { token, store }: { readonly token?: string; readonly store?: ClientStore }) {
+    const definition = defineModule(deskModule);
+    const connect = (_url: string, events: TransportEvents & { readonly opened: () => void }): Transport => {
+      if (!this.isReachable) {
+        desk.time.environment.scheduler.soon(() => events.closed());
+        return { send: () => {}, close: () => {}, bufferedBytes: () => 0 };
+      }
+      let near: Transport | undefined;
+      desk.hub.accept((far) => {
+        const pair = memoryTransport(desk.time.environment.scheduler, events, far);
+        near = pair.near;
+        return pair.far;
+      });
+      desk.time.environment.scheduler.soon(() => events.opened());
+      this.lives.push(near as Transport);
+      return near as Transport;
+    };
+    const host = new Host({
+      definition,
+      environment: desk.time.environment,
+      connect,
+      openStore: async () => store ?? memoryStore(),
+    });
+    const state = new ClientState(definition, host, () => {});
+    this.opened = host.open({ url: '', database: 'desk', token, guard: true }, (events) => {
+      this.told.push(events);
+      state.receive(events);
+    });
+    this.client = state as unknown as DeskClient;
+  }
+
+  /** As if the network failed. */
+  cut(): void {
+    this.lives.at(-1)?.close();
+  }
+}
