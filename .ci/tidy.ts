@@ -63,6 +63,7 @@ const coreBans: readonly (readonly [RegExp, string])[] = [
 /** Files whose business a banned name is, each with the reason. */
 const banExceptions: Readonly<Record<string, string>> = {
   'core/engine/guard.ts': 'takes those names away from reducers',
+  'core/engine/database.ts': 'gives sql.js another TextDecoder while it starts',
 };
 
 /** `x.testing.ts` holds what the tests beside it share. */

@@ -141,6 +141,8 @@ export class DevDatabases {
       name,
       data: join(this.#options.folder, name),
       guard: true,
+      // Latency is simulated here, up to seconds; beyond the tolerance a row that stores the time would come out otherwise.
+      timestampToleranceMs: 2_000,
       // Of an HTTPS server, too, nothing is used but its address and its requests to become a WebSocket.
       server: this.#server.httpServer as Server,
     });

@@ -39,11 +39,14 @@ export const hide = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
 export const wait = desk.reducer({ predict: false }, { id: t.u32() }, (ctx, { id }) => {
   ctx.db.item.insert({ id, text: 'waited', count: 0 });
 });
+export const stamp = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  ctx.db.item.insert({ id, text: ctx.timestamp.toISOString(), count: 0 });
+});
 export const forget = desk.reducer((ctx) => {
   ctx.db.item.clear();
 });
 
-export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, forget };
+export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, stamp, forget };
 export type DeskClient = Client<typeof deskModule>;
 
 export class Desk {

@@ -163,6 +163,11 @@ export class Authority {
     return this.#pipeline.failure;
   }
 
+  /** Runs a task when no batch is half executed: what it reads of the rows is exactly as of `executedBatch`. */
+  betweenBatches(task: () => void): void {
+    this.#pipeline.betweenBatches(task);
+  }
+
   listen(listener: AuthorityListener): () => void {
     return this.#pipeline.listen(listener);
   }
@@ -211,7 +216,7 @@ export class Authority {
     return undefined;
   }
 
-  /** What came of a client's calls after this one, as far as it is durable; of the others it comes with their batch. */
+  /** What came of a client's calls after this one, as far as it is durable; the rest comes with its batch. */
   outcomesAfter(client: ClientRecord, callId: CallId): Outcome[] {
     const first = this.#pipeline.firstInFlight(client);
     return client.outcomesAfter(callId).filter((outcome) => outcome.callId < first);
@@ -252,6 +257,11 @@ export class Authority {
 
   leased(tableId: number, column: number, client: ClientRecord): bigint {
     return this.#leases.left(tableId, column, client.clientNo);
+  }
+
+  /** What a client holds of a column, in the order it was lent. */
+  leases(tableId: number, column: number, client: ClientRecord): Lease[] {
+    return this.#leases.heldBy(tableId, column, client.clientNo);
   }
 
   /** Resolves when everything executed so far is durable; rejects with `log-unavailable` when it was taken back. */

@@ -61,37 +61,45 @@ const hint = (accessor: string, first: bigint, column = 0): IdHint => ({
 describe('id leases', () => {
   it('[AUT-11] give no value twice, whoever draws, with whatever hints, and across any restarts', () => {
     const act = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ type: fc.constant('draw' as const), client: fc.nat(3), first: fc.nat(1200) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({ type: fc.constant('draw' as const), client: fc.nat(3), first: fc.nat(1200) }),
+      },
       { weight: 2, arbitrary: fc.record({ type: fc.constant('lend' as const), client: fc.nat(2) }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('restart', 'checkpoint' as const) }) },
     );
     fc.assert(
-      fc.property(fc.constantFrom('i32', 'u32', 'u64', 'i256', 'u16'), fc.array(act, { maxLength: 60 }), (accessor, acts) => {
-        let lender = new Lender();
-        const drawn = new Set<bigint>();
-        // What the log would have: who drew which value in a commit.
-        let commits: { clientNo: number; value: bigint }[] = [];
-        for (const each of acts) {
-          if (each.type === 'lend') lender.lend(accessor, each.client + 1);
-          else if (each.type === 'draw') {
-            const value = lender.draw(accessor, each.client, [hint(accessor, BigInt(each.first))]);
-            expect(drawn.has(value)).toBe(false);
-            expect(lender.log.some(({ from, to }) => value >= from && value < to)).toBe(true);
-            drawn.add(value);
-            commits.push({ clientNo: each.client, value });
-          } else {
-            const isCheckpoint = each.type === 'checkpoint';
-            const after = new Lender(isCheckpoint ? lender.leases.snapshot() : lender.log);
-            if (!isCheckpoint)
-              for (const { clientNo, value } of commits) after.leases.noteUsed(tableOf(accessor).tableId, 0, clientNo, value);
-            if (isCheckpoint) {
-              after.log.push(...lender.log);
-              commits = [];
+      fc.property(
+        fc.constantFrom('i32', 'u32', 'u64', 'i256', 'u16'),
+        fc.array(act, { maxLength: 60 }),
+        (accessor, acts) => {
+          let lender = new Lender();
+          const drawn = new Set<bigint>();
+          // What the log would have: who drew which value in a commit.
+          let commits: { clientNo: number; value: bigint }[] = [];
+          for (const each of acts) {
+            if (each.type === 'lend') lender.lend(accessor, each.client + 1);
+            else if (each.type === 'draw') {
+              const value = lender.draw(accessor, each.client, [hint(accessor, BigInt(each.first))]);
+              expect(drawn.has(value)).toBe(false);
+              expect(lender.log.some(({ from, to }) => value >= from && value < to)).toBe(true);
+              drawn.add(value);
+              commits.push({ clientNo: each.client, value });
+            } else {
+              const isCheckpoint = each.type === 'checkpoint';
+              const after = new Lender(isCheckpoint ? lender.leases.snapshot() : lender.log);
+              if (!isCheckpoint)
+                for (const { clientNo, value } of commits)
+                  after.leases.noteUsed(tableOf(accessor).tableId, 0, clientNo, value);
+              if (isCheckpoint) {
+                after.log.push(...lender.log);
+                commits = [];
+              }
+              lender = after;
             }
-            lender = after;
           }
-        }
-      }),
+        },
+      ),
     );
   });
 
@@ -145,7 +153,8 @@ describe('id leases', () => {
   it('[AUT-13] are given of 32 bits and more, each column by itself, and of public tables only', () => {
     const lender = new Lender();
     for (const narrow of ['i8', 'u8', 'i16', 'u16']) expect(lender.lend(narrow, 1)).toBeUndefined();
-    for (const wide of ['i32', 'u32', 'i64', 'u64', 'i256']) expect(lender.lend(wide, 1)).toMatchObject({ from: 1n, to: 257n });
+    for (const wide of ['i32', 'u32', 'i64', 'u64', 'i256'])
+      expect(lender.lend(wide, 1)).toMatchObject({ from: 1n, to: 257n });
     expect(lender.lend('u32', 1, 1)).toMatchObject({ column: 1, from: 1n });
     expect(leasedColumns(definition).map(({ table, column }) => `${table.accessor}.${column}`)).toEqual([
       'i32.0',
@@ -168,7 +177,10 @@ describe('id leases', () => {
       if (expected % 100n === 0n) lender = new Lender(lender.leases.snapshot());
       if (lender.draw(accessor, Number(expected % 2n)) !== expected) throw new Error(`${expected} was left out`);
     }
-    const overflow = expect.objectContaining({ code: 'auto-inc-overflow', message: expect.stringMatching(/wider type/) });
+    const overflow = expect.objectContaining({
+      code: 'auto-inc-overflow',
+      message: expect.stringMatching(/wider type/),
+    });
     expect(() => lender.draw(accessor)).toThrow(overflow);
     expect(() => lender.draw(accessor, 1)).toThrow(overflow);
   });

@@ -70,8 +70,13 @@ export class IdLeases implements IdSource {
 
   /** Values that a client still holds of a column. */
   left(tableId: number, column: number, clientNo: number): bigint {
+    return this.heldBy(tableId, column, clientNo).reduce((sum, { from, to }) => sum + (to - from), 0n);
+  }
+
+  /** The ranges of these values, in the order they were lent. */
+  heldBy(tableId: number, column: number, clientNo: number): Lease[] {
     const ranges = this.#holdings.get(holdingKey(tableId, column, clientNo))?.ranges ?? [];
-    return ranges.reduce((sum, { from, to }) => sum + (to - from), 0n);
+    return ranges.map((range) => ({ tableId, column, clientNo, ...range }));
   }
 
   /** As read from the log or a checkpoint. */

@@ -53,6 +53,8 @@ export class Pipeline {
   #writers: [ByteWriter, ByteWriter] = [new ByteWriter(), new ByteWriter()];
   #open: OpenBatch;
   #writing: OpenBatch | undefined;
+  /** What waits for the open batch to be closed. */
+  #waiting: (() => void)[] = [];
   #flushAsked = false;
   #batchNumber: number;
   #durableSeq: Seq;
@@ -94,6 +96,12 @@ export class Pipeline {
   listen(listener: AuthorityListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Runs a task when the open batch is empty: now, or when it has been closed. */
+  betweenBatches(task: () => void): void {
+    if (this.#open.isEmpty) task();
+    else this.#waiting.push(task);
   }
 
   /** The client's first call that is not durable yet. */
@@ -154,6 +162,9 @@ export class Pipeline {
       () => this.#appended(batch, durable),
       (error: unknown) => this.#failed(error),
     );
+    const tasks = this.#waiting;
+    this.#waiting = [];
+    for (const task of tasks) task();
   }
 
   #appended(batch: OpenBatch, durable: DurableBatch): void {

@@ -76,7 +76,14 @@ const record: fc.Arbitrary<LogRecord> = fc.oneof(
     clientId: fc.uint8Array({ minLength: 16, maxLength: 16 }),
     identity: big(256),
   }),
-  object({ type: fc.constant('lease' as const), tableId: number, column: number, clientNo, from: big(64), to: big(64) }),
+  object({
+    type: fc.constant('lease' as const),
+    tableId: number,
+    column: number,
+    clientNo,
+    from: big(64),
+    to: big(64),
+  }),
   object({ type: fc.constant('connected' as const), connectionId: big(128), identity: big(256) }),
   object({ type: fc.constant('disconnected' as const), connectionId: big(128) }),
   object({ type: fc.constant('acknowledged' as const), clientNo, callId }),
@@ -108,20 +115,25 @@ function write(writer: ByteWriter, each: LogRecord, baseMicros: number): void {
 describe('a log batch', () => {
   it('[COM-5] is read as the records that were written, its commits numbered from its first', () => {
     fc.assert(
-      fc.property(fc.array(record, { maxLength: 6 }), fc.integer({ min: 0, max: 2 ** 51 }), fc.nat(), (list, base, first) => {
-        const writer = new ByteWriter();
-        beginBatch(writer, base);
-        for (const each of list) write(writer, each, base);
-        const commitCount = list.filter(({ type }) => type === 'commit').length;
-        const batch = { number: 1, firstSeq: first as Seq, commitCount, bytes: writer.take() };
-        let seq = first;
-        const expected = list.map((each) => (each.type === 'commit' ? { ...each, seq: seq++ as Seq } : each));
-        expect(rendered([...readBatch(batch, shapeOf)])).toBe(rendered(expected));
-        if (batch.bytes.length > 9) {
-          const cut = { ...batch, bytes: batch.bytes.subarray(0, batch.bytes.length - 1) };
-          expect(() => [...readBatch(cut, shapeOf)]).toThrow(expect.objectContaining({ code: 'database-corrupt' }));
-        }
-      }),
+      fc.property(
+        fc.array(record, { maxLength: 6 }),
+        fc.integer({ min: 0, max: 2 ** 51 }),
+        fc.nat(),
+        (list, base, first) => {
+          const writer = new ByteWriter();
+          beginBatch(writer, base);
+          for (const each of list) write(writer, each, base);
+          const commitCount = list.filter(({ type }) => type === 'commit').length;
+          const batch = { number: 1, firstSeq: first as Seq, commitCount, bytes: writer.take() };
+          let seq = first;
+          const expected = list.map((each) => (each.type === 'commit' ? { ...each, seq: seq++ as Seq } : each));
+          expect(rendered([...readBatch(batch, shapeOf)])).toBe(rendered(expected));
+          if (batch.bytes.length > 9) {
+            const cut = { ...batch, bytes: batch.bytes.subarray(0, batch.bytes.length - 1) };
+            expect(() => [...readBatch(cut, shapeOf)]).toThrow(expect.objectContaining({ code: 'database-corrupt' }));
+          }
+        },
+      ),
     );
   });
 

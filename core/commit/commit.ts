@@ -1,6 +1,5 @@
 /** A commit: what one successful call did. The log of commits, numbered 1, 2, 3 … without holes, is the truth. */
 
-import { assert } from '../assert.ts';
 import type { CallId, Seq } from './call.ts';
 import type { RowChange } from './row-change.ts';
 
@@ -10,9 +9,4 @@ export interface Commit {
   /** Set when the receiver's own call made this commit. */
   readonly ownCallId: CallId | undefined;
   readonly changes: readonly RowChange[];
-}
-
-export function nextSeq(seq: Seq): Seq {
-  assert(seq < Number.MAX_SAFE_INTEGER, 'seq below 2^53');
-  return (seq + 1) as Seq;
 }

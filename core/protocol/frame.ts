@@ -44,7 +44,7 @@ import type { Row } from '../commit/row-change.ts';
 import { unreachable } from '../assert.ts';
 import { decodeChange } from '../engine/change-codec.ts';
 import type { RowShape } from '../engine/row-shape.ts';
-import type { ErrorCode } from '../errors.ts';
+import { type ErrorCode, ForerunError } from '../errors.ts';
 import type {
   CallMessage,
   ClientMessage,
@@ -53,6 +53,7 @@ import type {
   SubscriptionRequest,
   WelcomeMessage,
 } from './messages.ts';
+import { oldestProtocolVersion, protocolVersion } from './version.ts';
 
 export const clientTag = { hello: 1, call: 2, subscribe: 3, unsubscribe: 4, acknowledge: 5, ping: 6 } as const;
 export const serverTag = {
@@ -87,7 +88,7 @@ export function encodeClientMessage(writer: ByteWriter, message: ClientMessage):
   }
 }
 
-/** Reads the next message of a frame. Throws `frame-invalid` with the place of what it can't read. */
+/** Reads the next message of a frame. Throws `frame-invalid` with the place of what it can't read, or `protocol-mismatch`. */
 export function decodeClientMessage(reader: ByteReader): ClientMessage {
   const tag = reader.u8();
   switch (tag) {
@@ -156,8 +157,8 @@ export function decodeServerMessage(reader: ByteReader, shapeOf: (tableId: numbe
       const tableId = reader.varint();
       const { codec } = shapeOf(tableId);
       const totalRows = reader.varint();
-      const rows: Row[] = [];
-      for (let left = reader.varint(); left > 0; left--) rows.push(codec.decode(reader));
+      // Rows of no bytes are all the same one, of which a table has one.
+      const rows: Row[] = list(reader, () => codec.decode(reader), codec.bytesMin === 0 ? 1 : 0);
       return { type: 'snapshot', subscriptionId, tableId, totalRows, rows };
     }
     case serverTag.applied:
@@ -208,10 +209,13 @@ function encodeHello(writer: ByteWriter, message: HelloMessage): void {
   for (const subscription of message.subscriptions) encodeSubscription(writer, subscription);
 }
 
+/** What follows the version is read only if it is one of ours: another's may be anything. */
 function decodeHello(reader: ByteReader): HelloMessage {
+  const version = reader.varint();
+  checkVersion(version);
   return {
     type: 'hello',
-    version: reader.varint(),
+    version,
     moduleHash: reader.string(),
     clientId: clientIdFromBytes(reader.raw(16)),
     token: reader.string(),
@@ -219,6 +223,14 @@ function decodeHello(reader: ByteReader): HelloMessage {
     settledCallId: reader.varint() as CallId,
     subscriptions: list(reader, decodeSubscription),
   };
+}
+
+function checkVersion(version: number): void {
+  if (version >= oldestProtocolVersion && version <= protocolVersion) return;
+  throw new ForerunError(
+    'protocol-mismatch',
+    `This authority speaks protocol ${oldestProtocolVersion} to ${protocolVersion}, the client ${version}. Update the older side.`,
+  );
 }
 
 function encodeCall(writer: ByteWriter, message: CallMessage): void {
@@ -289,7 +301,7 @@ function decodeBatch(reader: ByteReader, shapeOf: (tableId: number) => RowShape)
   const own = new Map<number, CallId>();
   for (const outcome of outcomes) if (outcome.type === 'committed') own.set(outcome.seq, outcome.callId);
   const commits = list(reader, (): Commit => {
-    const seq = (lastSeq - reader.varint()) as Seq;
+    const seq = seqBefore(reader, lastSeq);
     return {
       seq,
       timestampMicros: Number(reader.u64()),
@@ -303,7 +315,7 @@ function decodeBatch(reader: ByteReader, shapeOf: (tableId: number) => RowShape)
 function decodeOutcome(reader: ByteReader, lastSeq: Seq): Outcome {
   const callId = reader.varint() as CallId;
   const kind = reader.u8();
-  if (kind === 0) return { type: 'committed', callId, seq: (lastSeq - reader.varint()) as Seq };
+  if (kind === 0) return { type: 'committed', callId, seq: seqBefore(reader, lastSeq) };
   if (kind === 1) return { type: 'unchanged', callId };
   if (kind !== 2) return reader.refuse(`an outcome of the unknown kind ${kind}`);
   return {
@@ -313,10 +325,16 @@ function decodeOutcome(reader: ByteReader, lastSeq: Seq): Outcome {
   };
 }
 
-/** Every element takes at least a byte, so a count beyond what is left is a lie. */
-function list<T>(reader: ByteReader, element: (reader: ByteReader) => T): T[] {
+function seqBefore(reader: ByteReader, lastSeq: Seq): Seq {
+  const distance = reader.varint();
+  if (distance > lastSeq) reader.refuse(`commit ${lastSeq - distance}, which there is not`);
+  return (lastSeq - distance) as Seq;
+}
+
+/** Every element takes at least a byte, but for `emptyMax` of them: a count beyond what is left is a lie. */
+function list<T>(reader: ByteReader, element: (reader: ByteReader) => T, emptyMax = 0): T[] {
   const count = reader.varint();
-  if (count > reader.remaining) reader.refuse(`a list of ${count} elements in ${reader.remaining} bytes`);
+  if (count > reader.remaining + emptyMax) reader.refuse(`a list of ${count} elements in ${reader.remaining} bytes`);
   const elements: T[] = [];
   for (let i = 0; i < count; i++) elements.push(element(reader));
   return elements;

@@ -9,7 +9,7 @@ import { unreachable } from '../assert.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { CallRequest } from '../authority/call-request.ts';
 import type { ClientRecord } from '../authority/clients.ts';
-import { leasedColumns, clientLeaseSize } from '../authority/id-lease.ts';
+import { clientLeaseSize, type Lease, leasedColumns } from '../authority/id-lease.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
 import type { Outcome } from '../commit/call.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
@@ -23,7 +23,6 @@ import type {
   SubscriptionRequest,
 } from '../protocol/messages.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
-import { oldestProtocolVersion, protocolVersion } from '../protocol/version.ts';
 import { subscribedTable } from '../query/subscription-query.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import { CommitBytes, TableSet } from './fan-out.ts';
@@ -145,12 +144,6 @@ export class Session implements TransportEvents {
   }
 
   async #admit(hello: HelloMessage): Promise<void> {
-    if (hello.version < oldestProtocolVersion || hello.version > protocolVersion) {
-      throw new ForerunError(
-        'protocol-mismatch',
-        `This authority speaks protocol ${oldestProtocolVersion} to ${protocolVersion}, the client ${hello.version}. Update the older side.`,
-      );
-    }
     if (hello.moduleHash !== this.#authority.definition.hash) {
       throw new ForerunError(
         'module-mismatch',
@@ -200,6 +193,7 @@ export class Session implements TransportEvents {
     if (message !== undefined) this.#transmit(message);
     if (missed === undefined) for (const [id, tables] of subscriptions) this.#snapshot(id, tables);
     this.#lendIds(client);
+    this.#tellLeases(client);
   }
 
   #call(client: ClientRecord, connectionId: ConnectionId, message: CallMessage): void {
@@ -267,6 +261,7 @@ export class Session implements TransportEvents {
       session: this,
       isWanted,
       seq: () => this.#authority.executedSeq,
+      betweenBatches: (task) => this.#authority.betweenBatches(task),
     });
   }
 
@@ -275,9 +270,19 @@ export class Session implements TransportEvents {
     for (const { table, column } of leasedColumns(this.#authority.definition)) {
       if (this.#authority.leased(table.tableId, column, client) >= clientLeaseSize / 2n) continue;
       const lease = this.#authority.lend(table, column, client);
-      if (lease !== undefined)
-        this.hold(encoded({ type: 'lease', tableId: lease.tableId, column, from: lease.from, to: lease.to }));
+      if (lease !== undefined) this.#tellLease(lease);
     }
+  }
+
+  /** All that a client holds: what it was told on an earlier connection may not have arrived. */
+  #tellLeases(client: ClientRecord): void {
+    for (const { table, column } of leasedColumns(this.#authority.definition)) {
+      for (const lease of this.#authority.leases(table.tableId, column, client)) this.#tellLease(lease);
+    }
+  }
+
+  #tellLease({ tableId, column, from, to }: Lease): void {
+    this.hold(encoded({ type: 'lease', tableId, column, from, to }));
   }
 
   #refuse(error: unknown): void {

@@ -1,7 +1,8 @@
 /**
  * A subscription's rows, sent in chunks between which calls go on.
  *
- * Law: a chunk is as of the moment it is read, and is sent after the batches it contains and before the ones it doesn't.
+ * Law: a chunk is as of the moment it is read, which is between two batches, and is sent after the batches it contains and
+ * before the ones it doesn't.
  * Rows that change after their chunk come as commits, rows that change before it are newer in the chunk, so that what a
  * client has collected when `applied` arrives is exactly the rows as of that moment.
  */
@@ -24,6 +25,8 @@ export interface SnapshotRequest {
   /** False once the connection or the subscription is gone. */
   readonly isWanted: () => boolean;
   readonly seq: () => Seq;
+  /** Runs it when no batch is half executed. */
+  readonly betweenBatches: (task: () => void) => void;
 }
 
 const bufferedBytesTarget = 1024 * 1024;
@@ -31,7 +34,9 @@ const fullBufferDelayMs = 5;
 
 export function sendSnapshot(request: SnapshotRequest): void {
   const { subscriptionId, tables, engine, scheduler, session } = request;
-  const step = (position: number, after: Key | undefined): void => {
+  const step = (position: number, after: Key | undefined): void =>
+    request.betweenBatches(() => take(position, after));
+  const take = (position: number, after: Key | undefined): void => {
     if (!request.isWanted()) return;
     if (session.bufferedBytes() > bufferedBytesTarget) {
       scheduler.after(fullBufferDelayMs, () => step(position, after));

@@ -1,6 +1,6 @@
 /** One flight of the list, with its delay and its note to be edited in place. */
 
-import { type KeyboardEvent, memo, type MemoExoticComponent, type ReactElement, useEffect, useRef } from 'react';
+import { type KeyboardEvent, memo, type MemoExoticComponent, type ReactElement, useCallback, useEffect, useRef } from 'react';
 import type { OwnCall } from '../ui/use-calls.ts';
 
 export interface Flight {
@@ -90,14 +90,20 @@ function Cell({
   readonly onChange: (value: string) => void;
 }): ReactElement {
   const input = useRef<HTMLInputElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a rejection puts the row's value back
-  useEffect(() => {
+  /** What has been asked for and not shown up yet: leaving the field after Enter does not ask again. */
+  const asked = useRef<string>(undefined);
+  const reset = useCallback(() => {
+    asked.current = undefined;
     if (input.current !== null) input.current.value = value;
-  }, [value, settled]);
+  }, [value]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a rejection puts the row's value back
+  useEffect(reset, [reset, settled]);
   const commit = (): void => {
     const text = input.current?.value ?? value;
-    if (text !== value && (!numeric || /^-?\d{1,6}$/.test(text))) onChange(text);
-    else if (input.current !== null) input.current.value = value;
+    if (text === asked.current) return;
+    if (text === value || (numeric && !/^-?\d{1,6}$/.test(text))) return reset();
+    asked.current = text;
+    onChange(text);
   };
   return (
     <input
@@ -110,7 +116,7 @@ function Cell({
       onBlur={commit}
       onKeyDown={({ key }: KeyboardEvent) => {
         if (key === 'Enter') commit();
-        else if (key === 'Escape' && input.current !== null) input.current.value = value;
+        else if (key === 'Escape') reset();
       }}
     />
   );

@@ -33,7 +33,7 @@ export function Hours({
   return (
     <figure className="hours">
       <figcaption>
-        Flights by hour <span className="soft small">– the darker, the later on average; choose one to filter</span>
+        Flights by hour <span className="soft small">– the stronger, the later on average; choose one to filter</span>
       </figcaption>
       <ol>
         {Array.from({ length: 24 }, (_, hour) => {

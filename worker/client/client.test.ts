@@ -91,7 +91,7 @@ describe('a call', () => {
 });
 
 describe('a client', () => {
-  test('[PRE-10] leaves to the authority what it can not predict, and says why', async () => {
+  test('[PRE-12] leaves to the authority what it can not predict, and says why', async () => {
     const desk = await Desk.open();
     const { client } = await desk.seat();
     const reasons = [client.reducers.wait({ id: 1 }), client.reducers.hide({ id: 1 })];

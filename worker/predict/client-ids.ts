@@ -33,6 +33,8 @@ export class ClientIds implements IdSource {
 
   lend(tableId: number, column: number, from: bigint, to: bigint): void {
     const { ranges } = this.#column(`${tableId}.${column}`);
+    // Told again by a new connection; some of it may have been used by then.
+    if (ranges.some((range) => range.to === to)) return;
     ranges.push({ from, to });
     if (ranges.length > rangesMax) ranges.shift();
   }

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => closeStage(stage));
 
-test('[PRE-1] [PRE-2] [PRE-7] [PRE-14] selective replay, replay of everything and a fresh replica hold and tell the same', () => {
+test('[PRE-1] [PRE-2] [PRE-8] [PRE-9] [PRE-16] [PRE-17] selective replay, replay of everything and a fresh replica hold and tell the same', () => {
   const tally: Tally = {
     replayed: 0,
     kept: 0,

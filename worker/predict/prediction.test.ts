@@ -1,0 +1,154 @@
+/** Prediction and reconciliation as an app meets them: real hosts and a real authority, on time that stands still. */
+
+import { describe, expect, test } from 'vitest';
+import { Desk, type Seat } from '../desk.testing.ts';
+
+/** Two clients with their rows, the first of them far away. */
+async function pair(latencyMs = 200): Promise<{ desk: Desk; far: Seat; near: Seat }> {
+  const desk = await Desk.open();
+  const [far, near] = [await desk.seat(), await desk.seat()];
+  near.client.reducers.put({ id: 1, text: 'one' });
+  near.client.reducers.put({ id: 2, text: 'two' });
+  await desk.time.advance(50);
+  far.client.simulate({ latencyMs });
+  return { desk, far, near };
+}
+
+function counts({ client }: Seat): Promise<readonly { id: number; count: number }[]> {
+  const live = client.live<{ id: number; count: number }>('SELECT id, count FROM item ORDER BY id');
+  const rows = live.ready();
+  live.close();
+  return rows;
+}
+
+describe('an own call', () => {
+  test('[PRE-3] that does what was predicted is confirmed without a roll back, and changes no row', async () => {
+    const { desk, far } = await pair();
+    let changes = 0;
+    const call = far.client.reducers.bump({ id: 1 });
+    far.client.tables.item.onUpdate(() => changes++);
+    await desk.time.advance(500);
+    expect(await call).toMatchObject({ asPredicted: true });
+    expect(far.client.counters).toMatchObject({ confirmed: 1, diverged: 0, rolledBack: 0, replayed: 0 });
+    expect(changes).toBe(0);
+  });
+
+  test('[PRE-6] that is rejected leaves no trace, and what depended on it runs again', async () => {
+    const { desk, far, near } = await pair();
+    near.client.reducers.drop({ id: 1 });
+    const refused = far.client.reducers.bump({ id: 1 });
+    const independent = far.client.reducers.bump({ id: 2 });
+    const dependent = far.client.reducers.bump({ id: 1 });
+    expect(await counts(far)).toEqual([
+      { id: 1, count: 2 },
+      { id: 2, count: 1 },
+    ]);
+    const answers = Promise.allSettled([refused.confirmed, independent.confirmed, dependent.confirmed]);
+    await desk.time.advance(500);
+    expect((await answers).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+    expect(await counts(far)).toEqual([{ id: 2, count: 1 }]);
+    expect(far.client.status.pending).toBe(0);
+  });
+
+  test('[PRE-9] whose prediction throws is sent all the same, and the outcome of the authority counts', async () => {
+    const { desk, far, near } = await pair();
+    near.client.reducers.put({ id: 9, text: 'nine' });
+    // It has not heard of item 9 yet.
+    const call = far.client.reducers.bump({ id: 9 });
+    expect(call.prediction).toMatchObject({ type: 'failing', rejection: { code: 'call-rejected' } });
+    await desk.time.advance(500);
+    await call;
+    expect(await counts(far)).toContainEqual({ id: 9, count: 1 });
+  });
+
+  test('[PRE-11] that did something else at the authority gives way to it, and is counted as diverged', async () => {
+    const { desk, far, near } = await pair();
+    far.isReachable = false;
+    far.cut();
+    await desk.time.advance(10);
+    // Too old when it arrives: the authority sets its own time.
+    const call = far.client.reducers.stamp({ id: 5 });
+    const live = far.client.live<{ text: string }>('SELECT text FROM item WHERE id = 5');
+    const [predicted] = live.rows;
+    await desk.time.advance(2_000);
+    far.isReachable = true;
+    await desk.time.advance(30_000);
+    expect(await call).toMatchObject({ asPredicted: false });
+    expect(live.rows).not.toEqual([predicted]);
+    expect(live.rows).toEqual(await near.client.live<{ text: string }>('SELECT text FROM item WHERE id = 5').ready());
+    expect(far.client.counters).toMatchObject({ confirmed: 0, diverged: 1, rolledBack: 1 });
+  });
+});
+
+describe("another client's commit", () => {
+  test('[PRE-4] [PRE-18] that touches no pending call is applied at once beneath them; nothing is rolled back', async () => {
+    const { desk, far, near } = await pair(2_000);
+    for (let i = 0; i < 20; i++) far.client.reducers.bump({ id: 1 });
+    near.client.reducers.bump({ id: 2 });
+    await desk.time.advance(1_100);
+    expect(far.client.status.pending).toBe(20);
+    expect(await counts(far)).toEqual([
+      { id: 1, count: 20 },
+      { id: 2, count: 1 },
+    ]);
+    expect(far.client.counters).toMatchObject({ rolledBack: 0, replayed: 0 });
+  });
+
+  test('[PRE-5] that touches a pending call has it run again, and those that depend on it, and no others', async () => {
+    const { desk, far, near } = await pair(2_000);
+    far.client.reducers.bump({ id: 1 });
+    far.client.reducers.bump({ id: 2 });
+    far.client.reducers.bump({ id: 1 });
+    near.client.reducers.bump({ id: 1 });
+    await desk.time.advance(1_100);
+    expect(await counts(far)).toEqual([
+      { id: 1, count: 3 },
+      { id: 2, count: 1 },
+    ]);
+    await desk.time.advance(3_000);
+    expect(far.client.counters.replayed).toBe(2);
+    expect(await counts(far)).toEqual(await counts(near));
+  });
+
+  test('[PRE-8] that changes what a pending call does is told through its handle, once, and only then', async () => {
+    const { desk, far, near } = await pair(2_000);
+    const doomed = far.client.reducers.bump({ id: 1 });
+    const same = far.client.reducers.bump({ id: 2 });
+    const told: unknown[] = [];
+    doomed.onOutcomeChange(({ from, to }) => told.push(['doomed', from.type, to.type]));
+    same.onOutcomeChange(({ from, to }) => told.push(['same', from.type, to.type]));
+    near.client.reducers.drop({ id: 1 });
+    await desk.time.advance(1_100);
+    expect(told).toEqual([['doomed', 'predicted', 'failing']]);
+    const answer = expect(doomed.confirmed).rejects.toThrow('no such item');
+    await desk.time.advance(3_000);
+    await answer;
+    expect(told.length).toBe(1);
+  });
+});
+
+describe('a snapshot', () => {
+  test('[PRE-17] [SES-6] that comes while calls are pending replaces the confirmed rows in one change, with the calls on top', async () => {
+    const { desk, far, near } = await pair(0);
+    const seen: number[][] = [];
+    const live = far.client.live<{ id: number }>('SELECT id FROM item ORDER BY id');
+    live.subscribe(() => seen.push(live.rows.map(({ id }) => id)));
+    far.isReachable = false;
+    far.cut();
+    await desk.time.advance(10);
+    // More than is kept for those who come back: the far client needs a snapshot.
+    near.client.reducers.drop({ id: 1 });
+    for (let id = 100; id < 103; id++) near.client.reducers.put({ id, text: 'x'.repeat(9_000_000) });
+    await desk.time.advance(100);
+    far.client.reducers.bump({ id: 2 });
+    far.client.reducers.put({ id: 3, text: 'three' });
+    far.isReachable = true;
+    await desk.time.advance(30_000);
+    expect(far.client.status.pending).toBe(0);
+    expect(seen).toEqual([
+      [1, 2, 3],
+      [2, 3, 100, 101, 102],
+    ]);
+    expect(await counts(far)).toEqual(await counts(near));
+  });
+});
