@@ -45,6 +45,7 @@ export default defineConfig(({ mode }) => ({
   optimizeDeps: {
     include: [
       '@noble/hashes/blake3.js',
+      '@noble/hashes/utils.js',
       'comlink',
       'idb',
       'sql.js',

@@ -10,9 +10,9 @@ render(
     <main className="width gallery">
       <h1>The same reducers, on the server and ahead of it</h1>
       <p className="lead">
-        Each demo is one module of tables and reducers. Node runs it as the authority; every page runs it too, in a worker
-        over SQLite, so that a change is there before the server has heard of it. Open a demo in two windows, turn the
-        latency up, and see what happens.
+        Each demo is one module of tables and reducers. Node runs it as the authority; every page runs it too, in a
+        worker over SQLite, so that a change is there before the server has heard of it. Open a demo in two windows,
+        turn the latency up, and see what happens.
       </p>
       <ul className="demos">
         <Demo path="/chat/" name="Chat" picture={<ChatPicture />}>

@@ -28,6 +28,7 @@ export interface DatabaseOptions {
   readonly guard?: boolean | undefined;
   readonly timestampToleranceMs?: number | undefined;
   readonly logBytesMax?: number | undefined;
+  readonly behindBytesMax?: number | undefined;
 }
 
 export interface OpenDatabase {
@@ -69,7 +70,7 @@ function inMemory(options: DatabaseOptions): Promise<Authority> {
 }
 
 async function inFolder(options: DatabaseOptions, { databaseFile: path }: DataFolder): Promise<Authority> {
-  const { definition, diagnostics, environment, logBytesMax } = options;
+  const { definition, diagnostics, environment, logBytesMax, behindBytesMax } = options;
   const module = describeModule(definition);
   const log = await SqliteLog.open({
     path,
@@ -77,6 +78,7 @@ async function inFolder(options: DatabaseOptions, { databaseFile: path }: DataFo
     birth: newBirth(environment),
     tablesFailed: diagnostics.tablesFailed,
     ...(logBytesMax !== undefined && { logBytesMax }),
+    ...(behindBytesMax !== undefined && { behindBytesMax }),
   });
   try {
     const stored = openCheckpoint(path, module);

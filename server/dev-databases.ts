@@ -73,7 +73,9 @@ export class DevDatabases {
     this.#options = options;
     const { httpServer } = server;
     if (httpServer === null) {
-      server.config.logger.warn('forerun: Vite runs as middleware, without a server of its own: serve the database with serve().');
+      server.config.logger.warn(
+        'forerun: Vite runs as middleware, without a server of its own: serve the database with serve().',
+      );
       return;
     }
     httpServer.once('listening', () => this.#then(() => this.#openAll(options.modules.keys())));

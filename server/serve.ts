@@ -35,6 +35,8 @@ export interface ServeOptions {
   readonly timestampToleranceMs?: number;
   /** Bytes of log to keep that the tables contain already. Default: all of it. */
   readonly logBytesMax?: number;
+  /** The tables in the file follow the log when it is so many bytes ahead, or idle. Default 8 MiB. */
+  readonly behindBytesMax?: number;
   /** What happens, for people. Default: one line each on standard error. */
   readonly diagnostics?: Partial<ServerDiagnostics>;
   /** To serve beside something else: a server of yours that listens, or will. Its plain requests stay yours. */
@@ -67,6 +69,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     guard: options.guard,
     timestampToleranceMs: options.timestampToleranceMs,
     logBytesMax: options.logBytesMax,
+    behindBytesMax: options.behindBytesMax,
   });
   const { authority, hub } = database;
   const gateway = new Gateway({

@@ -36,7 +36,10 @@ const plain = '?forerun-plain';
 export function forerun(options: ForerunPluginOptions): Plugin {
   const named = { ...options.databases, ...(options.module !== undefined && { main: options.module }) };
   if (Object.keys(named).length === 0) {
-    throw new ForerunError('args-invalid', "forerun(): name the module's file: forerun({ module: './src/module.ts' }).");
+    throw new ForerunError(
+      'args-invalid',
+      "forerun(): name the module's file: forerun({ module: './src/module.ts' }).",
+    );
   }
   /** Name of the database by the module's file, as Vite spells it. */
   let databases = new Map<string, string>();

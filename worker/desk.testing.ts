@@ -14,7 +14,18 @@ import { type ClientStore, memoryStore } from './persist/store.ts';
 const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string(), count: t.u32() });
 const secret = table({}, { id: t.u32().primaryKey() });
 const other = table({ public: true }, { id: t.u32().primaryKey() });
-const desk = schema({ item, secret, other });
+const note = table(
+  { public: true },
+  {
+    id: t.u64().primaryKey().autoInc(),
+    by: t.identity(),
+    at: t.timestamp(),
+    dice: t.u32(),
+    name: t.uuid(),
+    text: t.string(),
+  },
+);
+const desk = schema({ item, secret, other, note });
 
 export default desk;
 export const put = desk.reducer({ id: t.u32(), text: t.string() }, (ctx, { id, text }) => {
@@ -42,11 +53,29 @@ export const wait = desk.reducer({ predict: false }, { id: t.u32() }, (ctx, { id
 export const stamp = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
   ctx.db.item.insert({ id, text: ctx.timestamp.toISOString(), count: 0 });
 });
+/** Stores all that a call can draw. */
+export const write = desk.reducer({ text: t.string() }, (ctx, { text }) => {
+  const dice = ctx.random.integerInRange(1, 1_000_000);
+  ctx.db.note.insert({ id: 0n, by: ctx.sender, at: ctx.timestamp, dice, name: ctx.newUuidV7(), text });
+  if (text === '') throw new SenderError('nothing to write');
+});
+/** Reads everything, so that every other commit has it run again. */
+export const summarise = desk.reducer((ctx) => {
+  const text = `${ctx.db.note.count()} notes`;
+  ctx.db.note.insert({
+    id: 0n,
+    by: ctx.sender,
+    at: ctx.timestamp,
+    dice: ctx.random.uint32() >>> 8,
+    name: ctx.newUuidV4(),
+    text,
+  });
+});
 export const forget = desk.reducer((ctx) => {
   ctx.db.item.clear();
 });
 
-export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, stamp, forget };
+export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, stamp, write, summarise, forget };
 export type DeskClient = Client<typeof deskModule>;
 
 export class Desk {

@@ -199,7 +199,7 @@ export class HostLoop {
       callId,
       reducerId,
       args: codec.decode(new ByteReader(args)),
-      timestampMicros: this.#connection.clock.nowMicros(),
+      timestampMicros: this.#connection.clock.arrivalMicros(),
       sender: this.#identity ?? Identity.zero(),
       connectionId: this.#connectionId,
       idHints: [],

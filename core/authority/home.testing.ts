@@ -163,6 +163,7 @@ export class Home {
   readonly #life: { isOver: boolean };
   readonly time: TestTime;
   readonly log: TestLog;
+  readonly environment: Environment;
   readonly authority: Authority;
   readonly told: DurableBatch[] = [];
   readonly failures: ForerunError[] = [];
@@ -171,6 +172,7 @@ export class Home {
     this.#life = life;
     this.time = time;
     this.log = log;
+    this.environment = time.environmentOf(() => !life.isOver);
     this.authority = authority;
     authority.listen({
       durable: (batch) => void this.told.push(batch),

@@ -65,6 +65,11 @@ export const roll = ledger.reducer({ predict: false }, { name: t.string() }, (ct
   ctx.db.total.insert({ name, value: BigInt(ctx.random.uint32()) });
 });
 
+/** Many rows of one value. */
+export const fill = ledger.reducer({ from: t.u32(), to: t.u32() }, (ctx, { from, to }) => {
+  for (let i = from; i < to; i++) ctx.db.total.insert({ name: `k${i}`, value: 0n });
+});
+
 export const start = ledger.init((ctx) => {
   ctx.db.total.insert({ name: 'started', value: 1n });
 });

@@ -24,12 +24,19 @@ export class TableSet {
   }
 }
 
+interface EncodedCommits {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  /** The whole message for those who have no outcomes in it, once one of them has asked. */
+  message: Uint8Array | undefined;
+}
+
 /** The commits part of batch messages about one span of commits, made on demand and kept per set. */
 export class CommitBytes {
   readonly #batches: readonly DurableBatch[];
   readonly #after: Seq;
   readonly #lastSeq: Seq;
-  readonly #bySet = new Map<string, { bytes: Uint8Array; count: number }>();
+  readonly #bySet = new Map<string, EncodedCommits>();
 
   /** Commits of `batches` with a seq above `after`. */
   constructor(batches: readonly DurableBatch[], after: Seq, lastSeq: Seq) {
@@ -38,10 +45,15 @@ export class CommitBytes {
     this.#lastSeq = lastSeq;
   }
 
-  /** The message, or undefined when it would say nothing. */
+  /** The message, or undefined when it would say nothing. Sessions without outcomes of their own share its bytes. */
   message(set: TableSet, outcomes: readonly Outcome[]): Uint8Array | undefined {
     const commits = this.#commits(set);
-    if (commits.count === 0 && outcomes.length === 0) return undefined;
+    if (outcomes.length > 0) return this.#encodeMessage(commits, outcomes);
+    if (commits.count > 0) commits.message ??= this.#encodeMessage(commits, outcomes);
+    return commits.message;
+  }
+
+  #encodeMessage(commits: EncodedCommits, outcomes: readonly Outcome[]): Uint8Array {
     const writer = new ByteWriter();
     writer.u8(serverTag.batch);
     writer.varint(this.#lastSeq);
@@ -51,13 +63,13 @@ export class CommitBytes {
     return writer.take();
   }
 
-  #commits(set: TableSet): { bytes: Uint8Array; count: number } {
+  #commits(set: TableSet): EncodedCommits {
     let commits = this.#bySet.get(set.id);
     if (commits === undefined) this.#bySet.set(set.id, (commits = this.#encode(set)));
     return commits;
   }
 
-  #encode(set: TableSet): { bytes: Uint8Array; count: number } {
+  #encode(set: TableSet): EncodedCommits {
     const body = new ByteWriter();
     let count = 0;
     for (const batch of this.#batches) {
@@ -68,7 +80,7 @@ export class CommitBytes {
     const writer = new ByteWriter();
     writer.varint(count);
     writer.raw(body.view());
-    return { bytes: writer.take(), count };
+    return { bytes: writer.take(), count, message: undefined };
   }
 
   #encodeCommit(writer: ByteWriter, commit: BatchCommit, bytes: Uint8Array, set: TableSet): boolean {

@@ -7,6 +7,7 @@
 import type { Authority } from '../authority/authority.ts';
 import { type DurableBatch, settledOutcome } from '../authority/batch.ts';
 import type { ClientRecord } from '../authority/clients.ts';
+import { leasedColumns } from '../authority/id-lease.ts';
 import { type Codec, compileCodec } from '../codec/bsatn.ts';
 import type { Outcome, Position, Seq } from '../commit/call.ts';
 import type { Environment, Scheduler } from '../environment.ts';
@@ -28,6 +29,7 @@ export interface HubOptions {
 export class SessionHub {
   readonly scheduler: Scheduler;
   readonly authenticate: HubOptions['authenticate'];
+  readonly leasedColumns: ReturnType<typeof leasedColumns>;
   readonly #authority: Authority;
   readonly #environment: Environment;
   readonly #sessions = new Set<Session>();
@@ -42,6 +44,7 @@ export class SessionHub {
     this.#environment = options.environment;
     this.scheduler = options.environment.scheduler;
     this.authenticate = options.authenticate;
+    this.leasedColumns = leasedColumns(options.authority.definition);
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
     options.authority.listen({
       durable: (batch) => this.#durable(batch),
@@ -60,9 +63,9 @@ export class SessionHub {
     return this.#sessions.size;
   }
 
-  remove(session: Session): void {
+  remove(session: Session, client: ClientRecord | undefined): void {
     this.#sessions.delete(session);
-    for (const [client, each] of this.#byClient) if (each === session) this.#byClient.delete(client);
+    if (client !== undefined && this.#byClient.get(client) === session) this.#byClient.delete(client);
   }
 
   /** A client has one connection; an older one, which the client has given up, ends. */

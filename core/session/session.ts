@@ -9,7 +9,7 @@ import { unreachable } from '../assert.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { CallRequest } from '../authority/call-request.ts';
 import type { ClientRecord } from '../authority/clients.ts';
-import { clientLeaseSize, type Lease, leasedColumns } from '../authority/id-lease.ts';
+import { clientLeaseSize, type Lease } from '../authority/id-lease.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
 import type { Outcome } from '../commit/call.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
@@ -49,6 +49,7 @@ export class Session implements TransportEvents {
   #state: State = { type: 'greeting' };
   #tables = new TableSet([]);
   #held: { readonly batch: number; readonly frame: Uint8Array }[] = [];
+  #heldBytes = 0;
 
   constructor(hub: SessionHub, authority: Authority) {
     this.#hub = hub;
@@ -75,10 +76,12 @@ export class Session implements TransportEvents {
 
   closed(): void {
     const state = this.#state;
+    if (state.type === 'closed') return;
     this.#state = { type: 'closed' };
     this.#held = [];
-    this.#hub.remove(this);
-    if (state.type === 'live') void this.#authority.disconnect(state.connectionId);
+    this.#heldBytes = 0;
+    this.#hub.remove(this, state.type === 'live' ? state.client : undefined);
+    if (state.type === 'live') this.#authority.disconnect(state.connectionId);
   }
 
   /** A batch has become durable; `outcomes` are those of this session's own calls. */
@@ -93,26 +96,31 @@ export class Session implements TransportEvents {
   hold(frame: Uint8Array): void {
     const batch = this.#authority.executedBatch;
     if (batch <= this.#authority.durableBatch && this.#held.length === 0) this.#transmit(frame);
-    else this.#held.push({ batch, frame });
+    else {
+      this.#held.push({ batch, frame });
+      this.#heldBytes += frame.length;
+    }
   }
 
   send(message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>): void {
     this.#transmit(encoded(message));
   }
 
-  /** Says why, and ends the connection. */
+  /** Says why, and ends the connection: here and now, whenever the transport says that it has closed. */
   fail(code: ErrorCode, message: string): void {
     if (this.#state.type === 'closed') return;
     this.send({ type: 'error', code, message });
     this.#transport?.close();
+    this.closed();
   }
 
   isLive(): boolean {
     return this.#state.type === 'live';
   }
 
+  /** On their way to the client, those included that wait for their batch. */
   bufferedBytes(): number {
-    return this.#transport?.bufferedBytes() ?? 0;
+    return this.#heldBytes + (this.#transport?.bufferedBytes() ?? 0);
   }
 
   #handle(message: ClientMessage): void {
@@ -152,15 +160,21 @@ export class Session implements TransportEvents {
     }
     if (this.#authority.failure !== undefined) throw this.#authority.failure;
     const { identity, token } = await this.#hub.authenticate(hello.token);
+    if (!this.#isAdmitting()) return;
     const client = this.#authority.client(hello.clientId, identity);
     const connectionId = this.#hub.newConnectionId();
     await this.#authority.connect(connectionId, identity);
-    if (this.#state.type === 'closed') return void this.#authority.disconnect(connectionId);
+    if (!this.#isAdmitting()) return this.#authority.disconnect(connectionId);
     this.#hub.replace(client, this);
     this.#authority.acknowledge(client, hello.settledCallId);
     const subscriptions = new Map<number, readonly TableDefinition[]>();
     this.#state = { type: 'live', client, connectionId, subscriptions };
     this.#welcome(hello, client, connectionId, identity.__identity__, token, subscriptions);
+  }
+
+  /** Asked again after each wait, in which the connection may have ended. */
+  #isAdmitting(): boolean {
+    return this.#state.type === 'admitting';
   }
 
   #welcome(
@@ -171,7 +185,7 @@ export class Session implements TransportEvents {
     token: string,
     subscriptions: Map<number, readonly TableDefinition[]>,
   ): void {
-    for (const request of hello.subscriptions) this.#accept(subscriptions, request);
+    const refusals = hello.subscriptions.flatMap((request) => this.#accept(subscriptions, request) ?? []);
     this.#updateTables(subscriptions);
     const missed = hello.position === undefined ? undefined : this.#hub.missed(hello.position);
     const { durableSeq, epoch, databaseIdentity } = this.#authority;
@@ -187,13 +201,14 @@ export class Session implements TransportEvents {
       databaseIdentity: databaseIdentity.__identity__,
       authorityMicros: this.#hub.nowMicros(),
     });
+    for (const refusal of refusals) this.send(refusal);
     // A commit of the client's own is told together with its outcome, or it would be taken for somebody else's.
     const outcomes = this.#authority.outcomesAfter(client, hello.settledCallId);
     const message = (missed ?? new CommitBytes([], durableSeq, durableSeq)).message(this.#tables, outcomes);
     if (message !== undefined) this.#transmit(message);
     if (missed === undefined) for (const [id, tables] of subscriptions) this.#snapshot(id, tables);
-    this.#lendIds(client);
     this.#tellLeases(client);
+    this.#lendIds(client);
   }
 
   #call(client: ClientRecord, connectionId: ConnectionId, message: CallMessage): void {
@@ -225,24 +240,24 @@ export class Session implements TransportEvents {
   }
 
   #subscribe(subscriptions: Map<number, readonly TableDefinition[]>, request: SubscriptionRequest): void {
-    const tables = this.#accept(subscriptions, request);
-    if (tables === undefined) return;
+    const refusal = this.#accept(subscriptions, request);
+    if (refusal !== undefined) return this.send(refusal);
     this.#updateTables(subscriptions);
-    this.#snapshot(request.subscriptionId, tables);
+    this.#snapshot(request.subscriptionId, subscriptions.get(request.subscriptionId) ?? []);
   }
 
+  /** Gives the refusal, if it is one. */
   #accept(
     subscriptions: Map<number, readonly TableDefinition[]>,
-    request: SubscriptionRequest,
-  ): readonly TableDefinition[] | undefined {
+    { subscriptionId, queries }: SubscriptionRequest,
+  ): Extract<ServerMessage, { type: 'subscriptionRefused' }> | undefined {
     try {
-      const tables = request.queries.map((query) => subscribedTable(query, this.#authority.definition));
-      subscriptions.set(request.subscriptionId, tables);
-      return tables;
+      const tables = queries.map((query) => subscribedTable(query, this.#authority.definition));
+      subscriptions.set(subscriptionId, [...new Set(tables)]);
+      return undefined;
     } catch (error) {
       if (!(error instanceof ForerunError)) throw error;
-      this.send({ type: 'subscriptionRefused', subscriptionId: request.subscriptionId, message: error.message });
-      return undefined;
+      return { type: 'subscriptionRefused', subscriptionId, message: error.message };
     }
   }
 
@@ -267,7 +282,7 @@ export class Session implements TransportEvents {
 
   /** Keeps a client supplied with values to predict from; what is lent is told when it is durable. */
   #lendIds(client: ClientRecord): void {
-    for (const { table, column } of leasedColumns(this.#authority.definition)) {
+    for (const { table, column } of this.#hub.leasedColumns) {
       if (this.#authority.leased(table.tableId, column, client) >= clientLeaseSize / 2n) continue;
       const lease = this.#authority.lend(table, column, client);
       if (lease !== undefined) this.#tellLease(lease);
@@ -276,7 +291,7 @@ export class Session implements TransportEvents {
 
   /** All that a client holds: what it was told on an earlier connection may not have arrived. */
   #tellLeases(client: ClientRecord): void {
-    for (const { table, column } of leasedColumns(this.#authority.definition)) {
+    for (const { table, column } of this.#hub.leasedColumns) {
       for (const lease of this.#authority.leases(table.tableId, column, client)) this.#tellLease(lease);
     }
   }
@@ -299,6 +314,7 @@ export class Session implements TransportEvents {
     for (const { batch, frame } of this.#held) {
       if (batch > durableBatch) break;
       this.#transmit(frame);
+      this.#heldBytes -= frame.length;
       released++;
     }
     if (released > 0) this.#held.splice(0, released);

@@ -34,8 +34,7 @@ const fullBufferDelayMs = 5;
 
 export function sendSnapshot(request: SnapshotRequest): void {
   const { subscriptionId, tables, engine, scheduler, session } = request;
-  const step = (position: number, after: Key | undefined): void =>
-    request.betweenBatches(() => take(position, after));
+  const step = (position: number, after: Key | undefined): void => request.betweenBatches(() => take(position, after));
   const take = (position: number, after: Key | undefined): void => {
     if (!request.isWanted()) return;
     if (session.bufferedBytes() > bufferedBytesTarget) {
@@ -65,14 +64,19 @@ function sendChunk(
 ): Key | undefined {
   const store = engine.store(table.tableId);
   const rows = store.page(after, limits.snapshotChunkRows);
-  if (rows.length > 0) {
+  for (let sent = 0; sent < rows.length; ) {
+    const encoded = new ByteWriter();
+    const first = sent;
+    // A row of any size makes a frame; several only as long as they are small.
+    while (sent < rows.length && encoded.offset < limits.frameBytesTarget)
+      store.shape.codec.encode(encoded, rows[sent++] as Row);
     const writer = new ByteWriter();
     writer.u8(serverTag.snapshot);
     writer.varint(subscriptionId);
     writer.varint(table.tableId);
     writer.varint(store.count);
-    writer.varint(rows.length);
-    for (const row of rows) store.shape.codec.encode(writer, row);
+    writer.varint(sent - first);
+    writer.raw(encoded.view());
     session.hold(writer.take());
   }
   return rows.length < limits.snapshotChunkRows ? undefined : store.shape.keyOf(rows[rows.length - 1] as Row);

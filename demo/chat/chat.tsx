@@ -155,7 +155,9 @@ function Messages({
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
     <ol className="messages" tabIndex={0} aria-label="Messages, newest last">
       {messages.length === 0 && (
-        <li className="empty soft">{ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}</li>
+        <li className="empty soft">
+          {ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}
+        </li>
       )}
       {messages.map((message, i) => (
         <Bubble

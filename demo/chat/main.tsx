@@ -2,4 +2,4 @@ import { show } from '../ui/page.tsx';
 import { Chat } from './chat.tsx';
 import { client } from './client.ts';
 
-show(client, <Chat />, { fixed: true });
+show({ title: 'Chat', client, content: <Chat />, fixed: true });

@@ -152,7 +152,12 @@ function Choice({
   readonly onChange: (chosen: number) => void;
 }): ReactElement {
   return (
-    <select className="field" aria-label={label} value={value} onChange={({ target }) => onChange(Number(target.value))}>
+    <select
+      className="field"
+      aria-label={label}
+      value={value}
+      onChange={({ target }) => onChange(Number(target.value))}
+    >
       {names.map((name, i) => (
         <option key={name} value={i}>
           {name}

@@ -1,6 +1,14 @@
 /** One flight of the list, with its delay and its note to be edited in place. */
 
-import { type KeyboardEvent, memo, type MemoExoticComponent, type ReactElement, useCallback, useEffect, useRef } from 'react';
+import {
+  type KeyboardEvent,
+  memo,
+  type MemoExoticComponent,
+  type ReactElement,
+  useCallback,
+  useEffect,
+  useRef,
+} from 'react';
 import type { OwnCall } from '../ui/use-calls.ts';
 
 export interface Flight {

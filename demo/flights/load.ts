@@ -46,7 +46,10 @@ interface Progress {
 /** A bar where somebody watches, and a line per quarter where a file does. */
 function showProgress(total: number): Progress {
   if (process.stderr.isTTY) {
-    const bar = new SingleBar({ format: '  ➜  Flights {bar} {value}/{total} in {duration_formatted}', hideCursor: true });
+    const bar = new SingleBar({
+      format: '  ➜  Flights {bar} {value}/{total} in {duration_formatted}',
+      hideCursor: true,
+    });
     bar.start(total, 0);
     return {
       at: (rows) => bar.update(rows),

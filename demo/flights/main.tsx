@@ -2,4 +2,4 @@ import { show } from '../ui/page.tsx';
 import { Board } from './board.tsx';
 import { client } from './client.ts';
 
-show(client, <Board />);
+show({ title: 'Flights', client, content: <Board /> });

@@ -26,14 +26,10 @@ const flight = table(
 const flights = schema({ flight });
 export default flights;
 
-export const importFlights = flights.reducer(
-  { predict: false },
-  { rows: t.array(flight.rowType) },
-  (ctx, { rows }) => {
-    if (!ctx.senderAuth.isInternal) throw new SenderError('Only the database itself imports flights.');
-    for (const row of rows) ctx.db.flight.insert(row);
-  },
-);
+export const importFlights = flights.reducer({ predict: false }, { rows: t.array(flight.rowType) }, (ctx, { rows }) => {
+  if (!ctx.senderAuth.isInternal) throw new SenderError('Only the database itself imports flights.');
+  for (const row of rows) ctx.db.flight.insert(row);
+});
 
 /** `was` is the delay that the editor saw: of two who change it at once, the second is told. */
 export const setDelay = flights.reducer({ id: t.u32(), was: t.i32(), delay: t.i32() }, (ctx, { id, was, delay }) => {

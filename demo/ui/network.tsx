@@ -63,6 +63,7 @@ function Switch({
         type="checkbox"
         role="switch"
         checked={on}
+        aria-checked={on}
         onChange={({ target }) => onChange(target.checked)}
       />
       {label}

@@ -14,14 +14,25 @@ const demos = [
   { path: '/flights/', name: 'Flights' },
 ];
 
-/** Puts a demo on the page. `fixed`: it is as high as the window and scrolls inside. */
-export function show<M extends ModuleExports>(client: Client<M>, demo: ReactNode, { fixed = false } = {}): void {
+export interface Demo<M extends ModuleExports> {
+  readonly title: string;
+  readonly client: Client<M>;
+  readonly content: ReactNode;
+  /** As high as the window: it scrolls inside. */
+  readonly fixed?: boolean;
+}
+
+/** Puts a demo on the page. */
+export function show<M extends ModuleExports>({ title, client, content, fixed = false }: Demo<M>): void {
   render(
     <ForerunProvider client={client}>
       <div className={fixed ? 'page fixed' : 'page'}>
         <Bar />
         <Network />
-        <main className="width">{demo}</main>
+        <main className="width">
+          <h1 className="hidden">{title}</h1>
+          {content}
+        </main>
         <Status />
       </div>
     </ForerunProvider>,

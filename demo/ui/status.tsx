@@ -8,7 +8,7 @@ export function Status(): ReactElement {
   const status = useStatus();
   const { confirmed, diverged, rolledBack, replayed } = useCounters();
   return (
-    <footer className="status" aria-label="Status of the client">
+    <footer className="status">
       <div className="width">
         <span className="state" data-state={status.type} role="status">
           {described(status)}

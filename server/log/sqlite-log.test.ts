@@ -55,7 +55,7 @@ test('the batches of a thread that was ended without warning are all there', asy
   await again.close();
 });
 
-test('an append that a thread’s end leaves open is rejected and leaves nothing; the next one starts another thread', async () => {
+test('[COM-4] an append that a thread’s end leaves open is rejected and leaves nothing; the next one starts another thread', async () => {
   const threads = startedThreads();
   const path = join(scratchFolder(), 'main.sqlite');
   const log = await open(path);
@@ -88,7 +88,7 @@ async function readAll(log: SqliteLog, after: number): Promise<LogBatch[]> {
   return batches;
 }
 
-test('a full disk refuses a batch whole, and the thread goes on with what fits', async () => {
+test('[COM-4] a full disk refuses a batch whole, and the thread goes on with what fits', async () => {
   const log = await open(join(scratchFolder(), 'main.sqlite'), { fileBytesMax: 200_000 });
   await log.append(batch(1));
   await expect(log.append(batch(2, 10_000))).rejects.toMatchObject({ code: 'log-unavailable', message: expect.stringContaining('full') });

@@ -22,7 +22,7 @@ export function describeLog(name: string, make: () => Promise<LogHome>): void {
       await log.close();
     });
 
-    test('batches are read as they were appended, in order, from any position', async () => {
+    test('[COM-2] batches are read as they were appended, in order, from any position', async () => {
       const { log } = await make();
       const batches = [batch(1), batch(2, 300_000), batch(3, 0), batch(4)];
       for (const each of batches) await log.append(each);
@@ -31,7 +31,7 @@ export function describeLog(name: string, make: () => Promise<LogHome>): void {
       await log.close();
     });
 
-    test('a log has the same batches when it is opened again, and goes on', async () => {
+    test('[COM-2] a log has the same batches when it is opened again, and goes on', async () => {
       const { log, reopen } = await make();
       await log.append(batch(1));
       await log.append(batch(2));
@@ -42,7 +42,7 @@ export function describeLog(name: string, make: () => Promise<LogHome>): void {
       await reopened.close();
     });
 
-    test('a batch that does not follow the last one is refused, and nothing of it is kept', async () => {
+    test('[COM-3] a batch that does not follow the last one is refused, and nothing of it is kept', async () => {
       const { log } = await make();
       await log.append(batch(1));
       for (const wrong of [0, 1, 3]) {
@@ -54,7 +54,7 @@ export function describeLog(name: string, make: () => Promise<LogHome>): void {
       await log.close();
     });
 
-    test('of two that write the same batch, one is refused', async () => {
+    test('[COM-3] of two that write the same batch, one is refused', async () => {
       const { log } = await make();
       const results = await Promise.allSettled([log.append(batch(1)), log.append(batch(1))]);
       expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);

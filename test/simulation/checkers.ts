@@ -116,26 +116,29 @@ function checkEffects(client: SimClient, texts: ReadonlySet<string>, counted: nu
 export function checkReplica(client: SimClient, engine: Engine): void {
   client.checkLive();
   for (const id of publicTables) {
-    const { table, keyOf, equals } = shapeOf(id);
-    const expected = engine.rows(id);
-    const rows = client.mirror.rows(id);
-    expectThat(
-      rows.size === expected.length && expected.every((row) => isEqual(row, rows.get(keyOf(row)), equals)),
-      () => `${client.name} holds ${table.name} ${shown([...rows.values()])}, the authority ${shown(expected)}`,
-    );
+    const difference = differenceOf(id, [...client.mirror.rows(id).values()], engine.rows(id));
+    expectThat(difference === undefined, () => `${client.name} and the authority: ${difference}`);
   }
 }
 
 /** Two engines hold the same rows. */
 export function checkSame(one: Engine, other: Engine, claim: string): void {
-  for (const { tableId: id, name } of definition.tables) {
-    const [a, b] = [one.rows(id), other.rows(id)];
-    const { equals } = shapeOf(id);
-    expectThat(
-      a.length === b.length && a.every((row, i) => isEqual(row, b[i], equals)),
-      () => `${claim}: ${name} is ${shown(a)} and ${shown(b)}`,
-    );
+  for (const { tableId: id } of definition.tables) {
+    const difference = differenceOf(id, one.rows(id), other.rows(id));
+    expectThat(difference === undefined, () => `${claim}: ${difference}`);
   }
+}
+
+/** Says which rows only one of two has, if there are any. */
+export function differenceOf(id: number, one: readonly Row[], other: readonly Row[]): string | undefined {
+  const { table, keyOf, equals } = shapeOf(id);
+  const missing = (from: readonly Row[], rows: readonly Row[]): Row[] => {
+    const byKey = new Map(from.map((row) => [keyOf(row), row]));
+    return rows.filter((row) => !isEqual(row, byKey.get(keyOf(row)), equals));
+  };
+  const [onlyOne, onlyOther] = [missing(other, one), missing(one, other)];
+  if (onlyOne.length === 0 && onlyOther.length === 0) return undefined;
+  return `of ${table.name} only the one has ${shown(onlyOne)}, only the other ${shown(onlyOther)}`;
 }
 
 function isEqual(row: Row, other: Row | undefined, equals: (a: Row, b: Row) => boolean): boolean {

@@ -74,7 +74,9 @@ export class Home {
     this.#actor.kill();
     network.listener = undefined;
     network.authorityCrashed(arrives);
-    this.#authority?.engine.close();
+    const { authority } = this;
+    // What is on the stack at this moment runs to its end, without effect.
+    timeline.after(0, () => authority?.engine.close());
     this.#authority = undefined;
     this.#hub = undefined;
     timeline.after(downMs, () => this.start());

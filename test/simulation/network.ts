@@ -70,7 +70,7 @@ export class Network {
     this.#wires.set(client, wire);
     this.#timeline.after(wire.latency(), () => {
       const { listener } = this;
-      if (wire.client.isClosed) return;
+      if (wire.client.isClosed || wire.isSevered) return;
       if ((this.#cutUntilMs.get(client) ?? 0) > this.#timeline.nowMs) return wire.close('client', 3_000);
       if (listener?.isAlive() !== true) return wire.close('client', wire.latency());
       wire.authority.isAlive = listener.isAlive;
@@ -96,7 +96,12 @@ export class Network {
     for (const wire of this.#wires.values()) wire.authorityCrashed(arrives);
   }
 
-  /** From now on nothing breaks by itself. */
+  /** The client's newest connection works; its ends may believe so of one that doesn't. */
+  isSound(client: string): boolean {
+    return this.#wires.get(client)?.isSound === true;
+  }
+
+  /** New connections can be made again. */
   heal(): void {
     this.#cutUntilMs.clear();
   }
@@ -132,6 +137,14 @@ class Wire {
       client: { to: this.client, frames: [], lastDueMs: 0 },
       authority: { to: this.authority, frames: [], lastDueMs: 0 },
     };
+  }
+
+  get isSound(): boolean {
+    return !this.#isSevered && !this.client.isClosed && !this.authority.isClosed && this.authority.isAlive();
+  }
+
+  get isSevered(): boolean {
+    return this.#isSevered;
   }
 
   latency(): number {

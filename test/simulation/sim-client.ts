@@ -11,6 +11,7 @@ import type { HostEvent } from '../../worker/client/host-api.ts';
 import type { LiveRows } from '../../worker/client/live-rows.ts';
 import { Host } from '../../worker/host.ts';
 import { memoryStore } from '../../worker/persist/store.ts';
+import { differenceOf } from './checkers.ts';
 import { expectThat, shown } from './failure.ts';
 import { Mirror, publicTables, shapeOf } from './mirror.ts';
 import type { Actor } from './timeline.ts';
@@ -150,13 +151,9 @@ export class SimClient {
   /** Live queries give what the row callbacks have told. */
   checkLive(): void {
     for (const id of this.mirror.takeChanged()) {
-      const { table, keyOf, equals } = shapeOf(id);
-      const rows = this.mirror.rows(id);
       const live = (this.#live.get(id)?.rows ?? []) as readonly Row[];
-      expectThat(
-        live.length === rows.size && live.every((row) => isIn(row, rows.get(keyOf(row)), equals)),
-        () => `${this.name}: the live rows of ${table.name} are ${shown(live)}, the app was told ${shown([...rows.values()])}`,
-      );
+      const difference = differenceOf(id, live, [...this.mirror.rows(id).values()]);
+      expectThat(difference === undefined, () => `${this.name}: live rows and row callbacks: ${difference}`);
     }
     const expected = this.#expectedAggregate();
     expectThat(
@@ -213,8 +210,4 @@ export class SimClient {
       () => `${this.name}: '${text}' is confirmed, and not in the live rows`,
     );
   }
-}
-
-function isIn(row: Row, known: Row | undefined, equals: (a: Row, b: Row) => boolean): boolean {
-  return known !== undefined && equals(row, known);
 }

@@ -123,7 +123,7 @@ class World {
     // Small, so that chunks and forgotten batches are met in worlds of a few rows.
     setLimits({
       snapshotChunkRows: random.pick([2, 5, 1_000]),
-      recentBytesMax: random.pick([400, 4_000, 1_000_000]),
+      recentBytesMax: random.pick([400, 1_000_000, 1_000_000]),
     });
     process.on('unhandledRejection', this.#onUnhandled);
   }
@@ -264,7 +264,7 @@ class World {
     for (const client of living) client.simulate({ offline: false, latencyMs: 0, prediction: true });
     const isAtRest = (): boolean =>
       this.#home.authority?.failure === undefined &&
-      living.every((client) => client.isSettled) &&
+      living.every((client) => client.isSettled && this.#network.isSound(client.name)) &&
       this.#home.sessionCount === living.length;
     const sinceMs = this.#timeline.nowMs;
     const rested = await this.#advance(sinceMs + restMsMax, isAtRest);

@@ -66,10 +66,11 @@ function inWorker(worker: Worker): RunningHost {
   const whenOpen = (act: () => Promise<unknown>): void => void opened.promise.then(act).catch(() => {});
   let isOpen = false;
   const soon = (act: () => Promise<unknown>): void => (isOpen ? void act().catch(() => {}) : whenOpen(act));
+  const broken = failureOf(worker);
   return {
     host: {
       open: async (options, listener) => {
-        await remote.open(options, proxy(listener));
+        await Promise.race([remote.open(options, proxy(listener)), broken]);
         isOpen = true;
         opened.resolve();
       },
@@ -78,13 +79,32 @@ function inWorker(worker: Worker): RunningHost {
       unwatch: (queryId) => soon(() => remote.unwatch(queryId)),
       watchRows: (tableId) => soon(() => remote.watchRows(tableId)),
       simulate: (simulation) => soon(() => remote.simulate(simulation)),
-      close: () => remote.close(),
+      // A worker that never began will not answer.
+      close: () => Promise.race([remote.close(), broken.catch(() => {})]),
     },
     end: () => {
       remote[releaseProxy]();
       worker.terminate();
     },
   };
+}
+
+/** Rejects when the worker's file can't be loaded, or throws as it is. */
+function failureOf(worker: Worker): Promise<never> {
+  const failure = new Promise<never>((_, reject) => {
+    worker.addEventListener('error', ({ message }) => {
+      const reason = message === undefined || message === '' ? 'its file could not be loaded' : message;
+      reject(
+        new ForerunError(
+          'internal',
+          `The worker of this client did not start: ${reason}. Its file is a module that calls host(module) of forerun/worker.`,
+        ),
+      );
+    });
+  });
+  // Once it is open, an error in it is reported by the browser, and the client goes on.
+  failure.catch(() => {});
+  return failure;
 }
 
 function inProcess(module: ModuleExports): RunningHost {

@@ -227,6 +227,15 @@ describe("the estimate of the authority's time", () => {
     expect(Math.abs(clock.nowMicros() - nowMicros() - 100_000)).toBeLessThanOrEqual(20_000);
   });
 
+  test('[CLI-4] knows what time it will be there when a call arrives', () => {
+    const time = new TestTime();
+    const clock = new ServerClock(time.environment.clock);
+    clock.learn(time.nowMs * 1000, 0);
+    expect(Math.abs(clock.arrivalMicros() - time.nowMs * 1000)).toBeLessThan(1_000);
+    clock.learn((time.nowMs - 400) * 1000, 800);
+    expect(Math.abs(clock.arrivalMicros() - (time.nowMs + 400) * 1000)).toBeLessThan(1_000);
+  });
+
   test('[CLI-4] never gives the same or an earlier time twice', () => {
     const time = new TestTime();
     const clock = new ServerClock(time.environment.clock);

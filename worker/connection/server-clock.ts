@@ -10,6 +10,8 @@ import type { Clock } from '../../core/environment.ts';
 interface Sample {
   readonly offsetMicros: number;
   readonly uncertaintyMs: number;
+  /** Half the round trip; unknown for a welcome. */
+  readonly transitMs: number | undefined;
   readonly atMs: number;
 }
 
@@ -21,6 +23,7 @@ export class ServerClock {
   readonly #clock: Clock;
   readonly #samples: Sample[] = [];
   #lastMicros = 0;
+  #lastArrivalMicros = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,7 +34,12 @@ export class ServerClock {
     const atMs = this.#clock.monotonicMs();
     // A welcome carries no round trip; any ping is better than it.
     const uncertaintyMs = roundTripMs > 0 ? roundTripMs / 2 : 1_000;
-    this.#samples.push({ offsetMicros: authorityMicros + (roundTripMs / 2) * 1000 - atMs * 1000, uncertaintyMs, atMs });
+    this.#samples.push({
+      offsetMicros: authorityMicros + (roundTripMs / 2) * 1000 - atMs * 1000,
+      uncertaintyMs,
+      transitMs: roundTripMs > 0 ? roundTripMs / 2 : undefined,
+      atMs,
+    });
     if (this.#samples.length > samplesMax) this.#samples.shift();
   }
 
@@ -43,6 +51,16 @@ export class ServerClock {
     );
     this.#lastMicros = Math.max(micros, this.#lastMicros + 1);
     return this.#lastMicros;
+  }
+
+  /**
+   * The authority's time when something that is sent now arrives there: what a call proposes as its time, so that the
+   * authority finds it close to its own however long the way is.
+   */
+  arrivalMicros(): number {
+    const transitMs = this.#samples.findLast((sample) => sample.transitMs !== undefined)?.transitMs ?? 0;
+    this.#lastArrivalMicros = Math.max(this.nowMicros() + Math.floor(transitMs * 1000), this.#lastArrivalMicros + 1);
+    return this.#lastArrivalMicros;
   }
 
   #best(): Sample | undefined {

@@ -33,7 +33,7 @@ describe('an own call', () => {
     expect(changes).toBe(0);
   });
 
-  test('[PRE-6] that is rejected leaves no trace, and what depended on it runs again', async () => {
+  test('[PRE-7] that is rejected leaves no trace, and what depended on it runs again', async () => {
     const { desk, far, near } = await pair();
     near.client.reducers.drop({ id: 1 });
     const refused = far.client.reducers.bump({ id: 1 });
@@ -50,7 +50,7 @@ describe('an own call', () => {
     expect(far.client.status.pending).toBe(0);
   });
 
-  test('[PRE-9] whose prediction throws is sent all the same, and the outcome of the authority counts', async () => {
+  test('[PRE-11] whose prediction throws is sent all the same, and the outcome of the authority counts', async () => {
     const { desk, far, near } = await pair();
     near.client.reducers.put({ id: 9, text: 'nine' });
     // It has not heard of item 9 yet.
@@ -61,7 +61,7 @@ describe('an own call', () => {
     expect(await counts(far)).toContainEqual({ id: 9, count: 1 });
   });
 
-  test('[PRE-11] that did something else at the authority gives way to it, and is counted as diverged', async () => {
+  test('[PRE-13] that did something else at the authority gives way to it, and is counted as diverged', async () => {
     const { desk, far, near } = await pair();
     far.isReachable = false;
     far.cut();
@@ -110,7 +110,7 @@ describe("another client's commit", () => {
     expect(await counts(far)).toEqual(await counts(near));
   });
 
-  test('[PRE-8] that changes what a pending call does is told through its handle, once, and only then', async () => {
+  test('[PRE-10] that changes what a pending call does is told through its handle, once, and only then', async () => {
     const { desk, far, near } = await pair(2_000);
     const doomed = far.client.reducers.bump({ id: 1 });
     const same = far.client.reducers.bump({ id: 2 });

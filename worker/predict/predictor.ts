@@ -93,21 +93,17 @@ export class Predictor {
     outcomes: readonly Outcome[],
   ): ReconcileResult {
     const changes: RowChange[] = [];
+    // Rows that only a pending delete hides are confirmed rows too, and an own commit's row may be gone again since.
+    const pending = [...this.#state.pending].flatMap(({ prediction }) =>
+      prediction.type === 'predicted' ? prediction.changes : [],
+    );
+    const hidden = [...pending, ...own.flatMap((commit) => commit.changes)];
     for (const [tableId, rows] of tables) {
-      for (const [key, after] of rows) changes.push({ tableId, key, before: undefined, after });
       const { keyOf } = this.#engine.shape(tableId);
-      for (const row of this.#engine.rows(tableId)) {
-        const key = keyOf(row);
-        if (!rows.has(key)) changes.push({ tableId, key, before: undefined, after: undefined });
-      }
-      // Rows that only a pending delete hides are confirmed rows too.
-      for (const pending of this.#state.pending) {
-        if (pending.prediction.type !== 'predicted') continue;
-        for (const change of pending.prediction.changes) {
-          if (change.tableId === tableId && !rows.has(change.key))
-            changes.push({ tableId, key: change.key, before: undefined, after: undefined });
-        }
-      }
+      const keys = new Set(this.#engine.rows(tableId).map(keyOf));
+      for (const change of hidden) if (change.tableId === tableId) keys.add(change.key);
+      for (const [key, after] of rows) changes.push({ tableId, key, before: undefined, after });
+      for (const key of keys) if (!rows.has(key)) changes.push({ tableId, key, before: undefined, after: undefined });
     }
     return this.reconcile(seq, [...own, { seq, timestampMicros: 0, ownCallId: undefined, changes }], outcomes);
   }

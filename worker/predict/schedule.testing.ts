@@ -46,7 +46,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 9,
     arbitrary: fc.record({ type: fc.constant('deliver' as const), entriesMax: fc.constantFrom(1, 2, 5, 100) }),
   },
-  { weight: 1, arbitrary: fc.constantFrom({ type: 'snapshot' as const }, { type: 'lend' as const }) },
+  { weight: 2, arbitrary: fc.constantFrom({ type: 'snapshot' as const }, { type: 'lend' as const }) },
 );
 
 export const schedule: fc.Arbitrary<Schedule> = fc.record({

@@ -1,0 +1,202 @@
+import { Component, memo, type ReactElement, type ReactNode, StrictMode, useState } from 'react';
+import { createRoot, type Root } from 'react-dom/client';
+import { flushSync } from 'react-dom';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { LiveRows } from './client/live-rows.ts';
+import { Desk, type DeskClient, type deskModule } from './desk.testing.ts';
+import { ForerunProvider, useCounters, useLive, useReducer, useReducers, useStatus } from './react.ts';
+
+interface Item {
+  readonly id: number;
+  readonly text: string;
+  readonly count: number;
+}
+
+const byId = 'SELECT * FROM item ORDER BY id';
+
+let desk: Desk;
+let client: DeskClient;
+let root: Root;
+let page: HTMLElement;
+
+beforeEach(async () => {
+  desk = await Desk.open();
+  client = (await desk.seat()).client;
+  page = document.createElement('main');
+  // The error boundary below shows what it caught.
+  root = createRoot(page, { onCaughtError: () => {} });
+});
+
+afterEach(() => root.unmount());
+
+function show(content: ReactNode): void {
+  flushSync(() => root.render(<ForerunProvider client={client}>{content}</ForerunProvider>));
+}
+
+function Items({ sql = byId }: { readonly sql?: string }): ReactElement {
+  return <>{useLive<Item>(sql).map(({ id, text, count }) => `${id}${text}${count} `)}</>;
+}
+
+/** Shows what was thrown below it. */
+class Boundary extends Component<{ readonly children: ReactNode }, { readonly error?: Error }> {
+  override state: { readonly error?: Error } = {};
+  static getDerivedStateFromError(error: Error): { readonly error: Error } {
+    return { error };
+  }
+  override render(): ReactNode {
+    return this.state.error?.message ?? this.props.children;
+  }
+}
+
+test('useLive shows the rows, and renders again when they change', async () => {
+  show(<Items />);
+  expect(page.textContent).toBe('');
+  client.reducers.put({ id: 1, text: 'a' });
+  await expect.poll(() => page.textContent).toBe('1a0 ');
+  client.reducers.bump({ id: 1 });
+  await expect.poll(() => page.textContent).toBe('1a1 ');
+});
+
+test('useLive takes a table as well, and its rows are typed', async () => {
+  function All(): ReactElement {
+    return <>{useLive(client.tables.item).map(({ id, text }) => `${id}${text}`)}</>;
+  }
+  show(<All />);
+  client.reducers.put({ id: 1, text: 'a' });
+  await expect.poll(() => page.textContent).toBe('1a');
+});
+
+test('a component of a row that has not changed does not render again', async () => {
+  const rendered: number[] = [];
+  const Row = memo(function Row({ item }: { readonly item: Item }) {
+    rendered.push(item.id);
+    return <p>{item.count}</p>;
+  });
+  function Rows(): ReactElement {
+    return (
+      <>
+        {useLive<Item>(byId).map((item) => (
+          <Row key={item.id} item={item} />
+        ))}
+      </>
+    );
+  }
+  client.reducers.put({ id: 1, text: 'a' });
+  client.reducers.put({ id: 2, text: 'b' });
+  show(<Rows />);
+  await expect.poll(() => page.textContent).toBe('00');
+  rendered.length = 0;
+  client.reducers.bump({ id: 2 });
+  await expect.poll(() => page.textContent).toBe('01');
+  expect(rendered).toEqual([2]);
+});
+
+test('in strict mode one query runs, and none once the component has gone', async () => {
+  const running = new Set<LiveRows<unknown>>();
+  const most = { running: 0 };
+  const watched: DeskClient = {
+    ...client,
+    live: (...source: unknown[]) => {
+      const rows = Reflect.apply(client.live, client, source);
+      running.add(rows);
+      most.running = Math.max(most.running, running.size);
+      return Object.defineProperty(rows, 'close', { value: () => running.delete(rows) });
+    },
+  };
+  flushSync(() =>
+    root.render(
+      <StrictMode>
+        <ForerunProvider client={watched}>
+          <Items />
+        </ForerunProvider>
+      </StrictMode>,
+    ),
+  );
+  await expect.poll(() => running.size).toBe(1);
+  flushSync(() => root.render(null));
+  await expect.poll(() => running.size).toBe(0);
+  expect(most.running).toBe(1);
+});
+
+test('with other parameters the rows stay until the new ones are here', async () => {
+  for (const id of [1, 2]) client.reducers.put({ id, text: 'a' });
+  const seen: string[] = [];
+  let choose: (id: number) => void = () => {};
+  function Chosen(): ReactElement {
+    const [id, setId] = useState(1);
+    choose = setId;
+    const text = useLive<Item>('SELECT * FROM item WHERE id = ?', id)
+      .map((item) => item.id)
+      .join();
+    seen.push(text);
+    return <>{text}</>;
+  }
+  show(<Chosen />);
+  await expect.poll(() => page.textContent).toBe('1');
+  seen.length = 0;
+  flushSync(() => choose(2));
+  await expect.poll(() => page.textContent).toBe('2');
+  flushSync(() => choose(3));
+  await expect.poll(() => page.textContent).toBe('');
+  expect(seen.indexOf('')).toBeGreaterThan(seen.lastIndexOf('2'));
+  expect(seen[0]).toBe('1');
+});
+
+test('a query that SQLite refuses is thrown to the error boundary', async () => {
+  show(
+    <Boundary>
+      <Items sql="SELECT * FROM nowhere" />
+    </Boundary>,
+  );
+  await expect.poll(() => page.textContent).toContain('no such table: nowhere');
+});
+
+test('useReducers and useReducer give functions that call, typed by the module', async () => {
+  function Buttons(): ReactElement {
+    const { put } = useReducers<typeof deskModule>();
+    const bump = useReducer<typeof deskModule, 'bump'>('bump');
+    return (
+      <button
+        type="button"
+        onClick={() => {
+          put({ id: 1, text: 'a' });
+          bump({ id: 1 });
+        }}
+      >
+        both
+      </button>
+    );
+  }
+  show(<Buttons />);
+  page.querySelector('button')?.click();
+  await desk.time.advance(1);
+  expect(desk.home.rows('item')).toEqual([{ id: 1, text: 'a', count: 1 }]);
+});
+
+test('useStatus and useCounters follow the client', async () => {
+  function Line(): ReactElement {
+    const { type, pending } = useStatus();
+    return <>{`${type} ${pending} ${useCounters().confirmed}`}</>;
+  }
+  show(<Line />);
+  expect(page.textContent).toBe('live 0 0');
+  client.simulate({ latencyMs: 100 });
+  client.reducers.put({ id: 1, text: 'a' });
+  await expect.poll(() => page.textContent).toBe('live 1 0');
+  await desk.time.advance(101);
+  await expect.poll(() => page.textContent).toBe('live 0 1');
+  client.simulate({ offline: true });
+  await desk.time.advance(1);
+  await expect.poll(() => page.textContent).toBe('offline 0 1');
+});
+
+test('outside of a provider a hook says what is missing', () => {
+  flushSync(() =>
+    root.render(
+      <Boundary>
+        <Items />
+      </Boundary>,
+    ),
+  );
+  expect(page.textContent).toContain('there is no <ForerunProvider client={…}> above this component');
+});

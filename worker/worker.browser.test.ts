@@ -1,0 +1,96 @@
+import { SenderError } from 'forerun';
+import { afterEach, expect, test } from 'vitest';
+import { connect } from './client/connect.ts';
+import { type DeskClient, deskModule } from './desk.testing.ts';
+
+let client: DeskClient;
+
+function connectToDesk(
+  worker = new Worker(new URL('./desk-worker.testing.ts', import.meta.url), { type: 'module' }),
+): void {
+  client = connect({ module: deskModule, worker: () => worker });
+}
+
+afterEach(() => client.close());
+
+test('calls and queries made before the worker runs are carried out when it does, in order', async () => {
+  connectToDesk();
+  const items = client.live(client.tables.item);
+  await Promise.all([
+    client.reducers.put({ id: 1, text: 'a' }),
+    client.reducers.bump({ id: 1 }),
+    client.reducers.put({ id: 2, text: 'b' }),
+  ]);
+  expect(items.rows).toEqual([
+    { id: 1, text: 'a', count: 1 },
+    { id: 2, text: 'b', count: 0 },
+  ]);
+});
+
+test('a prediction is in the rows while the authority has not answered', async () => {
+  connectToDesk();
+  await client.ready();
+  client.simulate({ latencyMs: 60_000 });
+  const items = client.live(client.tables.item);
+  const call = client.reducers.put({ id: 1, text: 'a' });
+  expect(await call.predicted).toEqual({ type: 'predicted', changedRows: 1 });
+  expect(items.rows).toEqual([{ id: 1, text: 'a', count: 0 }]);
+  expect(call.state).toBe('predicted');
+  expect(client.status.pending).toBe(1);
+});
+
+test('a rejection comes with the reducer’s own words', async () => {
+  connectToDesk();
+  const call = client.reducers.put({ id: 1, text: '' });
+  await expect(call).rejects.toEqual(new SenderError('there is nothing to put'));
+  expect(call.error).toEqual(new SenderError('there is nothing to put'));
+});
+
+test('the timestamp of a call is the one that its rows have', async () => {
+  connectToDesk();
+  await client.ready();
+  const items = client.live(client.tables.item);
+  const call = client.reducers.stamp({ id: 1 });
+  expect(call.timestamp).toBeUndefined();
+  await call;
+  expect(items.rows.map(({ text }) => text)).toEqual([call.timestamp?.toISOString()]);
+});
+
+test('unchanged rows keep their identity across the worker', async () => {
+  connectToDesk();
+  await client.reducers.put({ id: 1, text: 'a' });
+  await client.reducers.put({ id: 2, text: 'b' });
+  const query = client.live<{ id: number }>('SELECT * FROM item ORDER BY id');
+  const [first, second] = await query.ready();
+  await client.reducers.bump({ id: 2 });
+  expect(query.rows[0]).toBe(first);
+  expect(query.rows[1]).not.toBe(second);
+});
+
+test('row callbacks see what comes, changes and goes', async () => {
+  connectToDesk();
+  const seen: string[] = [];
+  client.tables.item.onInsert(({ id, text }) => seen.push(`+${id} ${text}`));
+  client.tables.item.onUpdate((before, after) => seen.push(`${before.text} to ${after.text}`));
+  client.tables.item.onDelete(({ id }) => seen.push(`-${id}`));
+  await client.reducers.put({ id: 1, text: 'a' });
+  await client.reducers.put({ id: 1, text: 'b' });
+  await client.reducers.drop({ id: 1 });
+  expect(seen).toEqual(['+1 a', 'a to b', '-1']);
+});
+
+test('[CLI-8] closing rejects what is unanswered, and ends the worker', async () => {
+  connectToDesk();
+  await client.ready();
+  client.simulate({ latencyMs: 60_000 });
+  const call = client.reducers.put({ id: 1, text: 'a' });
+  await call.predicted;
+  await client.close();
+  await expect(call).rejects.toMatchObject({ code: 'client-closed' });
+});
+
+test('a worker that can not be loaded stops the client, which says so', async () => {
+  connectToDesk(new Worker(URL.createObjectURL(new Blob(['import "./nothing.js"'])), { type: 'module' }));
+  await expect(client.ready()).rejects.toThrow(/^The worker of this client did not start: /);
+  expect(client.status.type).toBe('stopped');
+});
