@@ -60,11 +60,17 @@ class History {
   }
 }
 
+/** One turn of the loop and what follows from it at once. */
+async function pass(home: Home): Promise<void> {
+  home.time.tick();
+  for (let i = 0; i < 8; i++) await undefined;
+}
+
 const act = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constantFrom('add', 'drop'), key: fc.nat(14) }) },
-  { weight: 6, arbitrary: fc.record({ type: fc.constantFrom('tick', 'wait', 'wait'), key: fc.constant(0) }) },
+  { weight: 6, arbitrary: fc.record({ type: fc.constantFrom('tick', 'pass'), key: fc.constant(0) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('hold', 'letGo', 'letGo'), key: fc.constant(0) }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('subscribe', 'unsubscribe', 'reconnect'), key: fc.nat(1) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('subscribe', 'unsubscribe', 'reconnect'), key: fc.nat(1) }) },
 );
 
 describe('a snapshot', () => {
@@ -86,12 +92,13 @@ describe('a snapshot', () => {
         };
         visitor.connect(hub);
         visitor.hello({ queries: ['SELECT * FROM total'] });
+        while (visitor.welcome === undefined) await pass(home);
         let callId = 1;
         for (const { type, key } of acts) {
           if (type === 'add') home.call(client, ++callId, 'add', { name: `k${key}`, value: 1n });
           if (type === 'drop') home.call(client, ++callId, 'drop', { name: `k${key}` });
           if (type === 'tick') home.time.tick();
-          if (type === 'wait') await undefined;
+          if (type === 'pass') await pass(home);
           if (type === 'hold') home.log.isHeld = true;
           if (type === 'letGo') {
             home.log.isHeld = false;
@@ -102,6 +109,7 @@ describe('a snapshot', () => {
             visitor.say({ type: 'subscribe', subscription: { subscriptionId: 2 + key, queries: ['SELECT * FROM total'] } });
           if (type === 'unsubscribe' && visitor.welcome) visitor.say({ type: 'unsubscribe', subscriptionId: 2 + key });
           if (type === 'reconnect' && visitor.of('applied').length > 0) {
+            resumed += visitor.of('welcome').filter((welcome) => welcome.resumed).length;
             visitor.messages.length = 0;
             visitor.connect(hub);
             visitor.hello({ queries: ['SELECT * FROM total'] });
@@ -110,7 +118,6 @@ describe('a snapshot', () => {
         home.log.isHeld = false;
         home.log.letGo();
         await home.time.settle();
-        resumed += visitor.of('welcome').filter((welcome) => welcome.resumed).length;
         expect(text()).toEqual(home.rows('total').map(rendered).sort());
       }),
       { numRuns: 100 },

@@ -29,14 +29,17 @@ export const went = bank.clientDisconnected((ctx) => {
   if (ctx.connectionId !== null) ctx.db.online.connection.delete(ctx.connectionId);
 });
 
-export const transfer = bank.reducer({ id: t.string(), from: t.u32(), to: t.u32(), amount: t.i64() }, (ctx, { id, from, to, amount }) => {
-  const payer = ctx.db.account.id.find(from);
-  if (!payer) throw new Error(`no account ${from}`);
-  ctx.db.account.id.update({ ...payer, balance: payer.balance - amount });
-  const payee = ctx.db.account.id.find(to);
-  if (!payee) throw new Error(`no account ${to}`);
-  ctx.db.account.id.update({ ...payee, balance: payee.balance + amount });
-  const known = ctx.db.receipt.id.find(id);
-  if (known) ctx.db.receipt.id.update({ ...known, times: known.times + 1 });
-  else ctx.db.receipt.insert({ id, times: 1, from, to, amount });
-});
+export const transfer = bank.reducer(
+  { id: t.string(), from: t.u32(), to: t.u32(), amount: t.i64() },
+  (ctx, { id, from, to, amount }) => {
+    const payer = ctx.db.account.id.find(from);
+    if (!payer) throw new Error(`no account ${from}`);
+    ctx.db.account.id.update({ ...payer, balance: payer.balance - amount });
+    const payee = ctx.db.account.id.find(to);
+    if (!payee) throw new Error(`no account ${to}`);
+    ctx.db.account.id.update({ ...payee, balance: payee.balance + amount });
+    const known = ctx.db.receipt.id.find(id);
+    if (known) ctx.db.receipt.id.update({ ...known, times: known.times + 1 });
+    else ctx.db.receipt.insert({ id, times: 1, from, to, amount });
+  },
+);

@@ -32,7 +32,11 @@ export class WireClient {
   readonly #shapes: readonly RowShape[];
   readonly #rows: readonly Map<Key, Row>[];
   readonly #pending = new Map<CallId, CallMessage>();
-  readonly #waiting = new Set<{ readonly isDone: () => boolean; readonly resolve: () => void; readonly reject: (error: Error) => void }>();
+  readonly #waiting = new Set<{
+    readonly isDone: () => boolean;
+    readonly resolve: () => void;
+    readonly reject: (error: Error) => void;
+  }>();
   #socket: WebSocket | undefined;
   #applied = false;
   #lastCallId = 0;
@@ -78,7 +82,7 @@ export class WireClient {
   }
 
   /** Sends calls of one reducer in one frame; they stay pending until they are answered. */
-  call(reducer: string, ...args: readonly object[]): CallId[] {
+  call(reducer: string, ...args: readonly Readonly<Record<string, unknown>>[]): CallId[] {
     const definition = this.#definition.reducers.find(({ name }) => name === reducer);
     if (definition === undefined) throw new Error(`no reducer ${reducer}`);
     const codec = compileCodec(definition.params);
@@ -86,7 +90,14 @@ export class WireClient {
       const writer = new ByteWriter();
       codec.encode(writer, each);
       const callId = ++this.#lastCallId as CallId;
-      return { type: 'call', callId, reducerId: definition.reducerId, timestampMicros: 0, idHints: [], args: writer.take() };
+      return {
+        type: 'call',
+        callId,
+        reducerId: definition.reducerId,
+        timestampMicros: 0,
+        idHints: [],
+        args: writer.take(),
+      };
     });
     for (const call of calls) this.#pending.set(call.callId, call);
     if (this.#applied) this.#send(calls);
@@ -94,7 +105,7 @@ export class WireClient {
   }
 
   /** Makes one call; resolves with its outcome. */
-  async run(reducer: string, args: object): Promise<Outcome> {
+  async run(reducer: string, args: Readonly<Record<string, unknown>>): Promise<Outcome> {
     const [callId] = this.call(reducer, args) as [CallId];
     await this.until(() => this.outcomes.has(callId));
     return this.outcomes.get(callId) as Outcome;
@@ -160,7 +171,8 @@ export class WireClient {
 
   #receive(frame: Uint8Array): void {
     const reader = new ByteReader(frame);
-    while (reader.remaining > 0) this.#handle(decodeServerMessage(reader, (tableId) => this.#shapes[tableId] as RowShape));
+    while (reader.remaining > 0)
+      this.#handle(decodeServerMessage(reader, (tableId) => this.#shapes[tableId] as RowShape));
     for (const waiting of this.#waiting) {
       if (!waiting.isDone()) continue;
       this.#waiting.delete(waiting);
@@ -175,13 +187,15 @@ export class WireClient {
         if (message.token !== '') this.token = message.token;
         return;
       case 'snapshot':
-        for (const row of message.rows) this.#set(message.tableId, this.#shapes[message.tableId]?.keyOf(row) as Key, row);
+        for (const row of message.rows)
+          this.#set(message.tableId, this.#shapes[message.tableId]?.keyOf(row) as Key, row);
         return;
       case 'applied':
         this.#applied = true;
         return;
       case 'batch':
-        for (const { changes } of message.commits) for (const { tableId, key, after } of changes as RowChange[]) this.#set(tableId, key, after);
+        for (const { changes } of message.commits)
+          for (const { tableId, key, after } of changes as RowChange[]) this.#set(tableId, key, after);
         for (const outcome of message.outcomes) {
           this.outcomes.set(outcome.callId, outcome);
           this.#pending.delete(outcome.callId);
