@@ -4,7 +4,7 @@
  */
 
 import { Authority } from '../core/authority/authority.ts';
-import { type Epoch } from '../core/commit/call.ts';
+import type { Epoch } from '../core/commit/call.ts';
 import { MemoryLog } from '../core/commit/log.ts';
 import type { Environment } from '../core/environment.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';

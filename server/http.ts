@@ -21,7 +21,11 @@ export interface Health {
 }
 
 /** Answers every request. */
-export function answerRequest(request: IncomingMessage, response: ServerResponse, { database, health }: HttpOptions): void {
+export function answerRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { database, health }: HttpOptions,
+): void {
   const path = pathOf(request);
   if (path !== '/v1/ping' && path !== '/health') return answer(response, 404, asJson(notFound(path)));
   if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -51,7 +55,10 @@ export function refuseUpgrade(socket: Duplex, status: 400 | 404 | 503, error: Fo
 }
 
 export function notFound(path: string): ForerunError {
-  return new ForerunError('not-found', `There is nothing at ${path.slice(0, 200)}. Databases are at /v1/database/NAME/subscribe.`);
+  return new ForerunError(
+    'not-found',
+    `There is nothing at ${path.slice(0, 200)}. Databases are at /v1/database/NAME/subscribe.`,
+  );
 }
 
 export function pathOf({ url = '/' }: IncomingMessage): string {
@@ -71,6 +78,9 @@ function asJson({ code, message }: ForerunError): string {
 }
 
 function answer(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { ...(body !== '' && { 'content-type': 'application/json' }), 'content-length': Buffer.byteLength(body) });
+  response.writeHead(status, {
+    ...(body !== '' && { 'content-type': 'application/json' }),
+    'content-length': Buffer.byteLength(body),
+  });
   response.end(body);
 }

@@ -18,7 +18,10 @@ import { describeModule, moduleChange } from './module-change.ts';
 type Tables = Parameters<typeof schema>[0];
 
 const defined = (tables: Tables): ModuleDefinition => defineModule({ default: schema(tables) });
-const player = table({ name: 'player' }, { id: t.u32().primaryKey(), name: t.string(), home: t.object('Place', { x: t.f64() }) });
+const player = table(
+  { name: 'player' },
+  { id: t.u32().primaryKey(), name: t.string(), home: t.object('Place', { x: t.f64() }) },
+);
 
 /** What becomes of a database of the first module when the second one opens it. */
 function change(before: Tables, after: Tables) {
@@ -34,14 +37,64 @@ describe('a changed module', () => {
   });
 
   const compatible: readonly (readonly [string, Tables, Tables, readonly string[]])[] = [
-    ['a new table, wherever it stands', { player }, { extra: table({ name: 'extra' }, { a: t.u8() }), player }, ['extra']],
-    ['tables in another order', { a: player, b: table({ name: 'b' }, { a: t.u8() }) }, { b: table({ name: 'b' }, { a: t.u8() }), a: player }, []],
-    ['a new index', { p: player }, { p: table({ name: 'player' }, { id: t.u32().primaryKey(), name: t.string().index('btree'), home: t.object('Place', { x: t.f64() }) }) }, []],
-    ['columns in another order', { p: player }, { p: table({ name: 'player' }, { name: t.string(), id: t.u32().primaryKey(), home: t.object('Place', { x: t.f64() }) }) }, []],
+    [
+      'a new table, wherever it stands',
+      { player },
+      { extra: table({ name: 'extra' }, { a: t.u8() }), player },
+      ['extra'],
+    ],
+    [
+      'tables in another order',
+      { a: player, b: table({ name: 'b' }, { a: t.u8() }) },
+      { b: table({ name: 'b' }, { a: t.u8() }), a: player },
+      [],
+    ],
+    [
+      'a new index',
+      { p: player },
+      {
+        p: table(
+          { name: 'player' },
+          { id: t.u32().primaryKey(), name: t.string().index('btree'), home: t.object('Place', { x: t.f64() }) },
+        ),
+      },
+      [],
+    ],
+    [
+      'columns in another order',
+      { p: player },
+      {
+        p: table(
+          { name: 'player' },
+          { name: t.string(), id: t.u32().primaryKey(), home: t.object('Place', { x: t.f64() }) },
+        ),
+      },
+      [],
+    ],
     ['another name on ctx.db', { p: player }, { renamed: player }, []],
-    ['another name of a type', { p: player }, { p: table({ name: 'player' }, { id: t.u32().primaryKey(), name: t.string(), home: t.object('Spot', { x: t.f64() }) }) }, []],
-    ['visibility', { a: table({ name: 'a' }, { a: t.u8() }) }, { a: table({ name: 'a', public: true }, { a: t.u8() }) }, []],
-    ['other columns of an event table', { a: table({ name: 'a', event: true }, { a: t.u8() }) }, { a: table({ name: 'a', event: true }, { b: t.string() }) }, []],
+    [
+      'another name of a type',
+      { p: player },
+      {
+        p: table(
+          { name: 'player' },
+          { id: t.u32().primaryKey(), name: t.string(), home: t.object('Spot', { x: t.f64() }) },
+        ),
+      },
+      [],
+    ],
+    [
+      'visibility',
+      { a: table({ name: 'a' }, { a: t.u8() }) },
+      { a: table({ name: 'a', public: true }, { a: t.u8() }) },
+      [],
+    ],
+    [
+      'other columns of an event table',
+      { a: table({ name: 'a', event: true }, { a: t.u8() }) },
+      { a: table({ name: 'a', event: true }, { b: t.string() }) },
+      [],
+    ],
   ];
   for (const [what, before, after, newTables] of compatible) {
     test(`is taken over with ${what}`, () => {
@@ -51,25 +104,59 @@ describe('a changed module', () => {
     });
   }
 
-  const one = (columns: Parameters<typeof table>[1], options: object = {}): Tables => ({ a: table({ name: 'a', ...options }, columns) });
+  const one = (columns: Parameters<typeof table>[1], options: object = {}): Tables => ({
+    a: table({ name: 'a', ...options }, columns),
+  });
   const refused: readonly (readonly [string, Tables, Tables, RegExp])[] = [
     ['a table gone', { player, ...one({ x: t.u8() }) }, { player }, /table 'a'/],
     ['a column gone', one({ x: t.u8(), y: t.u8() }), one({ x: t.u8() }), /column 'y' of table 'a'/],
     ['a new column', one({ x: t.u8() }), one({ x: t.u8(), y: t.u8() }), /column 'y' of table 'a' is new/],
     ['another type', one({ x: t.u8() }), one({ x: t.u16() }), /column 'x' of table 'a' was u8 and is now u16/],
-    ['another type deep inside', one({ x: t.array(t.option(t.u8())) }), one({ x: t.array(t.option(t.i8())) }), /array\(option\(u8\)\) and is now array\(option\(i8\)\)/],
-    ['a field renamed', one({ x: t.object('P', { a: t.u8() }) }), one({ x: t.object('P', { b: t.u8() }) }), /\{ a: u8 \} and is now \{ b: u8 \}/],
-    ['another primary key', one({ x: t.u8().primaryKey(), y: t.u8() }), one({ x: t.u8(), y: t.u8().primaryKey() }), /primary key of table 'a' was 'x' and is now 'y'/],
+    [
+      'another type deep inside',
+      one({ x: t.array(t.option(t.u8())) }),
+      one({ x: t.array(t.option(t.i8())) }),
+      /array\(option\(u8\)\) and is now array\(option\(i8\)\)/,
+    ],
+    [
+      'a field renamed',
+      one({ x: t.object('P', { a: t.u8() }) }),
+      one({ x: t.object('P', { b: t.u8() }) }),
+      /\{ a: u8 \} and is now \{ b: u8 \}/,
+    ],
+    [
+      'another primary key',
+      one({ x: t.u8().primaryKey(), y: t.u8() }),
+      one({ x: t.u8(), y: t.u8().primaryKey() }),
+      /primary key of table 'a' was 'x' and is now 'y'/,
+    ],
     ['a new primary key', one({ x: t.u8() }), one({ x: t.u8().primaryKey() }), /was none and is now 'x'/],
-    ['columns in another order where the row is the key', one({ x: t.u8(), y: t.u8() }), one({ y: t.u8(), x: t.u8() }), /order/],
-    ['a column become unique', one({ x: t.u8() }), one({ x: t.u8().unique() }), /column 'x' of table 'a' has become unique/],
-    ['a column become autoInc', one({ x: t.u64().primaryKey() }), one({ x: t.u64().primaryKey().autoInc() }), /autoInc/],
+    [
+      'columns in another order where the row is the key',
+      one({ x: t.u8(), y: t.u8() }),
+      one({ y: t.u8(), x: t.u8() }),
+      /order/,
+    ],
+    [
+      'a column become unique',
+      one({ x: t.u8() }),
+      one({ x: t.u8().unique() }),
+      /column 'x' of table 'a' has become unique/,
+    ],
+    [
+      'a column become autoInc',
+      one({ x: t.u64().primaryKey() }),
+      one({ x: t.u64().primaryKey().autoInc() }),
+      /autoInc/,
+    ],
     ['a table become one of events', one({ x: t.u8() }), one({ x: t.u8() }, { event: true }), /event/],
     ['a table become ephemeral', one({ x: t.u8() }), one({ x: t.u8() }, { ephemeral: true }), /ephemeral/],
   ];
   for (const [what, before, after, message] of refused) {
     test(`is refused with ${what}`, () => {
-      expect(() => change(before, after)).toThrowError(expect.objectContaining({ code: 'schema-changed', message: expect.stringMatching(message) }));
+      expect(() => change(before, after)).toThrowError(
+        expect.objectContaining({ code: 'schema-changed', message: expect.stringMatching(message) }),
+      );
     });
   }
 });
@@ -86,10 +173,18 @@ describe('a database opened with a changed module', () => {
     });
     return defineModule({ default: spec, count });
   };
-  const counted = (authority: Authority): unknown[] => authority.engine.select('SELECT id, n FROM counter ORDER BY id').rows;
+  const counted = (authority: Authority): unknown[] =>
+    authority.engine.select('SELECT id, n FROM counter ORDER BY id').rows;
   const count = async (authority: Authority, n: number): Promise<void> => {
     const client = authority.client('cd'.repeat(16) as ClientId, new Identity(5n));
-    authority.call(client, { callId: (client.lastCallId + 1) as CallId, reducerId: 0, timestampMicros: 0, args: { value: { n } }, connectionId: null, idHints: [] });
+    authority.call(client, {
+      callId: (client.lastCallId + 1) as CallId,
+      reducerId: 0,
+      timestampMicros: 0,
+      args: { value: { n } },
+      connectionId: null,
+      idHints: [],
+    });
     await authority.settled();
   };
 
@@ -104,7 +199,10 @@ describe('a database opened with a changed module', () => {
 
     const before = table({ name: 'before' }, { a: t.string() });
     const second = await open(killed, withCounter({ before }));
-    expect(counted(second.authority)).toEqual([[1, 10], [2, 20]]);
+    expect(counted(second.authority)).toEqual([
+      [1, 10],
+      [2, 20],
+    ]);
     await count(second.authority, 30);
     const [, , third] = counted(second.authority) as number[][];
     expect(third?.[0]).toBeGreaterThan(2);

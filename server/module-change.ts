@@ -49,21 +49,25 @@ function checkTable(before: TableDefinition, after: TableDefinition): void {
   if (before.event || before.ephemeral) return;
   for (const column of before.columns) {
     const now = after.columns.find(({ name }) => name === column.name);
-    if (now === undefined) refuse(`The column '${column.name}' of ${table} is gone from the module, but stored rows have it.`);
+    if (now === undefined)
+      refuse(`The column '${column.name}' of ${table} is gone from the module, but stored rows have it.`);
     checkColumn(column, now, table);
   }
   for (const { name } of after.columns) {
-    if (!before.columns.some((column) => column.name === name)) refuse(`The column '${name}' of ${table} is new, and stored rows lack it.`);
+    if (!before.columns.some((column) => column.name === name))
+      refuse(`The column '${name}' of ${table} is new, and stored rows lack it.`);
   }
   const [keyBefore, keyAfter] = [primaryKeyName(before), primaryKeyName(after)];
-  if (keyBefore !== keyAfter) refuse(`The primary key of ${table} was ${keyBefore ?? 'none'} and is now ${keyAfter ?? 'none'}.`);
+  if (keyBefore !== keyAfter)
+    refuse(`The primary key of ${table} was ${keyBefore ?? 'none'} and is now ${keyAfter ?? 'none'}.`);
   // The whole row is the key then, in the order of its columns.
   if (keyAfter === undefined && columnNames(before) !== columnNames(after)) {
     refuse(`The columns of ${table}, which has no primary key, have changed their order.`);
   }
   const uniqueBefore = uniqueColumns(before);
   for (const columns of uniqueColumns(after)) {
-    if (!uniqueBefore.includes(columns)) refuse(`The column '${columns}' of ${table} has become unique, and stored rows may not be.`);
+    if (!uniqueBefore.includes(columns))
+      refuse(`The column '${columns}' of ${table} has become unique, and stored rows may not be.`);
   }
 }
 
@@ -71,7 +75,8 @@ function checkColumn(before: ColumnDefinition, after: ColumnDefinition, table: s
   const column = `column '${after.name}' of ${table}`;
   const [typeBefore, typeAfter] = [typeText(before.type), typeText(after.type)];
   if (typeBefore !== typeAfter) refuse(`The type of the ${column} was ${typeBefore} and is now ${typeAfter}.`);
-  if (after.autoInc && !before.autoInc) refuse(`The ${column} has become autoInc, and stored rows may have its next values.`);
+  if (after.autoInc && !before.autoInc)
+    refuse(`The ${column} has become autoInc, and stored rows may have its next values.`);
 }
 
 /** Every name that the stored form of a value depends on; the names of types themselves don't. */
@@ -101,7 +106,9 @@ function columnNames({ columns }: TableDefinition): string {
 }
 
 function uniqueColumns(table: TableDefinition): string[] {
-  return table.indexes.filter(({ unique }) => unique).map(({ columns }) => columns.map((position) => table.columns[position]?.name).join(', '));
+  return table.indexes
+    .filter(({ unique }) => unique)
+    .map(({ columns }) => columns.map((position) => table.columns[position]?.name).join(', '));
 }
 
 function refuse(problem: string): never {

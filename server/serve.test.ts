@@ -65,8 +65,14 @@ describe('a served module', () => {
     const second = await served({ data });
     // The same calls once more, from a client that has heard of none of their outcomes.
     const again = await connected(second, { clientId: client.clientId, token: client.token });
-    expect(again.welcome).toMatchObject({ identity, token: '', epoch: client.welcome?.epoch, databaseIdentity: client.welcome?.databaseIdentity });
-    for (let n = 0; n < 5; n++) expect(await again.run('add', { amount: BigInt(n) })).toEqual(client.outcomes.get((n + 1) as never));
+    expect(again.welcome).toMatchObject({
+      identity,
+      token: '',
+      epoch: client.welcome?.epoch,
+      databaseIdentity: client.welcome?.databaseIdentity,
+    });
+    for (let n = 0; n < 5; n++)
+      expect(await again.run('add', { amount: BigInt(n) })).toEqual(client.outcomes.get((n + 1) as never));
     expect(again.rows('item')).toEqual(rows);
     const other = await connected(second);
     await other.run('add', { amount: 7n });
@@ -103,7 +109,10 @@ describe('a served module', () => {
     const failing = schema({});
     const broken = { default: failing, init: failing.init(() => raise(new Error('no'))) };
     const quiet = { reducerThrew: () => {} };
-    for (let n = 0; n < 2; n++) await expect(serve({ module: broken, data, port: 0, diagnostics: quiet })).rejects.toMatchObject({ code: 'module-invalid' });
+    for (let n = 0; n < 2; n++)
+      await expect(serve({ module: broken, data, port: 0, diagnostics: quiet })).rejects.toMatchObject({
+        code: 'module-invalid',
+      });
     const ran = vi.fn();
     await served({ module: { default: failing, init: failing.init(ran) }, data });
     expect(ran).toHaveBeenCalledOnce();
@@ -124,12 +133,18 @@ describe('a start is refused', () => {
   test('for a second server on one folder, also in another process, while the first goes on', async () => {
     const data = scratchFolder();
     const first = await served({ data });
-    await expect(serve({ module: storeExports, port: 0, data })).rejects.toMatchObject({ code: 'data-folder-unusable' });
+    await expect(serve({ module: storeExports, port: 0, data })).rejects.toMatchObject({
+      code: 'data-folder-unusable',
+    });
     const script = `import { serve } from ${JSON.stringify(import.meta.resolve('./serve.ts'))};
       import * as bank from ${JSON.stringify(import.meta.resolve('../test/crash/bank.ts'))};
       await serve({ module: bank, data: ${JSON.stringify(data)}, port: 0 }).then(() => console.log('served'), (error) => console.log(error.code));
       process.exit();`;
-    const output = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], { encoding: 'utf8' });
+    const output = execFileSync(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
+      { encoding: 'utf8' },
+    );
     expect(output.trim()).toBe('data-folder-unusable');
     expect((await connected(first)).welcome).toBeDefined();
   });
@@ -155,7 +170,10 @@ describe('a connection is refused', () => {
     const server = await served({ name: 'shop' });
     const upgraded = (database: string): Promise<string> =>
       new Promise((resolve) => {
-        const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/database/${database}/subscribe`, subprotocol);
+        const socket = new WebSocket(
+          `${server.url.replace('http', 'ws')}/v1/database/${database}/subscribe`,
+          subprotocol,
+        );
         socket.addEventListener('open', () => {
           resolve('open');
           socket.close();
@@ -174,19 +192,26 @@ test('[WIR-4] whatever frames someone sends, others are served', async () => {
   const other = await connected(server);
   let n = 0n;
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.string({ maxLength: 20 })), { minLength: 1, maxLength: 5 }), fc.boolean(), async (frames, greets) => {
-      const client = greets ? await connected(server) : undefined;
-      const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/database/main/subscribe`, subprotocol);
-      await new Promise((resolve) => socket.addEventListener('open', resolve));
-      for (const frame of frames) {
-        const data = typeof frame === 'string' ? frame : Uint8Array.from(frame);
-        client?.sendRaw(data);
-        if (socket.readyState === WebSocket.OPEN) socket.send(data);
-      }
-      expect(await other.run('add', { amount: ++n })).toMatchObject({ type: 'committed' });
-      socket.close();
-      client?.close();
-    }),
+    fc.asyncProperty(
+      fc.array(fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.string({ maxLength: 20 })), {
+        minLength: 1,
+        maxLength: 5,
+      }),
+      fc.boolean(),
+      async (frames, greets) => {
+        const client = greets ? await connected(server) : undefined;
+        const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/database/main/subscribe`, subprotocol);
+        await new Promise((resolve) => socket.addEventListener('open', resolve));
+        for (const frame of frames) {
+          const data = typeof frame === 'string' ? frame : Uint8Array.from(frame);
+          client?.sendRaw(data);
+          if (socket.readyState === WebSocket.OPEN) socket.send(data);
+        }
+        expect(await other.run('add', { amount: ++n })).toMatchObject({ type: 'committed' });
+        socket.close();
+        client?.close();
+      },
+    ),
     { numRuns: 30 },
   );
 });

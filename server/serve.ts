@@ -79,9 +79,16 @@ export async function serve(options: ServeOptions): Promise<Served> {
   });
   const isOurs = (nameOrIdentity: string | undefined): boolean =>
     nameOrIdentity === name || nameOrIdentity === authority.databaseIdentity.toHexString();
-  const health = () => ({ failure: authority.failure, seq: authority.durableSeq, connections: gateway.connectionCount });
+  const health = () => ({
+    failure: authority.failure,
+    seq: authority.durableSeq,
+    connections: gateway.connectionCount,
+  });
 
-  const own = options.server === undefined ? createServer((request, response) => answerRequest(request, response, { database: name, health })) : undefined;
+  const own =
+    options.server === undefined
+      ? createServer((request, response) => answerRequest(request, response, { database: name, health }))
+      : undefined;
   const server = options.server ?? (own as Server);
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (isOurs(subscribedDatabase(request))) gateway.upgrade(request, socket, head);

@@ -11,7 +11,7 @@ import type { HostEvent } from './client/host-api.ts';
 import { Host } from './host.ts';
 import { type ClientStore, memoryStore } from './persist/store.ts';
 
-const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string(), count: t.u32() });
+const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string().index(), count: t.u32() });
 const secret = table({}, { id: t.u32().primaryKey() });
 const other = table({ public: true }, { id: t.u32().primaryKey() });
 const note = table(
@@ -53,6 +53,11 @@ export const wait = desk.reducer({ predict: false }, { id: t.u32() }, (ctx, { id
 export const stamp = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
   ctx.db.item.insert({ id, text: ctx.timestamp.toISOString(), count: 0 });
 });
+/** Writes how many items of this text there are into another one. */
+export const tally = desk.reducer({ id: t.u32(), text: t.string() }, (ctx, { id, text }) => {
+  const count = [...ctx.db.item.text.filter(text)].length;
+  ctx.db.item.insert({ id, text: 'tally', count });
+});
 /** Stores all that a call can draw. */
 export const write = desk.reducer({ text: t.string() }, (ctx, { text }) => {
   const dice = ctx.random.integerInRange(1, 1_000_000);
@@ -75,7 +80,7 @@ export const forget = desk.reducer((ctx) => {
   ctx.db.item.clear();
 });
 
-export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, stamp, write, summarise, forget };
+export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, tally, stamp, write, summarise, forget };
 export type DeskClient = Client<typeof deskModule>;
 
 export class Desk {

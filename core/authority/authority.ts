@@ -19,44 +19,23 @@ import {
   type Rejection,
   type Seq,
 } from '../commit/call.ts';
-import type { Log } from '../commit/log.ts';
 import { Engine } from '../engine/engine.ts';
-import type { Environment } from '../environment.ts';
 import { ForerunError } from '../errors.ts';
 import type { Lifecycle, ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { admit } from './admission.ts';
+import type { AuthorityOptions } from './authority-options.ts';
 import type { OpenBatch } from './batch.ts';
 import { type CallRequest, refusalOf } from './call-request.ts';
-import { type Checkpoint, emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
+import { emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
 import { type ClientRecord, Clients } from './clients.ts';
 import { Connections } from './connections.ts';
 import { IdLeases, type Lease } from './id-lease.ts';
 import { type AuthorityListener, Pipeline } from './pipeline.ts';
 import { writeAcknowledged, writeClient, writeLease } from './record.ts';
 
-export interface AuthorityOptions {
-  readonly definition: ModuleDefinition;
-  readonly log: Log;
-  readonly environment: Environment;
-  readonly epoch: Epoch;
-  readonly databaseIdentity: Identity;
-  /** 32 hex digits that no client knows: seeds the randomness of reducers with `predict: false`. */
-  readonly secret: string;
-  /** Tables as of some batch; recovery replays the log from there. Default: nothing. */
-  readonly checkpoint?: Checkpoint;
-  readonly guard?: boolean;
-  /** How far a call's proposed time may be from the authority's clock; beyond it the authority sets its own. Default 250. */
-  readonly timestampToleranceMs?: number;
-  readonly diagnostics?: Diagnostics;
-}
-
-/** What people who run the authority are told. Never holds secrets. */
-export interface Diagnostics {
-  readonly reducerThrew: (reducer: string, error: unknown) => void;
-  readonly logFailed: (error: unknown) => void;
-}
+export type { AuthorityOptions, Diagnostics } from './authority-options.ts';
 
 interface Parts {
   readonly options: AuthorityOptions;
@@ -117,7 +96,9 @@ export class Authority {
     const clients = new Clients(databaseIdentity);
     let authority: Authority | undefined;
     const leases = new IdLeases(
-      (lease) => authority !== undefined && authority.#logLease(lease),
+      (lease) => {
+        if (authority !== undefined) authority.#logLease(lease);
+      },
       () => (authority === undefined ? 0 : authority.#runningClientNo),
     );
     const engine = await Engine.open({

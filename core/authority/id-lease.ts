@@ -40,11 +40,11 @@ export class IdLeases implements IdSource {
   /** First value never lent, by column. */
   readonly #next = new Map<string, bigint>();
   readonly #holdings = new Map<string, Holding>();
-  readonly #log: (lease: Lease) => unknown;
+  readonly #log: (lease: Lease) => void;
   readonly #clientNoOf: (call: Call) => number;
 
   /** `log` is called for each new lease, before any of its values is drawn. */
-  constructor(log: (lease: Lease) => unknown, clientNoOf: (call: Call) => number) {
+  constructor(log: (lease: Lease) => void, clientNoOf: (call: Call) => number) {
     this.#log = log;
     this.#clientNoOf = clientNoOf;
   }

@@ -153,16 +153,19 @@ describe('a string', () => {
     }
   });
 
-  it.each([3, 50, 70_000])('[VAL-4] with a lone surrogate after %i characters is refused, and nothing is written', (length) => {
-    for (const surrogate of ['\ud800', '\udfff']) {
-      const writer = new ByteWriter();
-      writer.u8(1);
-      expect(() => writer.string('a'.repeat(length) + surrogate)).toThrow(
-        expect.objectContaining({ code: 'row-invalid' }),
-      );
-      expect(writer.offset).toBe(1);
-    }
-  });
+  it.each([3, 50, 70_000])(
+    '[VAL-4] with a lone surrogate after %i characters is refused, and nothing is written',
+    (length) => {
+      for (const surrogate of ['\ud800', '\udfff']) {
+        const writer = new ByteWriter();
+        writer.u8(1);
+        expect(() => writer.string('a'.repeat(length) + surrogate)).toThrow(
+          expect.objectContaining({ code: 'row-invalid' }),
+        );
+        expect(writer.offset).toBe(1);
+      }
+    },
+  );
 
   it.each([
     ['a byte that is no UTF-8', '02000000c3ff'],

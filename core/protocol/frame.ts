@@ -29,7 +29,7 @@
  *     commit  = varint (lastSeq - seq), u64 timestamp µs, list change
  */
 
-import { ByteReader, type ByteWriter } from '../codec/bytes.ts';
+import type { ByteReader, ByteWriter } from '../codec/bytes.ts';
 import {
   type CallId,
   clientIdFromBytes,

@@ -66,18 +66,40 @@ async function pass(home: Home): Promise<void> {
   for (let i = 0; i < 8; i++) await undefined;
 }
 
-const act = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ type: fc.constantFrom('add', 'drop'), key: fc.nat(14) }) },
-  { weight: 6, arbitrary: fc.record({ type: fc.constantFrom('tick', 'pass'), key: fc.constant(0) }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('hold', 'letGo', 'letGo'), key: fc.constant(0) }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('subscribe', 'unsubscribe', 'reconnect'), key: fc.nat(1) }) },
-);
+type Act = { readonly type: (typeof actTypes)[number]; readonly key: number };
+const actTypes = ['add', 'drop', 'tick', 'pass', 'hold', 'letGo', 'subscribe', 'unsubscribe', 'reconnect'] as const;
+
+const key = fc.nat(14);
+const one = (type: Act['type']): fc.Arbitrary<Act[]> => key.map((each) => [{ type, key: each }]);
+/** Calls before, between and after the chunks of a snapshot, all in a batch that waits for the one before it. */
+const race: fc.Arbitrary<Act[]> = fc
+  .tuple(fc.array(fc.tuple(fc.constantFrom('add', 'drop', 'pass'), key), { maxLength: 12 }), key)
+  .map(([between, first]): Act[] => [
+    { type: 'hold', key: 0 },
+    { type: 'add', key: first },
+    { type: 'pass', key: 0 },
+    { type: 'subscribe', key: first },
+    ...between.map(([type, each]): Act => ({ type, key: each })),
+    { type: 'letGo', key: 0 },
+  ]);
+const acts = fc
+  .array(
+    fc.oneof(
+      { weight: 5, arbitrary: fc.oneof(one('add'), one('drop')) },
+      { weight: 5, arbitrary: fc.oneof(one('tick'), one('pass')) },
+      { weight: 2, arbitrary: fc.oneof(one('subscribe'), one('unsubscribe')) },
+      { weight: 3, arbitrary: race },
+      { weight: 1, arbitrary: one('reconnect') },
+    ),
+    { minLength: 5, maxLength: 40 },
+  )
+  .map((lists) => lists.flat());
 
 describe('a snapshot', () => {
   it('[SES-5] [SES-4] leaves a client with the rows as of its position, however calls, batches and chunks fall', async () => {
     let [applied, resumed] = [0, 0];
     await fc.assert(
-      fc.asyncProperty(fc.array(act, { minLength: 10, maxLength: 80 }), async (acts) => {
+      fc.asyncProperty(acts, async (list) => {
         const home = await open();
         const client = home.client(9);
         home.call(client, 1, 'fill', { from: 0, to: 10 });
@@ -94,7 +116,7 @@ describe('a snapshot', () => {
         visitor.hello({ queries: ['SELECT * FROM total'] });
         while (visitor.welcome === undefined) await pass(home);
         let callId = 1;
-        for (const { type, key } of acts) {
+        for (const { type, key } of list) {
           if (type === 'add') home.call(client, ++callId, 'add', { name: `k${key}`, value: 1n });
           if (type === 'drop') home.call(client, ++callId, 'drop', { name: `k${key}` });
           if (type === 'tick') home.time.tick();
@@ -106,13 +128,20 @@ describe('a snapshot', () => {
           }
           // A second subscription to the same rows, and its end, change nothing.
           if (type === 'subscribe' && visitor.welcome)
-            visitor.say({ type: 'subscribe', subscription: { subscriptionId: 2 + key, queries: ['SELECT * FROM total'] } });
-          if (type === 'unsubscribe' && visitor.welcome) visitor.say({ type: 'unsubscribe', subscriptionId: 2 + key });
-          if (type === 'reconnect' && visitor.of('applied').length > 0) {
-            resumed += visitor.of('welcome').filter((welcome) => welcome.resumed).length;
+            visitor.say({
+              type: 'subscribe',
+              subscription: { subscriptionId: 2 + (key % 2), queries: ['SELECT * FROM total'] },
+            });
+          if (type === 'unsubscribe' && visitor.welcome)
+            visitor.say({ type: 'unsubscribe', subscriptionId: 2 + (key % 2) });
+          if (type === 'reconnect') {
+            home.log.isHeld = false;
+            home.log.letGo();
             visitor.messages.length = 0;
             visitor.connect(hub);
             visitor.hello({ queries: ['SELECT * FROM total'] });
+            while (visitor.welcome === undefined) await pass(home);
+            if (visitor.welcome.resumed) resumed++;
           }
         }
         home.log.isHeld = false;
@@ -141,8 +170,18 @@ describe('any bytes', () => {
       return writer.take();
     };
     let [number, ended, calls] = [1, 0, 0];
-    const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat(), bytes: arbitraryBytes(), tag: fc.nat(7) });
-    const attack = fc.record({ greets: fc.boolean(), frames: fc.array(damage, { minLength: 1, maxLength: 4 }), kind: fc.nat(3) });
+    const damage = fc.record({
+      at: fc.nat(),
+      byte: fc.nat(255),
+      cut: fc.nat(),
+      bytes: arbitraryBytes(),
+      tag: fc.nat(7),
+    });
+    const attack = fc.record({
+      greets: fc.boolean(),
+      frames: fc.array(damage, { minLength: 1, maxLength: 4 }),
+      kind: fc.nat(3),
+    });
     await fc.assert(
       fc.asyncProperty(attack, async ({ greets, frames, kind }) => {
         const attacker = new Visitor(home, 2 + (++number % 50));
@@ -162,7 +201,9 @@ describe('any bytes', () => {
         await home.time.settle();
         if (attacker.error !== undefined) {
           ended++;
-          expect(['frame-invalid', 'protocol-mismatch', 'connection-refused', 'module-mismatch']).toContain(attacker.error.code);
+          expect(['frame-invalid', 'protocol-mismatch', 'connection-refused', 'module-mismatch']).toContain(
+            attacker.error.code,
+          );
           expect(attacker.isClosed).toBe(true);
         }
         calls += attacker.outcomes.length;

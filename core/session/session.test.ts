@@ -21,7 +21,12 @@ async function open(options: Parameters<typeof Home.open>[1] = {}): Promise<{ ho
   return { home, hub: hubOf(home) };
 }
 
-async function visit(home: Home, hub: SessionHub, number: number, hello: Parameters<Visitor['hello']>[0] = {}): Promise<Visitor> {
+async function visit(
+  home: Home,
+  hub: SessionHub,
+  number: number,
+  hello: Parameters<Visitor['hello']>[0] = {},
+): Promise<Visitor> {
   const visitor = new Visitor(home, number);
   visitor.connect(hub);
   visitor.hello(hello);
@@ -213,19 +218,19 @@ describe('a client', () => {
     const visitor = await visit(home, hub, 1);
     const good = visitor.callMessage(2, 'write', { text: 'a' });
     for (const args of [new Uint8Array(), Uint8Array.of(1, 2, 3), Uint8Array.of(0, 0, 0, 0, 9)]) {
-      visitor.say({ ...(good as Extract<typeof good, { type: 'call' }>), callId: (visitor.settledCallId + 1) as CallId, args });
+      visitor.say({
+        ...(good as Extract<typeof good, { type: 'call' }>),
+        callId: (visitor.settledCallId + 1) as CallId,
+        args,
+      });
       await home.time.settle();
     }
     visitor.call(4, 'unknown');
     visitor.call(5, 'write', { text: 'a' });
     await home.time.settle();
-    expect(visitor.outcomes.map((outcome) => (outcome.type === 'rejected' ? outcome.rejection.code : outcome.type))).toEqual([
-      'args-invalid',
-      'args-invalid',
-      'args-invalid',
-      'reducer-unknown',
-      'committed',
-    ]);
+    expect(
+      visitor.outcomes.map((outcome) => (outcome.type === 'rejected' ? outcome.rejection.code : outcome.type)),
+    ).toEqual(['args-invalid', 'args-invalid', 'args-invalid', 'reducer-unknown', 'committed']);
     expect(visitor.isClosed).toBe(false);
   });
 
@@ -303,8 +308,16 @@ describe('a subscription', () => {
   it('[SEC-1] never brings anything of a private table, by whatever way', async () => {
     const { home, hub } = await open();
     const visitor = await visit(home, hub, 1, { queries: everything });
-    for (const [i, query] of ['SELECT * FROM hidden', 'select * from "hidden";', 'SELECT * FROM HIDDEN', 'SELECT * FROM main.hidden'].entries()) {
-      visitor.say({ type: 'subscribe', subscription: { subscriptionId: 10 + i, queries: ['SELECT * FROM entry', query] } });
+    for (const [i, query] of [
+      'SELECT * FROM hidden',
+      'select * from "hidden";',
+      'SELECT * FROM HIDDEN',
+      'SELECT * FROM main.hidden',
+    ].entries()) {
+      visitor.say({
+        type: 'subscribe',
+        subscription: { subscriptionId: 10 + i, queries: ['SELECT * FROM entry', query] },
+      });
     }
     visitor.call(1, 'hide', { text: 'swordfish' });
     visitor.call(2, 'write', { text: 'seen' });
@@ -365,7 +378,10 @@ describe('a subscription', () => {
   it('of two that share a table ends alone', async () => {
     const { home, hub } = await open();
     const visitor = await visit(home, hub, 1, { queries: ['SELECT * FROM total'] });
-    visitor.say({ type: 'subscribe', subscription: { subscriptionId: 2, queries: ['SELECT * FROM total', 'SELECT * FROM entry'] } });
+    visitor.say({
+      type: 'subscribe',
+      subscription: { subscriptionId: 2, queries: ['SELECT * FROM total', 'SELECT * FROM entry'] },
+    });
     await home.time.settle();
     visitor.say({ type: 'unsubscribe', subscriptionId: 2 });
     visitor.call(1, 'add', { name: 'x', value: 1n });
@@ -376,7 +392,8 @@ describe('a subscription', () => {
   it('of large rows comes in frames of a bounded size', async () => {
     const { home, hub } = await open();
     const client = home.client(9);
-    for (let callId = 1; callId <= 8; callId++) home.call(client, callId, 'write', { text: `${callId}`.repeat(100_000) });
+    for (let callId = 1; callId <= 8; callId++)
+      home.call(client, callId, 'write', { text: `${callId}`.repeat(100_000) });
     await home.time.settle();
     const visitor = await visit(home, hub, 1, { queries: ['SELECT * FROM entry'] });
     expect(text(visitor.rows('entry'))).toEqual(text(home.rows('entry')));
@@ -387,7 +404,9 @@ describe('a subscription', () => {
 });
 
 describe('a client that comes back', () => {
-  async function away(during: (home: Home) => Promise<void> | void): Promise<{ home: Home; hub: SessionHub; visitor: Visitor }> {
+  async function away(
+    during: (home: Home) => Promise<void> | void,
+  ): Promise<{ home: Home; hub: SessionHub; visitor: Visitor }> {
     const { home, hub } = await open();
     const visitor = await visit(home, hub, 1, { queries: everything });
     visitor.call(1, 'add', { name: 'x', value: 1n });
@@ -402,7 +421,8 @@ describe('a client that comes back', () => {
   }
   const change = (home: Home) => {
     const client = home.client(5);
-    for (let callId = 1; callId <= 20; callId++) home.call(client, callId, 'add', { name: `n${callId % 4}`, value: 1n });
+    for (let callId = 1; callId <= 20; callId++)
+      home.call(client, callId, 'add', { name: `n${callId % 4}`, value: 1n });
     home.call(client, 21, 'drop', { name: 'x' });
     home.call(client, 22, 'hide', { text: 'private' });
   };
@@ -419,8 +439,15 @@ describe('a client that comes back', () => {
   });
 
   it.each<[string, (visitor: Visitor, home: Home) => Partial<HelloMessage>]>([
-    ['another epoch', ({ position }) => ({ position: { epoch: 'ffffffffffffffff' as Epoch, seq: position?.seq ?? (0 as Seq) } })],
-    ['beyond what is durable', ({ position }, home) => position ? { position: { ...position, seq: (home.authority.durableSeq + 9) as Seq } } : {}],
+    [
+      'another epoch',
+      ({ position }) => ({ position: { epoch: 'ffffffffffffffff' as Epoch, seq: position?.seq ?? (0 as Seq) } }),
+    ],
+    [
+      'beyond what is durable',
+      ({ position }, home) =>
+        position ? { position: { ...position, seq: (home.authority.durableSeq + 9) as Seq } } : {},
+    ],
     ['none', () => ({ position: undefined })],
   ])('[SES-3] with a position of %s gets a snapshot', async (_, hello) => {
     const { home, visitor } = await away(change);
@@ -576,7 +603,11 @@ describe('frames', () => {
     for (const number of [1, 2, 3]) {
       const visitor = new Visitor(home, number);
       hub.accept((events) => {
-        const transport = { send: (frame: Uint8Array) => void sent.push(frame), close: () => {}, bufferedBytes: () => 0 };
+        const transport = {
+          send: (frame: Uint8Array) => void sent.push(frame),
+          close: () => {},
+          bufferedBytes: () => 0,
+        };
         const writer = new ByteWriter();
         encodeClientMessage(writer, {
           type: 'hello',
@@ -586,7 +617,9 @@ describe('frames', () => {
           token: `${visitor.number}`,
           position: undefined,
           settledCallId: 0 as CallId,
-          subscriptions: [{ subscriptionId: 1, queries: number < 3 ? ['SELECT * FROM total'] : ['SELECT * FROM entry'] }],
+          subscriptions: [
+            { subscriptionId: 1, queries: number < 3 ? ['SELECT * FROM total'] : ['SELECT * FROM entry'] },
+          ],
         });
         home.environment.scheduler.soon(() => events.receive(writer.take()));
         return transport;

@@ -24,7 +24,7 @@ import type {
 } from '../protocol/messages.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { subscribedTable } from '../query/subscription-query.ts';
-import { ConnectionId } from '../value/connection-id.ts';
+import type { ConnectionId } from '../value/connection-id.ts';
 import { CommitBytes, TableSet } from './fan-out.ts';
 import type { SessionHub } from './hub.ts';
 import { sendSnapshot } from './snapshot.ts';

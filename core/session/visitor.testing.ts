@@ -139,7 +139,10 @@ export class Visitor implements TransportEvents {
     switch (message.type) {
       case 'welcome':
         if (!message.resumed) this.tables.clear();
-        this.position = { epoch: message.epoch, seq: message.resumed ? (this.position?.seq ?? message.seq) : message.seq };
+        this.position = {
+          epoch: message.epoch,
+          seq: message.resumed ? (this.position?.seq ?? message.seq) : message.seq,
+        };
         return;
       case 'snapshot':
         for (const row of message.rows) this.#put(message.tableId, this.#keyOf(message.tableId, row), row);

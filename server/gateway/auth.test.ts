@@ -35,7 +35,11 @@ describe('tokens', () => {
     const [head, , signature] = own.split('.');
     const forged = [head, Buffer.from('{"iss":"forerun","sub":"me"}').toString('base64url'), signature].join('.');
     const unsigned = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${own.split('.')[1]}.`;
-    const symmetric = await new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setIssuer('forerun').setSubject('me').sign(new Uint8Array(32));
+    const symmetric = await new SignJWT({})
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuer('forerun')
+      .setSubject('me')
+      .sign(new Uint8Array(32));
     for (const token of [foreign, forged, unsigned, symmetric, 'nonsense', `${own}x`, 'x'.repeat(100_000), '\0']) {
       const refusal = authenticate(token);
       await expect(refusal).rejects.toMatchObject({ code: 'token-invalid' });

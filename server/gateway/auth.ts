@@ -34,7 +34,8 @@ const tokenLengthMax = 8192;
 
 /** Throws `data-folder-unusable` when the key can't be read or made. */
 export async function openAuthenticator({ keyFile, entropy }: AuthenticatorOptions): Promise<Authenticator> {
-  const { privateKey, publicKey } = keyFile === undefined ? await generateKeyPair(algorithm) : await storedKeys(keyFile);
+  const { privateKey, publicKey } =
+    keyFile === undefined ? await generateKeyPair(algorithm) : await storedKeys(keyFile);
   return {
     authenticate: async (token) => {
       if (token === '') return issue();
@@ -58,10 +59,17 @@ export async function openAuthenticator({ keyFile, entropy }: AuthenticatorOptio
   async function verified(token: string): Promise<string> {
     try {
       if (token.length > tokenLengthMax) throw new errors.JWTInvalid(`longer than ${tokenLengthMax}`);
-      const { payload } = await jwtVerify(token, publicKey, { algorithms: [algorithm], issuer, requiredClaims: ['sub'] });
+      const { payload } = await jwtVerify(token, publicKey, {
+        algorithms: [algorithm],
+        issuer,
+        requiredClaims: ['sub'],
+      });
       return String(payload.sub);
     } catch {
-      throw new ForerunError('token-invalid', 'This authority did not issue the token. Connect with the one that it gave, or without any to be someone new.');
+      throw new ForerunError(
+        'token-invalid',
+        'This authority did not issue the token. Connect with the one that it gave, or without any to be someone new.',
+      );
     }
   }
 }

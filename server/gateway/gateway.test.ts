@@ -96,7 +96,9 @@ test('a text frame is answered with frame-invalid, and the connection ends', asy
 
 test('a frame beyond the limit ends its connection with 1009 and no other', async () => {
   const received: number[] = [];
-  const { url } = await listening(() => ({ ...silent, receive: (frame) => received.push(frame.length) }), { limits: { frameBytesMax: 1_000 } });
+  const { url } = await listening(() => ({ ...silent, receive: (frame) => received.push(frame.length) }), {
+    limits: { frameBytesMax: 1_000 },
+  });
   const [guilty, other] = [await open(url), await open(url)];
   guilty.send(new Uint8Array(1_001));
   expect(await closeCode(guilty)).toBe(1009);
@@ -106,7 +108,10 @@ test('a frame beyond the limit ends its connection with 1009 and no other', asyn
 
 test('bytes that are no WebSocket frame end their connection and no other', async () => {
   const received: number[] = [];
-  const { url, port, gateway } = await listening(() => ({ ...silent, receive: (frame) => received.push(frame.length) }));
+  const { url, port, gateway } = await listening(() => ({
+    ...silent,
+    receive: (frame) => received.push(frame.length),
+  }));
   const other = await open(url);
   const socket = connectSocket(port, '127.0.0.1');
   const ended = new Promise((resolve) => socket.once('close', resolve));
@@ -206,5 +211,8 @@ test('another subprotocol is refused in plain HTTP, with what to do', async () =
   );
   const answer = await new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))));
   expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-  expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ code: 'protocol-mismatch', message: expect.stringContaining(subprotocol) });
+  expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({
+    code: 'protocol-mismatch',
+    message: expect.stringContaining(subprotocol),
+  });
 });

@@ -75,12 +75,23 @@ export class Gateway {
   /** Answers a request to become a WebSocket of this gateway's database. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.#isClosing) {
-      refuseUpgrade(socket, 503, new ForerunError('connection-refused', 'The server is stopping. Connect again in a moment.'));
+      refuseUpgrade(
+        socket,
+        503,
+        new ForerunError('connection-refused', 'The server is stopping. Connect again in a moment.'),
+      );
       return;
     }
     const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(',');
     if (!offered.some((name) => name.trim() === subprotocol)) {
-      refuseUpgrade(socket, 400, new ForerunError('protocol-mismatch', `This endpoint speaks the WebSocket subprotocol ${subprotocol}. Offer it.`));
+      refuseUpgrade(
+        socket,
+        400,
+        new ForerunError(
+          'protocol-mismatch',
+          `This endpoint speaks the WebSocket subprotocol ${subprotocol}. Offer it.`,
+        ),
+      );
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, socket));
@@ -220,7 +231,10 @@ class Connection implements Transport {
       handle();
     } catch (error) {
       this.#home.failed(error);
-      this.#sendError('internal', 'The authority failed to handle what this connection sent. Its diagnostics say more.');
+      this.#sendError(
+        'internal',
+        'The authority failed to handle what this connection sent. Its diagnostics say more.',
+      );
       this.close(1011);
     }
   }

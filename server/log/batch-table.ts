@@ -49,7 +49,9 @@ export class BatchReader {
 
   /** Reads on after batch `after`; `seq` is that of the last commit up to there, where it is known. */
   constructor(db: DatabaseSync, path: string, after: number, seq?: number) {
-    this.#select = db.prepare('SELECT number, first_seq, commit_count, checksum, bytes FROM _forerun_log WHERE number > ? ORDER BY number');
+    this.#select = db.prepare(
+      'SELECT number, first_seq, commit_count, checksum, bytes FROM _forerun_log WHERE number > ? ORDER BY number',
+    );
     this.#path = path;
     this.#number = after;
     this.#nextSeq = seq === undefined ? undefined : seq + 1;
@@ -71,7 +73,12 @@ export class BatchReader {
   #checked({ number, first_seq: firstSeq, commit_count: commitCount, checksum, bytes }: StoredBatch): LogBatch {
     if (number !== this.#number + 1) throw corrupt(this.#path, `batch ${this.#number + 1} of its log is missing`);
     const batch = { number, firstSeq, commitCount, bytes };
-    const isWhole = isCount(firstSeq) && isCount(commitCount) && ArrayBuffer.isView(bytes) && checksum === batchChecksum(batch) && (this.#nextSeq ?? firstSeq) === firstSeq;
+    const isWhole =
+      isCount(firstSeq) &&
+      isCount(commitCount) &&
+      ArrayBuffer.isView(bytes) &&
+      checksum === batchChecksum(batch) &&
+      (this.#nextSeq ?? firstSeq) === firstSeq;
     if (!isWhole) throw corrupt(this.#path, `batch ${number} of its log does not match its checksum`);
     this.#number = number;
     this.#nextSeq = firstSeq + commitCount;

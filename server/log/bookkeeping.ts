@@ -23,7 +23,8 @@ const tables = {
     '(client_no INTEGER PRIMARY KEY, client_id BLOB NOT NULL, identity BLOB NOT NULL, last_call_id INTEGER NOT NULL, last_timestamp INTEGER NOT NULL, outcomes BLOB NOT NULL, checksum INTEGER NOT NULL)',
   _forerun_lease:
     '(table_name TEXT NOT NULL, column_name TEXT NOT NULL, client_no INTEGER NOT NULL, position INTEGER NOT NULL, from_value TEXT NOT NULL, to_value TEXT NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (table_name, column_name, client_no, position)) WITHOUT ROWID',
-  _forerun_connection: '(connection_id BLOB PRIMARY KEY, identity BLOB NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID',
+  _forerun_connection:
+    '(connection_id BLOB PRIMARY KEY, identity BLOB NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID',
 } as const;
 
 export function createBookkeeping(db: DatabaseSync): void {
@@ -46,7 +47,8 @@ class Rows {
   *read(...params: (string | number)[]): Generator<SqlValue[]> {
     // Arrays, as asked for above; the types know objects only.
     for (const row of this.#statement.iterate(...params) as Iterable<unknown> as Iterable<SqlValue[]>) {
-      if (row.pop() !== rowChecksum(row)) throw corrupt(this.#path, `a row of ${this.#table} does not match its checksum`);
+      if (row.pop() !== rowChecksum(row))
+        throw corrupt(this.#path, `a row of ${this.#table} does not match its checksum`);
       yield row;
     }
   }
@@ -63,7 +65,13 @@ export function readLeases(db: DatabaseSync, path: string, module: readonly Tabl
     const table = module.find(({ name }) => name === tableName);
     const column = table?.columns.findIndex(({ name }) => name === columnName) ?? -1;
     if (table === undefined || column < 0) continue;
-    leases.push({ tableId: table.tableId, column, clientNo: Number(clientNo), from: BigInt(String(from)), to: BigInt(String(to)) });
+    leases.push({
+      tableId: table.tableId,
+      column,
+      clientNo: Number(clientNo),
+      from: BigInt(String(from)),
+      to: BigInt(String(to)),
+    });
   }
   return leases;
 }
@@ -95,7 +103,12 @@ export class BookkeepingChanges {
     this.#path = path;
     this.#module = module;
     this.#clientRows = new Rows(db, path, '_forerun_client', 'WHERE client_no = ?');
-    this.#leaseRows = new Rows(db, path, '_forerun_lease', 'WHERE table_name = ? AND column_name = ? AND client_no = ? ORDER BY position');
+    this.#leaseRows = new Rows(
+      db,
+      path,
+      '_forerun_lease',
+      'WHERE table_name = ? AND column_name = ? AND client_no = ? ORDER BY position',
+    );
   }
 
   /** Entries that will be written. */
@@ -110,7 +123,8 @@ export class BookkeepingChanges {
         for (const change of record.changes) {
           const table = this.#module[change.tableId] as TableDefinition;
           if (change.after === undefined || !table.columns.some(({ autoInc }) => autoInc)) continue;
-          for (const [column, { autoInc }] of table.columns.entries()) if (autoInc) this.#touchHolding(table, column, record.clientNo);
+          for (const [column, { autoInc }] of table.columns.entries())
+            if (autoInc) this.#touchHolding(table, column, record.clientNo);
           noteIds(change, record.clientNo, table, this.#leases);
         }
         return this.#forgetOwnOutcomes(record.clientNo);
@@ -154,12 +168,17 @@ export class BookkeepingChanges {
   }
 
   #writeLeases(): void {
-    const clear = this.#db.prepare('DELETE FROM _forerun_lease WHERE table_name = ? AND column_name = ? AND client_no = ?');
-    for (const { table, column, clientNo } of this.#holdings.values()) clear.run(table.name, columnNameOf(table, column), clientNo);
+    const clear = this.#db.prepare(
+      'DELETE FROM _forerun_lease WHERE table_name = ? AND column_name = ? AND client_no = ?',
+    );
+    for (const { table, column, clientNo } of this.#holdings.values())
+      clear.run(table.name, columnNameOf(table, column), clientNo);
     const insert = this.#db.prepare('INSERT INTO _forerun_lease VALUES (?, ?, ?, ?, ?, ?, ?)');
     for (const [position, { tableId, column, clientNo, from, to }] of this.#leases.snapshot().entries()) {
       const table = this.#module[tableId] as TableDefinition;
-      insert.run(...withChecksum([table.name, columnNameOf(table, column), clientNo, position, String(from), String(to)]));
+      insert.run(
+        ...withChecksum([table.name, columnNameOf(table, column), clientNo, position, String(from), String(to)]),
+      );
     }
   }
 
@@ -179,7 +198,8 @@ export class BookkeepingChanges {
   /** A record may be in the log twice, when its first batch could not be made durable. */
   #introduce(clientNo: number, clientId: Uint8Array, identity: bigint): void {
     const known = this.#clientRows.read(clientNo).next().done === false;
-    if (!known && !this.#clients.has(clientNo)) this.#clients.set(clientNo, new ClientRecord(clientNo, clientIdFromBytes(clientId), new Identity(identity)));
+    if (!known && !this.#clients.has(clientNo))
+      this.#clients.set(clientNo, new ClientRecord(clientNo, clientIdFromBytes(clientId), new Identity(identity)));
   }
 
   /** Nobody asks for the outcomes of the database's own calls. */
@@ -194,7 +214,13 @@ export class BookkeepingChanges {
     if (this.#holdings.has(key)) return;
     this.#holdings.set(key, { table, column, clientNo });
     for (const [, , , , from, to] of this.#leaseRows.read(table.name, columnNameOf(table, column), clientNo)) {
-      this.#leases.restore({ tableId: table.tableId, column, clientNo, from: BigInt(String(from)), to: BigInt(String(to)) });
+      this.#leases.restore({
+        tableId: table.tableId,
+        column,
+        clientNo,
+        from: BigInt(String(from)),
+        to: BigInt(String(to)),
+      });
     }
     // The column's next value is kept under the database's own number.
     if (clientNo !== 0) this.#touchHolding(table, column, 0);
@@ -212,7 +238,14 @@ function withChecksum(values: BoundValue[]): BoundValue[] {
   return values;
 }
 
-function clientRow({ clientNo, clientId, identity, lastCallId, lastTimestampMicros, outcomes }: ClientSnapshot): BoundValue[] {
+function clientRow({
+  clientNo,
+  clientId,
+  identity,
+  lastCallId,
+  lastTimestampMicros,
+  outcomes,
+}: ClientSnapshot): BoundValue[] {
   const writer = new ByteWriter();
   for (const [callId, settled] of outcomes) {
     writer.varint(callId);
@@ -225,16 +258,31 @@ function clientRow({ clientNo, clientId, identity, lastCallId, lastTimestampMicr
       writer.string(settled.message);
     }
   }
-  return [clientNo, idBytes(clientId), toOrderedBytes(identity, 32, false), lastCallId, lastTimestampMicros, writer.take()];
+  return [
+    clientNo,
+    idBytes(clientId),
+    toOrderedBytes(identity, 32, false),
+    lastCallId,
+    lastTimestampMicros,
+    writer.take(),
+  ];
 }
 
-function clientSnapshot([clientNo, clientId, identity, lastCallId, lastTimestamp, outcomeBytes]: SqlValue[]): ClientSnapshot {
+function clientSnapshot([
+  clientNo,
+  clientId,
+  identity,
+  lastCallId,
+  lastTimestamp,
+  outcomeBytes,
+]: SqlValue[]): ClientSnapshot {
   const outcomes: [number, Settled][] = [];
   const reader = new ByteReader(outcomeBytes as Uint8Array);
   while (reader.remaining > 0) {
     const callId = reader.varint();
     // The code was written by an authority from the same union.
-    const settled = reader.u8() === 0 ? reader.varint() : { code: reader.string() as Rejection['code'], message: reader.string() };
+    const settled =
+      reader.u8() === 0 ? reader.varint() : { code: reader.string() as Rejection['code'], message: reader.string() };
     outcomes.push([callId, settled]);
   }
   return {

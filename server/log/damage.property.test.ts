@@ -5,7 +5,17 @@ import { expect, test } from 'vitest';
 import type { CallId, ClientId } from '../../core/commit/call.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { Identity } from '../../core/value/identity.ts';
-import { copyOf, logOf, openAuthority, openStorage, recoveredState, type StateText, scratchFolder, stateOf, storeDefinition } from './storage.testing.ts';
+import {
+  copyOf,
+  logOf,
+  openAuthority,
+  openStorage,
+  recoveredState,
+  type StateText,
+  scratchFolder,
+  stateOf,
+  storeDefinition,
+} from './storage.testing.ts';
 
 interface Fixture {
   readonly path: string;
@@ -25,7 +35,14 @@ async function fixture(end: 'closed' | 'killed'): Promise<Fixture> {
   const rowsBySeq = new Map<number, string>();
   const call = (name: string, value: object): void => {
     const reducerId = storeDefinition.reducers.find((reducer) => reducer.name === name)?.reducerId as number;
-    authority.call(client, { callId: (client.lastCallId + 1) as CallId, reducerId, timestampMicros: 1_700_000_000_000_000, args: { value }, connectionId: null, idHints: [] });
+    authority.call(client, {
+      callId: (client.lastCallId + 1) as CallId,
+      reducerId,
+      timestampMicros: 1_700_000_000_000_000,
+      args: { value },
+      connectionId: null,
+      idHints: [],
+    });
   };
   for (let n = 0; n < batchCount; n++) {
     call('add', { amount: BigInt(n) << 50n });

@@ -4,7 +4,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openDataFolder } from './data-folder.ts';
 import { scratchFolder } from './storage.testing.ts';
 
-const unusable = (message: RegExp) => expect.objectContaining({ code: 'data-folder-unusable', message: expect.stringMatching(message) });
+const unusable = (message: RegExp) =>
+  expect.objectContaining({ code: 'data-folder-unusable', message: expect.stringMatching(message) });
 
 test('a folder is made where there is none', () => {
   const folder = openDataFolder(join(scratchFolder(), 'a/b'), 'main');

@@ -63,7 +63,9 @@ export function createDatabaseFile(path: string, birth: DatabaseBirth, module: M
     for (const suffix of ['', '-journal']) rmSync(unfinished + suffix, { force: true });
     const db = new DatabaseSync(unfinished);
     try {
-      db.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${fileFormat}`);
+      db.exec(
+        `PRAGMA synchronous = FULL; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${fileFormat}`,
+      );
       db.exec('BEGIN');
       db.exec(logTable);
       db.exec(metaTable);
@@ -89,7 +91,9 @@ export function openDatabaseFile(path: string): DatabaseSync {
     checkWal(path);
     db = new DatabaseSync(path);
     checkHeader(db, path);
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -64000; PRAGMA foreign_keys = OFF');
+    db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -64000; PRAGMA foreign_keys = OFF',
+    );
     checkPages(db, path);
     checkWritable(db);
     return db;
@@ -137,7 +141,8 @@ export function readMeta(db: DatabaseSync, path: string): DatabaseMeta {
   };
   // Written by `writeMeta` from the same type, and unchanged since, as the checksum says.
   const module = JSON.parse(text('module')) as ModuleDescription;
-  if (Number(text('schema_checksum')) !== schemaChecksum(db, module)) throw corrupt(path, 'its tables are not those it was made with');
+  if (Number(text('schema_checksum')) !== schemaChecksum(db, module))
+    throw corrupt(path, 'its tables are not those it was made with');
   return {
     epoch: text('epoch'),
     databaseIdentity: text('database_identity'),
@@ -177,7 +182,9 @@ function writeMetaValue(db: DatabaseSync, name: string, value: string): void {
 function schemaChecksum(db: DatabaseSync, module: ModuleDescription): number {
   const names = new Set(module.tables.filter(isStored).map(({ name }) => name));
   const tables = db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name").all();
-  const own = tables.filter(({ name }) => typeof name === 'string' && (names.has(name) || name.startsWith('_forerun_')));
+  const own = tables.filter(
+    ({ name }) => typeof name === 'string' && (names.has(name) || name.startsWith('_forerun_')),
+  );
   return crc32(own.map(({ sql }) => String(sql)).join('\n'));
 }
 

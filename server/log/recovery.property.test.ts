@@ -23,7 +23,12 @@ import {
 const clientCount = 3;
 
 type Step =
-  | { readonly type: 'call'; readonly client: number; readonly reducer: 'add' | 'change' | 'label'; readonly args: object }
+  | {
+      readonly type: 'call';
+      readonly client: number;
+      readonly reducer: 'add' | 'change' | 'label';
+      readonly args: object;
+    }
   | { readonly type: 'acknowledge'; readonly client: number; readonly back: number }
   | { readonly type: 'connect' | 'disconnect' | 'lend'; readonly client: number }
   /** Work on the tables, so much that it ends anywhere in a stretch. */
@@ -38,15 +43,32 @@ const word = fc.oneof(fc.constantFrom('', 'a\0b', 'ä', '\u{1f600}'), fc.string(
 const weight = fc.oneof(fc.double(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, -0, 3));
 const call = fc.oneof(
   fc.record({ reducer: fc.constant('add' as const), args: fc.record({ amount: wideAmount }) }),
-  fc.record({ reducer: fc.constant('change' as const), args: fc.record({ nth: fc.nat(20), amount: fc.oneof(fc.constant(0n), wideAmount) }) }),
+  fc.record({
+    reducer: fc.constant('change' as const),
+    args: fc.record({ nth: fc.nat(20), amount: fc.oneof(fc.constant(0n), wideAmount) }),
+  }),
   fc.record({ reducer: fc.constant('label' as const), args: fc.record({ word, weight }) }),
 );
 const steps = fc.array(
   fc.oneof(
-    { weight: 12, arbitrary: fc.record({ type: fc.constant('call' as const), client }).chain((head) => call.map((rest) => ({ ...head, ...rest }))) },
+    {
+      weight: 12,
+      arbitrary: fc
+        .record({ type: fc.constant('call' as const), client })
+        .chain((head) => call.map((rest) => ({ ...head, ...rest }))),
+    },
     { weight: 2, arbitrary: fc.record({ type: fc.constant('acknowledge' as const), client, back: fc.nat(3) }) },
-    { weight: 3, arbitrary: fc.record({ type: fc.constantFrom('connect' as const, 'disconnect' as const, 'lend' as const), client }) },
-    { weight: 4, arbitrary: fc.record({ type: fc.constant('slices' as const), count: fc.integer({ min: 1, max: 4 }) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        type: fc.constantFrom('connect' as const, 'disconnect' as const, 'lend' as const),
+        client,
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({ type: fc.constant('slices' as const), count: fc.integer({ min: 1, max: 4 }) }),
+    },
     { weight: 4, arbitrary: fc.constant({ type: 'settle' as const }) },
     { weight: 2, arbitrary: fc.constant({ type: 'crash' as const }) },
   ),
@@ -65,7 +87,9 @@ async function live(all: readonly Step[]): Promise<{ crashes: Crash[]; rowsBySeq
   const path = join(scratchFolder(), 'main.sqlite');
   const storage = openStorage(path);
   const authority = await openAuthority(logOf(storage, path));
-  const clients = Array.from({ length: clientCount }, (_, n) => authority.client(`${n + 1}`.repeat(32) as ClientId, new Identity(BigInt(n + 1))));
+  const clients = Array.from({ length: clientCount }, (_, n) =>
+    authority.client(`${n + 1}`.repeat(32) as ClientId, new Identity(BigInt(n + 1))),
+  );
   const connections: (ConnectionId | undefined)[] = Array(clientCount).fill(undefined);
   const rowsBySeq = new Map([[0, stateOf(authority).rows]]);
   const crashes: Crash[] = [];
@@ -77,9 +101,21 @@ async function live(all: readonly Step[]): Promise<{ crashes: Crash[]; rowsBySeq
     if (step.type === 'call') {
       const reducerId = storeDefinition.reducers.find(({ name }) => name === step.reducer)?.reducerId as number;
       const callId = (client.lastCallId + 1) as CallId;
-      authority.call(client, { callId, reducerId, timestampMicros: timestampMicros++, args: { value: step.args }, connectionId: null, idHints: [] });
+      authority.call(client, {
+        callId,
+        reducerId,
+        timestampMicros: timestampMicros++,
+        args: { value: step.args },
+        connectionId: null,
+        idHints: [],
+      });
     } else if (step.type === 'acknowledge') authority.acknowledge(client, (client.lastCallId - step.back) as CallId);
-    else if (step.type === 'lend') authority.lend(storeDefinition.tables[itemTableId] as (typeof storeDefinition.tables)[number], itemIdColumn, client);
+    else if (step.type === 'lend')
+      authority.lend(
+        storeDefinition.tables[itemTableId] as (typeof storeDefinition.tables)[number],
+        itemIdColumn,
+        client,
+      );
     else if (step.type === 'connect' && connections[place] === undefined) {
       const connection = new ConnectionId(++connectionCount);
       connections[place] = connection;

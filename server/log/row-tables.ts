@@ -5,6 +5,7 @@
  * the engine builds its own in memory, and here they would only cost writes.
  */
 
+import { assert } from '../../core/assert.ts';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Key, Row, RowChange } from '../../core/commit/row-change.ts';
 import { deleteByKey, quote, storedColumns } from '../../core/engine/ddl.ts';
@@ -29,7 +30,8 @@ export class TableWriter {
     this.shape = shape;
     const columns = [...storedColumns(table).map(quote), '_checksum'];
     const one = `(${columns.map(() => '?').join(', ')})`;
-    const insert = (rows: number): string => `INSERT OR REPLACE INTO ${quote(table.name)} (${columns.join(', ')}) VALUES ${Array(rows).fill(one).join(', ')}`;
+    const insert = (rows: number): string =>
+      `INSERT OR REPLACE INTO ${quote(table.name)} (${columns.join(', ')}) VALUES ${Array(rows).fill(one).join(', ')}`;
     this.#insertMany = db.prepare(insert(rowsPerStatement));
     this.#insertOne = db.prepare(insert(1));
     this.#delete = db.prepare(deleteByKey(table));
@@ -109,7 +111,9 @@ function* merged(runs: readonly (readonly KeyedRow[])[], compare: (a: Key, b: Ke
 }
 
 function keyAt(head: { readonly run: readonly KeyedRow[]; readonly at: number } | undefined): Key {
-  return (head?.run[head.at] as KeyedRow)[0];
+  const [key] = head?.run[head.at] ?? [];
+  assert(key !== undefined, 'a head stands on a row');
+  return key;
 }
 
 /** Values in the order of `storedColumns`, verified. Throws `database-corrupt`. */

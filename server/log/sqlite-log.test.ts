@@ -68,7 +68,9 @@ test('[COM-4] an append that a thread’s end leaves open is rejected and leaves
   await expect(lost).rejects.toMatchObject({ code: 'log-unavailable' });
   expect(log.extent().last).toBe(1);
   await log.append(batch(2, 3));
-  expect((await readAll(log, 0)).map(({ bytes }) => bytes.length)).toEqual([batch(1), batch(2, 3)].map(({ bytes }) => bytes.length));
+  expect((await readAll(log, 0)).map(({ bytes }) => bytes.length)).toEqual(
+    [batch(1), batch(2, 3)].map(({ bytes }) => bytes.length),
+  );
   expect(threads.length).toBe(2);
   await log.close();
 });
@@ -91,7 +93,10 @@ async function readAll(log: SqliteLog, after: number): Promise<LogBatch[]> {
 test('[COM-4] a full disk refuses a batch whole, and the thread goes on with what fits', async () => {
   const log = await open(join(scratchFolder(), 'main.sqlite'), { fileBytesMax: 200_000 });
   await log.append(batch(1));
-  await expect(log.append(batch(2, 10_000))).rejects.toMatchObject({ code: 'log-unavailable', message: expect.stringContaining('full') });
+  await expect(log.append(batch(2, 10_000))).rejects.toMatchObject({
+    code: 'log-unavailable',
+    message: expect.stringContaining('full'),
+  });
   await log.append(batch(2));
   expect(log.extent()).toEqual({ first: 1, last: 2 });
   expect((await readAll(log, 0)).map(({ bytes }) => bytes.length)).toEqual([1, 2].map((n) => batch(n).bytes.length));

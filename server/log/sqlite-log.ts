@@ -67,7 +67,11 @@ export class SqliteLog implements Log {
   async *read(afterBatch: number): AsyncGenerator<LogBatch> {
     const { first, last } = this.#extent;
     if (last === 0 || afterBatch >= last) return;
-    if (afterBatch + 1 < first) throw new ForerunError('log-unavailable', `The log no longer has batch ${afterBatch + 1}; it begins with ${first}.`);
+    if (afterBatch + 1 < first)
+      throw new ForerunError(
+        'log-unavailable',
+        `The log no longer has batch ${afterBatch + 1}; it begins with ${first}.`,
+      );
     const db = openForReading(this.path);
     try {
       const reader = new BatchReader(db, this.path, afterBatch);
@@ -110,7 +114,11 @@ export class SqliteLog implements Log {
       this.#adopt(worker);
       return worker;
     } catch (cause) {
-      throw new ForerunError('log-unavailable', `The storage thread ended and could not be started again: ${(cause as Error).message}`, { cause });
+      throw new ForerunError(
+        'log-unavailable',
+        `The storage thread ended and could not be started again: ${(cause as Error).message}`,
+        { cause },
+      );
     } finally {
       this.#restarting = undefined;
     }
@@ -125,7 +133,11 @@ export class SqliteLog implements Log {
     });
     worker.on('exit', () => {
       this.#worker = undefined;
-      const error = new ForerunError('log-unavailable', 'The storage thread ended unexpectedly; the next append starts another.', { cause: crash });
+      const error = new ForerunError(
+        'log-unavailable',
+        'The storage thread ended unexpectedly; the next append starts another.',
+        { cause: crash },
+      );
       for (const { reject } of this.#waiting.splice(0)) reject(error);
     });
   }
@@ -163,13 +175,15 @@ function startThread(options: SqliteLogOptions): Promise<OpenedThread> {
   const workerData: ThreadOptions = { storage, behindBytesMax };
   const worker = new Worker(new URL('./log-thread.ts', import.meta.url), { workerData, name: 'forerun storage' });
   return new Promise((resolve, reject) => {
-    const ended = (): void => reject(new ForerunError('internal', 'The storage thread ended before it had opened the database.'));
+    const ended = (): void =>
+      reject(new ForerunError('internal', 'The storage thread ended before it had opened the database.'));
     worker.once('error', reject);
     worker.once('exit', ended);
     worker.once('message', (message: FromThread) => {
       worker.off('error', reject);
       worker.off('exit', ended);
-      if (typeof message === 'object' && message.type === 'opened') resolve({ worker, birth: message.birth, extent: message.extent });
+      if (typeof message === 'object' && message.type === 'opened')
+        resolve({ worker, birth: message.birth, extent: message.extent });
       else if (typeof message === 'object' && message.type === 'refused') reject(errorOf(message.error));
       else ended();
     });

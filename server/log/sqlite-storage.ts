@@ -60,7 +60,10 @@ export class SqliteStorage {
     this.#options = options;
     this.birth = { epoch: meta.epoch, databaseIdentity: meta.databaseIdentity, secret: meta.secret };
     this.#log = new BatchWriter(db, last);
-    this.#tables = new TablesBehind(db, options.path, meta.module.tables, { batchNumber: meta.tablesBatch, seq: meta.tablesSeq });
+    this.#tables = new TablesBehind(db, options.path, meta.module.tables, {
+      batchNumber: meta.tablesBatch,
+      seq: meta.tablesSeq,
+    });
     this.#first = last === 0 ? 0 : Math.max(first, meta.describedAfter + 1);
     this.#behindBytes = logBytes(db, meta.tablesBatch);
     this.#keptBytes = options.logBytesMax === undefined ? 0 : logBytes(db, 0);
@@ -147,7 +150,9 @@ export class SqliteStorage {
     const { first, last } = this.extent;
     if (logBytesMax === undefined || this.#keptBytes <= logBytesMax || first === 0 || first >= last) return false;
     const upTo = Math.min(first + droppedBatchesMax, last) - 1;
-    const oldest = this.#db.prepare('SELECT number, length(bytes) AS bytes FROM _forerun_log WHERE number <= ? ORDER BY number');
+    const oldest = this.#db.prepare(
+      'SELECT number, length(bytes) AS bytes FROM _forerun_log WHERE number <= ? ORDER BY number',
+    );
     let kept = this.#keptBytes;
     let dropped = first - 1;
     for (const { number, bytes } of oldest.iterate(upTo)) {
@@ -164,7 +169,10 @@ export class SqliteStorage {
 
 function dropUnconfirmed(db: DatabaseSync, { tablesBatch }: DatabaseMeta, lastConfirmed: number): void {
   if (tablesBatch > lastConfirmed) {
-    throw new ForerunError('log-unavailable', 'The tables hold a batch that was reported as failed. Start the server again.');
+    throw new ForerunError(
+      'log-unavailable',
+      'The tables hold a batch that was reported as failed. Start the server again.',
+    );
   }
   db.prepare('DELETE FROM _forerun_log WHERE number > ?').run(lastConfirmed);
 }

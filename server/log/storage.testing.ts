@@ -32,7 +32,10 @@ export function scratchFolder(): string {
   return folder;
 }
 
-const item = table({ name: 'item', public: true }, { id: t.u64().primaryKey().autoInc(), owner: t.identity().index('btree'), amount: t.i64() });
+const item = table(
+  { name: 'item', public: true },
+  { id: t.u64().primaryKey().autoInc(), owner: t.identity().index('btree'), amount: t.i64() },
+);
 const tag = table({ name: 'tag' }, { word: t.string(), weight: t.f64() });
 const presence = table({ name: 'presence', public: true }, { connection: t.connectionId().primaryKey() });
 const flash = table({ name: 'flash', public: true, event: true }, { text: t.string() });
@@ -59,12 +62,17 @@ const went = store.clientDisconnected((ctx) => {
   if (ctx.connectionId !== null) ctx.db.presence.connection.delete(ctx.connectionId);
 });
 
-export const storeDefinition = defineModule({ default: store, add, change, label, came, went });
+export const storeExports = { default: store, add, change, label, came, went };
+export const storeDefinition = defineModule(storeExports);
 export const storeModule = describeModule(storeDefinition);
 export const itemTableId = 0;
 export const itemIdColumn = 0;
 
-export const birth: DatabaseBirth = { epoch: '0011223344556677', databaseIdentity: 'c2'.repeat(32), secret: '5e'.repeat(16) };
+export const birth: DatabaseBirth = {
+  epoch: '0011223344556677',
+  databaseIdentity: 'c2'.repeat(32),
+  secret: '5e'.repeat(16),
+};
 
 export function openStorage(path: string, options: Partial<StorageOptions> = {}): SqliteStorage {
   return SqliteStorage.open({ path, module: storeModule, birth, ...options });

@@ -47,7 +47,12 @@ export class TablesBehind {
   /** What a slice of writing may hold, so that it takes about its time; learnt from the last ones. */
   #rowsPerMs = 50;
 
-  constructor(db: DatabaseSync, path: string, tables: readonly TableDefinition[], position: { readonly batchNumber: number; readonly seq: number }) {
+  constructor(
+    db: DatabaseSync,
+    path: string,
+    tables: readonly TableDefinition[],
+    position: { readonly batchNumber: number; readonly seq: number },
+  ) {
     this.#db = db;
     this.#path = path;
     this.#tables = tables;
@@ -68,7 +73,8 @@ export class TablesBehind {
     try {
       const stretch = (this.#stretch ??= this.#begin());
       if (stretch.writing === undefined) {
-        if (this.#read(stretch, deadline, lastBatch)) stretch.writing = stretch.rows.write((tableId) => this.#writers[tableId]);
+        if (this.#read(stretch, deadline, lastBatch))
+          stretch.writing = stretch.rows.write((tableId) => this.#writers[tableId]);
         return 0;
       }
       if (!this.#write(stretch, stretch.writing, budgetMs)) return 0;
@@ -147,7 +153,8 @@ export class TablesBehind {
 
   #shape(tableId: number): RowShape {
     const shape = this.#shapes[tableId];
-    if (shape === undefined) throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
+    if (shape === undefined)
+      throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
     return shape;
   }
 }

@@ -34,7 +34,8 @@ export function checkWal(databasePath: string): void {
   const sums: Sums = { s0: 0, s1: 0 };
   const littleEndian = magic === magicLittleEndian;
   addWords(sums, data, 0, 24, littleEndian);
-  const isHeaderWhole = (littleEndian || magic === magicBigEndian) && sums.s0 === data.getUint32(24) && sums.s1 === data.getUint32(28);
+  const isHeaderWhole =
+    (littleEndian || magic === magicBigEndian) && sums.s0 === data.getUint32(24) && sums.s1 === data.getUint32(28);
   if (!isHeaderWhole) {
     // A header cut short stands before frames of an earlier time, whose salts are others.
     const isCurrent = data.getUint32(headerBytes + 8) === salts[0] || data.getUint32(headerBytes + 12) === salts[1];
@@ -44,7 +45,8 @@ export function checkWal(databasePath: string): void {
   const frameBytes = frameHeaderBytes + data.getUint32(8);
   const frameAt = (index: number): number => headerBytes + index * frameBytes;
   const frames = Math.floor((wal.length - headerBytes) / frameBytes);
-  const isCurrent = (index: number): boolean => data.getUint32(frameAt(index) + 8) === salts[0] && data.getUint32(frameAt(index) + 12) === salts[1];
+  const isCurrent = (index: number): boolean =>
+    data.getUint32(frameAt(index) + 8) === salts[0] && data.getUint32(frameAt(index) + 12) === salts[1];
   const endsTransaction = (index: number): boolean => data.getUint32(frameAt(index) + 4) !== 0;
 
   let index = 0;
@@ -52,7 +54,11 @@ export function checkWal(databasePath: string): void {
   let ended = false;
   for (; index < frames; index++) {
     if (!isCurrent(index)) continue;
-    if (ended) throw corrupt(databasePath, `its write-ahead log is broken before frame ${index + 1}, which holds a later transaction`);
+    if (ended)
+      throw corrupt(
+        databasePath,
+        `its write-ahead log is broken before frame ${index + 1}, which holds a later transaction`,
+      );
     ended = endsTransaction(index);
   }
 }

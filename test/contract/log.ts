@@ -100,7 +100,8 @@ export function describeLog(name: string, make: () => Promise<LogHome>): void {
 function batch(number: number, padding = 100): LogBatch {
   const writer = new ByteWriter();
   beginBatch(writer, 1_700_000_000_000_000 + number);
-  for (let clientNo = 1; writer.offset < padding; clientNo++) writeClient(writer, clientNo, new Uint8Array(16).fill(clientNo), BigInt(number));
+  for (let clientNo = 1; writer.offset < padding; clientNo++)
+    writeClient(writer, clientNo, new Uint8Array(16).fill(clientNo), BigInt(number));
   return { number, firstSeq: 1 as Seq, commitCount: 0, bytes: Uint8Array.from(writer.take()) };
 }
 

@@ -9,7 +9,10 @@ export interface TransportPair {
 }
 
 /** `make` connects two ends; each tells its events. What it needs to stop afterwards, it stops by itself. */
-export function describeTransport(name: string, make: (near: TransportEvents, far: TransportEvents) => Promise<TransportPair>): void {
+export function describeTransport(
+  name: string,
+  make: (near: TransportEvents, far: TransportEvents) => Promise<TransportPair>,
+): void {
   describe(name, () => {
     /** Two connected ends, and what each has heard: frames, and `closed`. */
     const connect = async () => {

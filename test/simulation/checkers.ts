@@ -64,7 +64,9 @@ function noteCall(
 
 /** Each answered call is in the log exactly once, as what its caller was told. */
 export function checkCalls(client: SimClient, clientId: ClientId | undefined, log: ReadLog): void {
-  const logged = new Map((clientId === undefined ? [] : (log.calls.get(clientId) ?? [])).map((each) => [each.callId, each]));
+  const logged = new Map(
+    (clientId === undefined ? [] : (log.calls.get(clientId) ?? [])).map((each) => [each.callId, each]),
+  );
   for (const { callId, handle, result } of client.calls) {
     const found = logged.get(callId);
     const name = `${client.name}: call ${callId} (${handle.reducer})`;
@@ -104,7 +106,10 @@ function checkEffects(client: SimClient, texts: ReadonlySet<string>, counted: nu
     if (planned.counts === true && result !== 'rejected') most++;
     if (planned.text === undefined || result === 'closed') continue;
     const { text } = planned;
-    expectThat(texts.has(text) === (result === 'confirmed'), () => `'${text}' was ${result}; there: ${texts.has(text)}`);
+    expectThat(
+      texts.has(text) === (result === 'confirmed'),
+      () => `'${text}' was ${result}; there: ${texts.has(text)}`,
+    );
   }
   expectThat(
     counted >= least && counted <= most,

@@ -65,7 +65,11 @@ export class Network {
   }
 
   /** A new connection of this client; `opened` when the authority has taken it. */
-  connect(client: string, isAlive: () => boolean, events: TransportEvents & { readonly opened: () => void }): Transport {
+  connect(
+    client: string,
+    isAlive: () => boolean,
+    events: TransportEvents & { readonly opened: () => void },
+  ): Transport {
     const wire = new Wire(client, this.#timeline, this.#random, this.#profile, this.#observer, { events, isAlive });
     this.#wires.set(client, wire);
     this.#timeline.after(wire.latency(), () => {

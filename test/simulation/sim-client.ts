@@ -79,15 +79,16 @@ export class SimClient {
 
   /** Everything is answered, and the rows are here. */
   get isSettled(): boolean {
-    return this.#isOpen && this.state.status.type === 'live' && this.state.status.ready && this.state.status.pending === 0;
+    return (
+      this.#isOpen && this.state.status.type === 'live' && this.state.status.ready && this.state.status.pending === 0
+    );
   }
 
   async open(): Promise<void> {
     const { token, guard } = this.#options;
     await this.#host.open({ url: '', database: this.name, token, guard }, (events) => this.#receive(events));
     this.#mirror = new Mirror(this.state);
-    for (const id of publicTables)
-      this.#live.set(id, this.state.live(this.state.tables[shapeOf(id).table.accessor]));
+    for (const id of publicTables) this.#live.set(id, this.state.live(this.state.tables[shapeOf(id).table.accessor]));
     this.#aggregate = this.state.live(aggregate);
     this.#isOpen = true;
   }
@@ -189,7 +190,8 @@ export class SimClient {
       const times = texts.get(planned.text) ?? 0;
       expectThat(
         times === (isThere ? 1 : 0),
-        () => `${this.name}: '${planned.text}' is there ${times} times; its call is ${handle.state} ${shown(handle.prediction)}`,
+        () =>
+          `${this.name}: '${planned.text}' is there ${times} times; its call is ${handle.state} ${shown(handle.prediction)}`,
       );
     }
     const counter = this.mirror.rows(counters).get(this.name)?.['calls'] ?? 0;

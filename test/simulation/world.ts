@@ -278,7 +278,10 @@ class World {
     const { authority } = this.#home;
     if (authority === undefined) throw new SimulationFailure('there is no authority');
     const log = checkLog(this.#disk.batches);
-    expectThat(log.lastSeq === authority.durableSeq, () => `the authority is at ${authority.durableSeq}, the log at ${log.lastSeq}`);
+    expectThat(
+      log.lastSeq === authority.durableSeq,
+      () => `the authority is at ${authority.durableSeq}, the log at ${log.lastSeq}`,
+    );
     for (const client of this.#clients) checkCalls(client, this.#clientIds.get(client.name), log);
     const living = this.#clients.filter(({ actor }) => actor.isAlive);
     checkAuthority(authority.engine, this.#clients, living.length);

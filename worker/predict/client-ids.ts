@@ -82,6 +82,7 @@ export class ClientIds implements IdSource {
     const cursor = from ?? next;
     const range = ids.ranges.find(({ to }) => cursor < to);
     if (range === undefined) return undefined;
+    // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigints
     const value = cursor < range.from ? range.from : cursor;
     if (value >= next) ids.next = value + 1n;
     return {

@@ -110,6 +110,23 @@ describe("another client's commit", () => {
     expect(await counts(far)).toEqual(await counts(near));
   });
 
+  test('[PRE-6] that brings a row into a range which a pending call read, or takes one out, touches that call', async () => {
+    const { desk, far, near } = await pair(2_000);
+    const total = async () => (await counts(far)).find(({ id }) => id === 50)?.count;
+    far.client.reducers.tally({ id: 50, text: 'one' });
+    expect(await total()).toBe(1);
+    near.client.reducers.put({ id: 7, text: 'one' });
+    await desk.time.advance(1_100);
+    expect(await total()).toBe(2);
+    near.client.reducers.put({ id: 8, text: 'of no interest' });
+    await desk.time.advance(1);
+    const { replayed } = far.client.counters;
+    await desk.time.advance(3_000);
+    expect(far.client.counters.replayed).toBe(replayed);
+    // At the authority the tally came after the first item and before the second.
+    expect(await total()).toBe(2);
+  });
+
   test('[PRE-10] that changes what a pending call does is told through its handle, once, and only then', async () => {
     const { desk, far, near } = await pair(2_000);
     const doomed = far.client.reducers.bump({ id: 1 });
