@@ -99,6 +99,8 @@ export class HostLoop {
   #settledCallId = 0;
   #predicts = true;
   #isReady = false;
+  #replayedTold = 0;
+  #rolledBackTold = 0;
   #staging: SnapshotStaging | undefined;
   #status: ClientStatus = { type: 'connecting', ready: false, pending: 0, identity: undefined };
   #isClosed = false;
@@ -358,11 +360,13 @@ export class HostLoop {
       );
       this.#handles.delete(pending.call.callId);
     }
-    if (settled.length > 0)
-      this.feed.push({
-        type: 'counters',
-        counters: { pending: this.#predictor.pending.size, ...this.#predictor.counters },
-      });
+    const { pending, counters } = this.#predictor;
+    const isNews =
+      settled.length > 0 || this.#replayedTold !== counters.replayed || this.#rolledBackTold !== counters.rolledBack;
+    if (!isNews) return;
+    this.#replayedTold = counters.replayed;
+    this.#rolledBackTold = counters.rolledBack;
+    this.feed.push({ type: 'counters', counters: { pending: pending.size, ...counters } });
   }
 
   #progress(pending: PendingCall, progress: Extract<HostEvent, { type: 'call' }>['progress']): void {

@@ -35,6 +35,7 @@ export class SessionHub {
   readonly #sessions = new Set<Session>();
   readonly #byClient = new Map<ClientRecord, Session>();
   readonly #argsCodecs: readonly Codec[];
+  #accepted = 0;
   /** The newest batches, contiguous, for those who come back soon. */
   #recent: DurableBatch[] = [];
   #recentBytes = 0;
@@ -54,7 +55,7 @@ export class SessionHub {
 
   /** Takes a new connection: the far end's frames go to the result. */
   accept(connect: (events: TransportEvents) => Transport): void {
-    const session = new Session(this, this.#authority);
+    const session = new Session(this, this.#authority, ++this.#accepted);
     this.#sessions.add(session);
     session.attach(connect(session));
   }
@@ -68,10 +69,16 @@ export class SessionHub {
     if (client !== undefined && this.#byClient.get(client) === session) this.#byClient.delete(client);
   }
 
-  /** A client has one connection; an older one, which the client has given up, ends. */
-  replace(client: ClientRecord, session: Session): void {
-    this.#byClient.get(client)?.fail('connection-refused', 'This client has connected anew.');
-    this.#byClient.set(client, session);
+  /**
+   * A client has one connection; of two the older, which the client has given up, ends. Gives whether this is the newer
+   * one: what an older one said may come, or be admitted, late.
+   */
+  replace(client: ClientRecord, session: Session): boolean {
+    const known = this.#byClient.get(client);
+    const isNewer = known === undefined || known.number < session.number;
+    (isNewer ? known : session)?.fail('connection-refused', 'This client has connected anew.');
+    if (isNewer) this.#byClient.set(client, session);
+    return isNewer;
   }
 
   /** What a replica at this position lacks, or undefined when it needs a snapshot. */

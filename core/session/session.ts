@@ -42,6 +42,8 @@ type State =
   | { readonly type: 'closed' };
 
 export class Session implements TransportEvents {
+  /** In the order in which connections were taken. */
+  readonly number: number;
   readonly #hub: SessionHub;
   readonly #authority: Authority;
   readonly #argsReader = new ByteReader(new Uint8Array());
@@ -51,9 +53,10 @@ export class Session implements TransportEvents {
   #held: { readonly batch: number; readonly frame: Uint8Array }[] = [];
   #heldBytes = 0;
 
-  constructor(hub: SessionHub, authority: Authority) {
+  constructor(hub: SessionHub, authority: Authority, number: number) {
     this.#hub = hub;
     this.#authority = authority;
+    this.number = number;
   }
 
   attach(transport: Transport): void {
@@ -165,7 +168,7 @@ export class Session implements TransportEvents {
     const connectionId = this.#hub.newConnectionId();
     await this.#authority.connect(connectionId, identity);
     if (!this.#isAdmitting()) return this.#authority.disconnect(connectionId);
-    this.#hub.replace(client, this);
+    if (!this.#hub.replace(client, this)) return this.#authority.disconnect(connectionId);
     this.#authority.acknowledge(client, hello.settledCallId);
     const subscriptions = new Map<number, readonly TableDefinition[]>();
     this.#state = { type: 'live', client, connectionId, subscriptions };

@@ -1,7 +1,8 @@
 /** Own calls that have not come to a good end: those under way, and the rejected ones until they are dismissed. */
 
 import type { CallHandle } from 'forerun/client';
-import { useCallback, useState } from 'react';
+import { useClient } from 'forerun/react';
+import { useMemo, useSyncExternalStore } from 'react';
 
 export interface OwnCall<Subject> {
   readonly number: number;
@@ -20,29 +21,50 @@ export interface OwnCalls<Subject> {
   readonly dismiss: (number: number) => void;
 }
 
-let lastNumber = 0;
-
+/** A store, as live queries are: so a row and the state of the call that wrote it are rendered together. */
 export function useCalls<Subject>(): OwnCalls<Subject> {
-  const [calls, setCalls] = useState<readonly OwnCall<Subject>[]>([]);
-  const dismiss = useCallback(
-    (number: number) => setCalls((known) => known.filter((call) => call.number !== number)),
-    [],
-  );
-  const follow = useCallback(
-    (subject: Subject, handle: CallHandle) => {
-      const number = ++lastNumber;
-      const update = (): void => {
-        const call = described(number, subject, handle);
-        setCalls((known) => known.map((each) => (each.number === number ? call : each)));
+  const client = useClient();
+  const store = useMemo(() => callStore<Subject>(client.onCall), [client]);
+  const calls = useSyncExternalStore(store.subscribe, store.calls);
+  return { calls, follow: store.follow, dismiss: store.dismiss };
+}
+
+interface CallStore<Subject> extends Pick<OwnCalls<Subject>, 'follow' | 'dismiss'> {
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly calls: () => readonly OwnCall<Subject>[];
+}
+
+function callStore<Subject>(onCall: (listener: (handle: CallHandle) => void) => () => void): CallStore<Subject> {
+  const followed = new Map<CallHandle, { readonly number: number; readonly subject: Subject }>();
+  const listeners = new Set<() => void>();
+  let calls: readonly OwnCall<Subject>[] = [];
+  let lastNumber = 0;
+  const update = (): void => {
+    for (const handle of followed.keys()) if (handle.state === 'confirmed') followed.delete(handle);
+    calls = [...followed].map(([handle, { number, subject }]) => described(number, subject, handle));
+    for (const listener of [...listeners]) listener();
+  };
+  return {
+    subscribe: (listener) => {
+      listeners.add(listener);
+      const stop = onCall((handle) => {
+        if (followed.has(handle)) update();
+      });
+      return () => {
+        stop();
+        listeners.delete(listener);
       };
-      setCalls((known) => [...known, described(number, subject, handle)]);
-      handle.predicted.then(update, update);
-      handle.onOutcomeChange(update);
-      handle.then(() => dismiss(number), update);
     },
-    [dismiss],
-  );
-  return { calls, follow, dismiss };
+    calls: () => calls,
+    follow: (subject, handle) => {
+      followed.set(handle, { number: ++lastNumber, subject });
+      update();
+    },
+    dismiss: (number) => {
+      for (const [handle, call] of followed) if (call.number === number) followed.delete(handle);
+      update();
+    },
+  };
 }
 
 function described<Subject>(number: number, subject: Subject, handle: CallHandle): OwnCall<Subject> {
