@@ -9,7 +9,7 @@ import { expectThat, shown } from './failure.ts';
 import { publicTables, shapeOf } from './mirror.ts';
 import type { SimClient } from './sim-client.ts';
 import { accountBalance, accountCount, definition } from './town.ts';
-import { tableId } from './workload.ts';
+import { mayRefuse, tableId } from './workload.ts';
 
 /** What the log says of one client's calls, in the log's order. */
 interface LoggedCall {
@@ -73,6 +73,10 @@ export function checkCalls(client: SimClient, clientId: ClientId | undefined, lo
     if (result === 'closed') continue;
     expectThat(result !== 'open', () => `${name} has no answer; the log has ${shown(found)}`);
     expectThat(found !== undefined, () => `${name} was ${result} and is not in the log`);
+    expectThat(
+      result === 'confirmed' || mayRefuse.has(handle.reducer),
+      () => `${name} was rejected, which it never is`,
+    );
     expectThat(
       (found.type === 'rejected') === (result === 'rejected'),
       () => `${name} was ${result}, and the log says ${found.type}`,

@@ -82,6 +82,13 @@ export class Home {
     timeline.after(downMs, () => this.start());
   }
 
+  /** Kills it for good. */
+  close(): void {
+    if (this.#actor?.isAlive !== true) return;
+    this.#actor.kill();
+    this.#authority?.engine.close();
+  }
+
   async #open(actor: Actor): Promise<void> {
     const { disk, network, random, timeline, guard } = this.#options;
     const authority = await Authority.open({

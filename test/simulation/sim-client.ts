@@ -15,13 +15,15 @@ import { differenceOf } from './checkers.ts';
 import { expectThat, shown } from './failure.ts';
 import { Mirror, publicTables, shapeOf } from './mirror.ts';
 import type { Actor } from './timeline.ts';
-import { accountBalance, accountCount, definition } from './town.ts';
+import { accountBalance, accountCount, definition, surveyOf } from './town.ts';
 import { type PlannedCall, tableId, type Workload } from './workload.ts';
 
 export interface SimCall {
   readonly callId: number;
   readonly planned: PlannedCall;
   readonly handle: CallHandle;
+  /** Of the note it wrote when it was made, if it was predicted. */
+  readonly predictedId: bigint | undefined;
   result: 'open' | 'confirmed' | 'rejected' | 'closed';
 }
 
@@ -37,6 +39,8 @@ export interface SimClientOptions {
 const accounts = tableId('account');
 const notes = tableId('note');
 const counters = tableId('counter');
+
+type Member = { readonly id: number; readonly room: number; readonly pos: number };
 
 /** Results that can be told from the rows without SQL. */
 const aggregate = 'SELECT room, count(*) AS members, max(pos) AS last FROM member GROUP BY room ORDER BY room';
@@ -102,7 +106,13 @@ export class SimClient {
     if (make === undefined) throw new Error(`the town has no reducer ${planned.reducer}`);
     this.#options.trace(`${this.name} calls ${planned.reducer} ${shown(planned.args)}`);
     const handle = this.#made(planned, make);
-    const call: SimCall = { callId: this.calls.length + 1, planned, handle, result: 'open' };
+    const call: SimCall = {
+      callId: this.calls.length + 1,
+      planned,
+      handle,
+      predictedId: this.#noteId(planned.text),
+      result: 'open',
+    };
     this.calls.push(call);
     handle.confirmed.then(
       () => {
@@ -125,6 +135,12 @@ export class SimClient {
     } finally {
       this.#isOpen = isOpen;
     }
+  }
+
+  #noteId(text: string | undefined): bigint | undefined {
+    if (text === undefined || !this.#isOpen) return undefined;
+    for (const row of this.mirror.rows(notes).values()) if (row['text'] === text) return row['id'] as bigint;
+    return undefined;
   }
 
   simulate(simulation: Parameters<ClientState['simulate']>[0]): void {
@@ -165,8 +181,7 @@ export class SimClient {
 
   #expectedAggregate(): unknown[] {
     const rooms = new Map<number, { room: number; members: number; last: number }>();
-    for (const row of this.mirror.rows(tableId('member')).values()) {
-      const { room, pos } = row as { room: number; pos: number };
+    for (const { room, pos } of this.mirror.rows(tableId('member')).values() as Iterable<Member>) {
       const known = rooms.get(room) ?? { room, members: 0, last: Number.NEGATIVE_INFINITY };
       rooms.set(room, { room, members: known.members + 1, last: Math.max(known.last, pos) });
     }
@@ -196,9 +211,30 @@ export class SimClient {
     }
     const counter = this.mirror.rows(counters).get(this.name)?.['calls'] ?? 0;
     expectThat(counter === counted, () => `${this.name}: the own counter is ${shown(counter)} after ${counted} calls`);
+    this.#checkLast();
     let money = 0n;
     for (const row of this.mirror.rows(accounts).values()) money += row['balance'] as bigint;
     expectThat(money === BigInt(accountCount) * accountBalance, () => `${this.name}: there are ${money} of money`);
+  }
+
+  /** Nothing comes after the last call, so what it wrote is a function of the rows there are: others' since then included. */
+  #checkLast(): void {
+    const last = this.calls.at(-1);
+    if (last?.handle.state !== 'predicted' || last.handle.prediction?.type !== 'predicted') return;
+    const members = [...this.mirror.rows(tableId('member')).values()] as Member[];
+    const { reducer, args } = last.planned;
+    if (reducer === 'census') this.#checkStat('members', BigInt(members.length));
+    if (reducer !== 'survey') return;
+    const inRoom = members.filter(({ room }) => room === args['room']);
+    this.#checkStat(`room ${args['room']}`, surveyOf(inRoom.sort((a, b) => a.pos - b.pos || a.id - b.id)));
+  }
+
+  #checkStat(name: string, expected: bigint): void {
+    const value = this.mirror.rows(tableId('stat')).get(name)?.['value'];
+    expectThat(
+      value === expected,
+      () => `${this.name}: the pending call says ${name} ${shown(value)}, it is ${expected}`,
+    );
   }
 
   /** When a call is confirmed, live queries show it. */

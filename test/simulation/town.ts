@@ -119,11 +119,17 @@ const shove = town.reducer(
   },
 );
 
+/** Writes down who is in a room and where: a function of exactly the rows in a range. */
 const survey = town.reducer({ room: t.u32() }, (ctx, { room }) => {
-  let sum = 0n;
-  for (const { id, pos } of ctx.db.member.place.filter(room)) sum = sum * 13n + BigInt(id + pos);
-  setStat(ctx, `room ${room}`, sum % 1_000_003n);
+  setStat(ctx, `room ${room}`, surveyOf(ctx.db.member.place.filter(room)));
 });
+
+/** Members of one room, by place. */
+export function surveyOf(members: Iterable<{ readonly id: number; readonly pos: number }>): bigint {
+  let sum = 0n;
+  for (const { id, pos } of members) sum = sum * 131n + BigInt(id * 13 + pos);
+  return sum % 1_000_003n;
+}
 
 const census = town.reducer({}, (ctx) => setStat(ctx, 'members', ctx.db.member.count()));
 

@@ -51,16 +51,19 @@ const makers: Readonly<Record<string, Maker>> = {
   lottery: (random) => ({ id: random.integer(0, 1) }),
 };
 
+/** Reducers that throw on some states; the others never do. */
+export const mayRefuse: ReadonlySet<string> = new Set(['transfer', 'auditedTransfer', 'writeIfRich', 'unstick']);
+
 export class Workload {
   readonly #random: Random;
   readonly #mixture: readonly string[];
 
   constructor(random: Random) {
     this.#random = random;
-    // What a client knows its own calls by is in every mixture; of the rest, some.
-    const others = Object.keys(makers).filter((name) => name !== 'count' && name !== 'write');
-    const some = others.filter(() => random.chance(0.6));
-    this.#mixture = ['count', 'count', 'write', 'write', ...(some.length === 0 ? others : some)];
+    // What a client can tell its own calls by is in every mixture; of the rest, some.
+    const always = ['count', 'write', 'survey', 'census'];
+    const some = Object.keys(makers).filter((name) => !always.includes(name) && random.chance(0.6));
+    this.#mixture = [...always, ...always, ...some, ...some];
   }
 
   /** The `number`th call of this client. */

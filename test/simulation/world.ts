@@ -78,9 +78,11 @@ class World {
   readonly #guard: boolean;
   readonly #busyMs: number;
   readonly #lifeMs: number;
-  readonly #onUnhandled = (error: unknown): void => {
+  readonly #fail = (error: unknown): void => {
     this.#error ??= error;
   };
+  /** Of whoever runs worlds; a promise that fails unheard is this world's failure, and nobody else's. */
+  readonly #heardBefore = process.listeners('unhandledRejection');
   readonly #limits = { ...limits };
   #crashAt: { readonly point: CrashPoint; left: number } | undefined;
   #isPeaceful = false;
@@ -95,7 +97,7 @@ class World {
     this.#busyMs = random.pick([0, 0.2, 4]);
     this.#guard = random.chance(0.2);
     this.#lifeMs = random.between(1_000, 3_000);
-    const slow = random.pick([1, 1, 8]);
+    const slow = random.pick([1, 5, 12]);
     this.#disk = new Disk(this.#timeline, random.fork('disk'), { writeMs: 0.5 * slow, answerMs: 0.2 * slow });
     this.#disk.onPoint = (point) => this.#reached(point);
     this.#wiretap = new Wiretap(this.#disk);
@@ -118,14 +120,15 @@ class World {
       guard: this.#guard,
       checkpoints: random.chance(0.4),
       newActor: () => this.#newActor('authority'),
-      fail: this.#onUnhandled,
+      fail: this.#fail,
     });
     // Small, so that chunks and forgotten batches are met in worlds of a few rows.
     setLimits({
-      snapshotChunkRows: random.pick([2, 5, 1_000]),
+      snapshotChunkRows: random.pick([1, 2, 5, 1_000]),
       recentBytesMax: random.pick([400, 1_000_000, 1_000_000]),
     });
-    process.on('unhandledRejection', this.#onUnhandled);
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', this.#fail);
   }
 
   async run(): Promise<WorldReport> {
@@ -145,9 +148,10 @@ class World {
 
   async close(): Promise<void> {
     for (const client of this.#clients) if (client.actor.isAlive) await client.close();
-    this.#home.crash('none', 0);
+    this.#home.close();
     setLimits(this.#limits);
-    process.off('unhandledRejection', this.#onUnhandled);
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of this.#heardBefore) process.on('unhandledRejection', listener);
   }
 
   async #advance(untilMs: number, isDone?: () => boolean): Promise<boolean> {
@@ -180,7 +184,7 @@ class World {
       trace: (line) => this.#timeline.trace(line),
     });
     this.#clients.push(client);
-    client.open().catch(this.#onUnhandled);
+    client.open().catch(this.#fail);
     const random = this.#random.fork(`${name} acts`);
     const pauseMs = random.pick([40, 120, 300]);
     const act = (): void => {
@@ -247,7 +251,14 @@ class World {
   }
 
   #hear(client: string, from: 'client' | 'authority', frame: Uint8Array): void {
-    if (from === 'authority') return this.#wiretap.hear(client, frame);
+    if (from === 'authority') {
+      try {
+        this.#wiretap.hear(client, frame);
+      } catch (error) {
+        this.#fail(error);
+      }
+      return;
+    }
     const reader = new ByteReader(frame);
     while (reader.remaining > 0) {
       const message = decodeClientMessage(reader);
