@@ -54,8 +54,8 @@ describe('the name in SQL', () => {
     expect(() => checkColumnName(name, 'column')).not.toThrow();
   });
 
-  it("of a column may not be that of SQLite's own", () => {
-    expect(() => checkColumnName('_RowId_', 'column')).toThrow(refusal);
+  it.each(['_RowId_', '_checksum'])("of a column may not be that of the database's own, %s", (name) => {
+    expect(() => checkColumnName(name, 'column')).toThrow(refusal);
   });
 });
 

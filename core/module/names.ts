@@ -57,13 +57,16 @@ export function checkTableName(name: string, place: string): void {
   );
 }
 
+/** SQLite's own, and the checksum of a row in the database file. */
+const reservedColumns: readonly string[] = ['_rowid_', '_checksum'];
+
 /** Throws module-invalid unless this can be the name of a column in SQL. */
 export function checkColumnName(name: string, place: string): void {
   checkName(name, place);
-  if (name.toLowerCase() !== '_rowid_') return;
+  if (!reservedColumns.includes(name.toLowerCase())) return;
   throw new ForerunError(
     'module-invalid',
-    `${place}: '_rowid_' is SQLite's own column: give another name with .name('…').`,
+    `${place}: '${name}' is a column of the database's own: give another name with .name('…').`,
   );
 }
 

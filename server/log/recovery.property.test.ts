@@ -137,7 +137,7 @@ async function live(all: readonly Step[]): Promise<{ crashes: Crash[]; rowsBySeq
   return { crashes, rowsBySeq };
 }
 
-test('[AUT-9] [COM-8] a restart after a crash at any point has what was durable, and the tables give the same as the whole log', async () => {
+test('[AUT-10] [COM-8] a restart after a crash at any point has what was durable, and the tables give the same as the whole log', async () => {
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       const { crashes } = await live(all);

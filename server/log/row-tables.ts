@@ -82,13 +82,19 @@ export class NetRows {
     for (const [tableId, rows] of this.#tables) {
       const writer = writerOf(tableId);
       if (writer === undefined) continue;
-      const runs: KeyedRow[][] = [];
-      const entries = [...rows];
       const { compareKeys } = writer.shape;
-      for (let at = 0; at < entries.length; at += rowsPerRun) {
-        runs.push(entries.slice(at, at + rowsPerRun).sort(([a], [b]) => compareKeys(a, b)));
+      const runs: KeyedRow[][] = [];
+      let run: KeyedRow[] = [];
+      const endRun = (): void => {
+        runs.push(run.sort(([a], [b]) => compareKeys(a, b)));
+        run = [];
+      };
+      for (const entry of rows) {
+        if (run.push(entry) < rowsPerRun) continue;
+        endRun();
         yield 0;
       }
+      if (run.length > 0) endRun();
       yield* writer.write(merged(runs, compareKeys));
     }
   }
@@ -97,7 +103,7 @@ export class NetRows {
 type KeyedRow = readonly [Key, Row | undefined];
 
 /** So many are sorted at a stretch: sorting all at once would keep the log waiting. */
-const rowsPerRun = 2048;
+const rowsPerRun = 4096;
 
 function* merged(runs: readonly (readonly KeyedRow[])[], compare: (a: Key, b: Key) => number): Generator<KeyedRow> {
   const heads = runs.map((run) => ({ run, at: 0 }));

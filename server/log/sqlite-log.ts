@@ -173,7 +173,12 @@ interface OpenedThread {
 function startThread(options: SqliteLogOptions): Promise<OpenedThread> {
   const { tablesFailed: _, behindBytesMax = behindBytesMaxDefault, ...storage } = options;
   const workerData: ThreadOptions = { storage, behindBytesMax };
-  const worker = new Worker(new URL('./log-thread.ts', import.meta.url), { workerData, name: 'forerun storage' });
+  const worker = new Worker(new URL('./log-thread.ts', import.meta.url), {
+    workerData,
+    name: 'forerun storage',
+    // It needs none of the process's own flags, and some of them are not for threads: `--input-type` ends them.
+    execArgv: [],
+  });
   return new Promise((resolve, reject) => {
     const ended = (): void =>
       reject(new ForerunError('internal', 'The storage thread ended before it had opened the database.'));

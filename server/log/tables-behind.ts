@@ -18,10 +18,14 @@ import { BookkeepingChanges } from './bookkeeping.ts';
 import { isStored, writeTablesPosition } from './database-file.ts';
 import { NetRows, TableWriter } from './row-tables.ts';
 
-/** A stretch ends when it touches so many rows, or so many clients, leases and connections, which are written in one go. */
-const stretchRowsMax = 32_768;
+/**
+ * A stretch ends when it touches so many rows, has so many bytes of log behind it, or touches so many clients, leases and
+ * connections, which are written in one go. The longer it is, the more changes of one row and of one page become one.
+ */
+const stretchRowsMax = 131_072;
+const stretchBytesMax = 64 * 1024 * 1024;
 const stretchEntriesMax = 1_000;
-const readBytesTarget = 64 * 1024;
+const readBytesTarget = 32 * 1024;
 
 interface Stretch {
   readonly reader: BatchReader;
@@ -102,7 +106,10 @@ export class TablesBehind {
 
   /** Gives whether the stretch is long enough, or at the end of the log. */
   #read(stretch: Stretch, deadline: number, lastBatch: number): boolean {
-    const isFull = (): boolean => stretch.rows.size >= stretchRowsMax || stretch.bookkeeping.size >= stretchEntriesMax;
+    const isFull = (): boolean =>
+      stretch.rows.size >= stretchRowsMax ||
+      stretch.bytes >= stretchBytesMax ||
+      stretch.bookkeeping.size >= stretchEntriesMax;
     while (!isFull() && stretch.batchNumber < lastBatch) {
       if (performance.now() >= deadline) return false;
       for (const batch of stretch.reader.next(readBytesTarget)) this.#take(stretch, batch);
