@@ -117,7 +117,9 @@ export class DevDatabases {
     for (const name of names) {
       if (this.#isClosed) return;
       try {
-        this.#open.set(name, await this.#openOne(name));
+        const open = await this.#openOne(name);
+        this.#open.set(name, open);
+        this.#announce(name, open);
       } catch (error) {
         this.#report(name, error);
       }
@@ -148,12 +150,11 @@ export class DevDatabases {
       // Of an HTTPS server, too, nothing is used but its address and its requests to become a WebSocket.
       server: this.#server.httpServer as Server,
     });
-    const calls = new OwnCalls(served.authority, nodeEnvironment());
-    this.#announce(name, served, calls);
-    return { served, calls };
+    return { served, calls: new OwnCalls(served.authority, nodeEnvironment()) };
   }
 
-  #announce(name: string, served: Served, calls: OwnCalls): void {
+  #announce(name: string, open: Open): void {
+    const { served, calls } = open;
     const url = this.#server.resolvedUrls?.local[0]?.replace(/\/$/, '') ?? served.url;
     const { logger } = this.#server.config;
     logger.info(`  ➜  Database ${name}: ${url.replace(/^http/, 'ws')}/v1/database/${name}/subscribe`);
@@ -167,11 +168,14 @@ export class DevDatabases {
     };
     const told = async (): Promise<void> => this.#options.ready?.(database);
     told().catch((error: unknown) => {
-      if (this.#open.has(name)) this.#report(name, error);
+      // Of one that has been closed meanwhile nothing can be expected.
+      if (this.#open.get(name) === open) this.#report(name, error);
     });
   }
 
   #report(name: string, error: unknown): void {
+    // Vite is being closed: what was under way fails for that reason.
+    if (this.#isClosed || this.#server.httpServer?.listening === false) return;
     this.#server.config.logger.error(`forerun: database ${name}: ${described(error)}`);
   }
 }

@@ -1,6 +1,7 @@
 /** What the people who run a server are told: one line per event, never a token, a secret or an argument of a call. */
 
 import type { Diagnostics } from '../core/authority/authority.ts';
+import { ForerunError } from '../core/errors.ts';
 
 export interface ServerDiagnostics extends Diagnostics {
   /** The tables in the database file fall behind the log. Nothing is lost, but the next start takes longer. */
@@ -24,10 +25,10 @@ function toStandardError(line: string): void {
   process.stderr.write(line);
 }
 
-/** The stack where there is one, and the chain of causes, on one line. */
+/** The stack of an error that is not one of ours, and the chain of causes, on one line. */
 function described(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const text = error.stack ?? `${error.name}: ${error.message}`;
+  const text = error instanceof ForerunError ? `${error.code}: ${error.message}` : (error.stack ?? String(error));
   const cause = error.cause === undefined ? '' : ` caused by ${described(error.cause)}`;
   return text.replaceAll(/\s*\n\s*/g, ' | ') + cause;
 }

@@ -52,7 +52,7 @@ describe('a served module', () => {
     await other.until(() => other.rows('item').length === 0);
   });
 
-  test('[AUT-9] [AUT-10] has its rows, outcomes, identities and autoInc values after a restart', async () => {
+  test('[AUT-10] [AUT-11] has its rows, outcomes, identities and autoInc values after a restart', async () => {
     const data = scratchFolder();
     const first = await served({ data });
     const client = await connected(first);

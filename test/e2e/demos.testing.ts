@@ -1,14 +1,12 @@
 /** The real demos: their dev server in a process of its own, and Chromium in front of it. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright';
 import { chromiumArgs, findChromium } from '../browser/chromium.ts';
-
-const root = join(import.meta.dirname, '../..');
+import { Child } from './child.testing.ts';
 
 export type Rows = readonly Readonly<Record<string, unknown>>[];
 
@@ -16,11 +14,11 @@ export class Demos {
   /** What went wrong in pages that nobody asked for. */
   readonly pageErrors: string[] = [];
   readonly #browser: Browser;
-  readonly #server: ChildProcess;
+  readonly #server: Child;
   readonly #url: string;
   readonly #data: string;
 
-  private constructor(browser: Browser, server: ChildProcess, url: string, data: string) {
+  private constructor(browser: Browser, server: Child, url: string, data: string) {
     this.#browser = browser;
     this.#server = server;
     this.#url = url;
@@ -30,14 +28,12 @@ export class Demos {
   /** Resolves when all flights are loaded. */
   static async start({ flights }: { readonly flights: number }): Promise<Demos> {
     const data = await mkdtemp(join(tmpdir(), 'forerun-demos-'));
-    const { NODE_ENV: _, VITEST: __, ...env } = process.env;
-    const server = spawn(process.execPath, ['--conditions=forerun-source', 'test/e2e/dev-server.ts'], {
-      cwd: root,
-      env: { ...env, FORERUN_DEMO_DATA: data, FORERUN_DEMO_FLIGHTS: String(flights) },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const server = new Child('test/e2e/dev-server.ts', [], {
+      FORERUN_DEMO_DATA: data,
+      FORERUN_DEMO_FLIGHTS: String(flights),
     });
-    const loaded = said(server, new RegExp(`Flights: ${flights} of ${flights} rows`));
-    const [[url = '']] = await Promise.all([said(server, /http:\/\/\S+(?=\/)/), loaded]);
+    const url = await server.says(/http:\/\/\S+(?=\/)/);
+    await server.says(new RegExp(`Flights: ${flights} of ${flights} rows`));
     const executablePath = findChromium();
     const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...chromiumArgs] });
     return new Demos(browser, server, url, data);
@@ -58,10 +54,7 @@ export class Demos {
   /** Ends pages and server, and leaves the data. */
   async stop(): Promise<void> {
     await this.#browser.close();
-    if (this.#server.exitCode !== null) return;
-    const ended = new Promise((resolve) => this.#server.once('exit', resolve));
-    this.#server.kill('SIGTERM');
-    await ended;
+    await this.#server.end();
   }
 
   /** What the authority has left on disk. */
@@ -112,19 +105,4 @@ export function firstSight(
       }),
     [selector, text] as const,
   );
-}
-
-/** Resolves with what matches first in its output; rejects when it ends before. */
-function said(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const hear = (chunk: Buffer): void => {
-      text += chunk;
-      const match = pattern.exec(text);
-      if (match !== null) resolve(match);
-    };
-    child.stdout?.on('data', hear);
-    child.stderr?.on('data', hear);
-    child.once('exit', () => reject(new Error(`The dev server ended early. It said:\n${text}`)));
-  });
 }
