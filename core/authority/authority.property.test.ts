@@ -313,6 +313,10 @@ describe('an authority', () => {
           }
         }
         checkLog(log);
+        expect(Object.fromEntries(home.rows('total').map((row) => [row['name'], row['value']]))).toEqual({
+          started: 1n,
+          ...totalsOf(log, clients),
+        });
         expect(home.authority.durableSeq).toBe(home.authority.executedSeq);
       }),
       { numRuns: 80 },
@@ -361,6 +365,23 @@ describe('an authority', () => {
 
 const done = ({ number, made }: ModelClient, kind: number): string[] =>
   made.filter((call) => call.kind === kind).map(({ callId }) => `${number}/${callId}`);
+
+/** What the calls add up to, taken in the order in which the log has them. */
+function totalsOf({ batches }: TestLog, clients: readonly ModelClient[]): Record<string, bigint> {
+  const totals: Record<string, bigint> = {};
+  const numbers = new Map<number, number>();
+  for (const batch of batches) {
+    for (const record of readBatch(batch, shapesOf())) {
+      if (record.type === 'client') numbers.set(record.clientNo, record.clientId[0] ?? 0);
+      if (record.type !== 'commit') continue;
+      const number = numbers.get(record.clientNo) ?? 0;
+      const call = clients.find((each) => each.number === number)?.made[record.callId - 1];
+      if (call?.kind === 1) totals[`n${number}`] = (totals[`n${number}`] ?? 0n) + 1n;
+      if (call?.kind === 4) delete totals[`n${(number + 1) % 3}`];
+    }
+  }
+  return totals;
+}
 
 /** Numbers without holes, calls in order, leases that share no value and stand before the rows that use them. */
 function checkLog({ batches }: TestLog): void {

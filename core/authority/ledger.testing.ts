@@ -65,6 +65,14 @@ export const roll = ledger.reducer({ predict: false }, { name: t.string() }, (ct
   ctx.db.total.insert({ name, value: BigInt(ctx.random.uint32()) });
 });
 
+/** Something of everyone's business, and something of nobody's. */
+export const mix = ledger.reducer({ text: t.string() }, (ctx, { text }) => {
+  ctx.db.hidden.insert({ id: 0, text: `hidden ${text}` });
+  ctx.db.entry.insert({ id: 0n, by: ctx.sender, text, at: ctx.timestamp });
+  ctx.db.hidden.insert({ id: 0, text: `hidden ${text}` });
+  ctx.db.total.insert({ name: text, value: 1n });
+});
+
 /** Many rows of one value. */
 export const fill = ledger.reducer({ from: t.u32(), to: t.u32() }, (ctx, { from, to }) => {
   for (let i = from; i < to; i++) ctx.db.total.insert({ name: `k${i}`, value: 0n });

@@ -248,15 +248,27 @@ describe('a client', () => {
     home.log.letGo();
     await home.time.settle();
     expect(visitor.of('lease')).toEqual([{ type: 'lease', tableId: 0, column: 0, from: 1n, to: 257n }]);
-    for (let callId = 1; callId <= 130; callId++) {
+    const draw = (callId: number) =>
       visitor.call(callId, 'write', { text: 'a' }, [{ tableId: 0, column: 0, first: BigInt(callId) }]);
-    }
+    for (let callId = 1; callId <= 127; callId++) draw(callId);
+    await home.time.settle();
+    home.log.isHeld = true;
+    draw(128);
+    await home.time.settle();
+    // Lent by this one, which waits for the batch of the one before it.
+    draw(129);
+    await home.time.settle();
+    home.log.letGo();
+    await home.time.settle();
+    expect([visitor.outcomes.length, visitor.of('lease').length]).toEqual([128, 1]);
+    home.log.isHeld = false;
+    home.log.letGo();
     await home.time.settle();
     expect(visitor.of('lease').map(({ from, to }) => [from, to])).toEqual([
       [1n, 257n],
       [257n, 513n],
     ]);
-    expect(home.rows('entry').map((row) => row['id'])).toEqual(Array.from({ length: 130 }, (_, i) => BigInt(i + 1)));
+    expect(home.rows('entry').map((row) => row['id'])).toEqual(Array.from({ length: 129 }, (_, i) => BigInt(i + 1)));
   });
 
   it('[EXO-5] that acknowledges, by message or in its hello, has its outcomes forgotten', async () => {
@@ -286,13 +298,16 @@ describe('a subscription', () => {
     writer.call(1, 'write', { text: 'a' });
     writer.call(2, 'add', { name: 'x', value: 1n });
     writer.call(3, 'shine', { text: 'flash' });
+    writer.call(4, 'mix', { text: 'mixed' });
     await home.time.settle();
     expect(text(all.rows('total'))).toEqual(text(home.rows('total')));
     expect(text(entries.rows('entry'))).toEqual(text(home.rows('entry')));
     expect(entries.rows('total')).toEqual([]);
+    expect(entries.of('batch').flatMap(({ commits }) => commits.map(({ changes }) => changes.length))).toEqual([1, 1]);
+    expect(all.rows('entry')).toHaveLength(2);
     expect(nobody.frames.length).toBe(before);
     expect(writer.of('batch').flatMap(({ commits }) => commits)).toEqual([]);
-    expect(writer.outcomes).toHaveLength(3);
+    expect(writer.outcomes).toHaveLength(4);
     expect([all.events, writer.events]).toEqual([[], []]);
   });
 
@@ -321,6 +336,7 @@ describe('a subscription', () => {
     }
     visitor.call(1, 'hide', { text: 'swordfish' });
     visitor.call(2, 'write', { text: 'seen' });
+    visitor.call(3, 'mix', { text: 'mixed' });
     await home.time.settle();
     visitor.position = undefined;
     visitor.connect(hub);
@@ -328,8 +344,10 @@ describe('a subscription', () => {
     await home.time.settle();
     const bytes = Buffer.concat(visitor.frames.map((frame) => Buffer.from(frame))).toString('latin1');
     expect(bytes).toContain('seen');
+    expect(bytes).toContain('mixed');
     expect(bytes).not.toContain('swordfish');
-    expect(home.rows('hidden')).toMatchObject([{ text: 'swordfish' }]);
+    expect(bytes).not.toContain('hidden mixed');
+    expect(home.rows('hidden')).toMatchObject([{ text: 'swordfish' }, { text: 'hidden mixed' }, {}]);
     const hidden = home.authority.definition.tables.findIndex(({ accessor }) => accessor === 'hidden');
     expect(visitor.tables.has(hidden)).toBe(false);
   });
@@ -406,7 +424,7 @@ describe('a subscription', () => {
 describe('a client that comes back', () => {
   async function away(
     during: (home: Home) => Promise<void> | void,
-  ): Promise<{ home: Home; hub: SessionHub; visitor: Visitor }> {
+  ): Promise<{ home: Home; hub: SessionHub; visitor: Visitor; left: number }> {
     const { home, hub } = await open();
     const visitor = await visit(home, hub, 1, { queries: everything });
     visitor.call(1, 'add', { name: 'x', value: 1n });
@@ -417,7 +435,7 @@ describe('a client that comes back', () => {
     await home.time.settle();
     visitor.messages.length = 0;
     visitor.connect(hub);
-    return { home, hub, visitor };
+    return { home, hub, visitor, left: visitor.position?.seq ?? 0 };
   }
   const change = (home: Home) => {
     const client = home.client(5);
@@ -428,10 +446,13 @@ describe('a client that comes back', () => {
   };
 
   it('[SES-3] [SES-4] gets the commits that it missed, and holds what a snapshot would have given', async () => {
-    const { home, visitor } = await away(change);
+    const { home, visitor, left } = await away(change);
     visitor.hello({ queries: everything });
     await home.time.settle();
     expect(visitor.welcome).toMatchObject({ resumed: true });
+    const seqs = visitor.of('batch').flatMap(({ commits }) => commits.map(({ seq }) => seq));
+    expect(Math.min(...seqs)).toBeGreaterThan(left);
+    expect(new Set(seqs).size).toBe(seqs.length);
     expect([visitor.of('snapshot').length, visitor.of('applied').length]).toEqual([0, 0]);
     for (const accessor of ['entry', 'total', 'online', 'ended']) {
       expect(text(visitor.rows(accessor))).toEqual(text(home.rows(accessor)));

@@ -34,7 +34,7 @@ async function until(isDone: () => boolean): Promise<void> {
   while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-test(`[EXO-3] [AUT-9] kill -9 during a load of calls, ${kills} times, loses nothing acknowledged and repeats nothing`, async () => {
+test(`[EXO-3] [AUT-10] kill -9 during a load of calls, ${kills} times, loses nothing acknowledged and repeats nothing`, async () => {
   folder = mkdtempSync(join(tmpdir(), 'forerun-kill-'));
   const port = await start(folder, 0);
   const clients = Array.from({ length: clientCount }, () => connect({ module: bank, url: `http://127.0.0.1:${port}` }));

@@ -63,7 +63,7 @@ async function work({ client, sent }: Teller, url: string): Promise<void> {
   }
 }
 
-test('[EXO-1] [EXO-3] [AUT-7] [AUT-9] whenever the server is killed, each acknowledged call is there exactly once, and nothing half', async () => {
+test('[EXO-1] [EXO-3] [AUT-8] [AUT-10] whenever the server is killed, each acknowledged call is there exactly once, and nothing half', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'forerun-kill-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const tellers = Array.from(
