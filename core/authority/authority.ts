@@ -310,6 +310,8 @@ export class Authority {
   #run(client: ClientRecord, call: Call, reducer: ReducerDefinition): void {
     this.#runningClientNo = client.clientNo;
     const execution = this.engine.execute(call);
+    const drawn = this.#leases.takeDrawn();
+    if (drawn.length > 0) this.#pipeline.open.undoWith(() => this.#leases.giveBack(drawn));
     if (execution.type === 'unpredictable') throw new ForerunError('internal', 'The authority has every table.');
     if (execution.type === 'rejected') {
       if (execution.rejection.code === 'reducer-threw')

@@ -51,6 +51,7 @@ export class OpenBatch {
   /** Connections that began, or with no identity ended. Lost with the batch: a connection does not outlive a failure. */
   readonly connections: { readonly connectionId: bigint; readonly identity: Identity | undefined }[] = [];
   readonly firstSeq: Seq;
+  readonly #steps: (() => void)[] = [];
   readonly #notes: ((writer: ByteWriter) => void)[] = [];
   readonly #baseMicros: number;
   readonly #emptyLength: number;
@@ -118,6 +119,11 @@ export class OpenBatch {
     for (const write of lost.#notes) this.note(write);
   }
 
+  /** Something of its calls beside rows and outcomes that is to be taken back if this batch is lost. */
+  undoWith(step: () => void): void {
+    this.#steps.push(step);
+  }
+
   settle(call: BatchCall): void {
     this.calls.push(call);
   }
@@ -136,6 +142,7 @@ export class OpenBatch {
   undo(engine: Engine): void {
     for (const commit of this.commits.toReversed()) engine.rollBack(commit.changes);
     for (const { client, callId, previousCallId } of this.calls.toReversed()) client.unsettle(callId, previousCallId);
+    for (const step of this.#steps.toReversed()) step();
   }
 }
 

@@ -32,6 +32,7 @@ class Lender {
   readonly log: Lease[] = [];
   readonly leases: IdLeases;
   #clientNo = 0;
+  #call: Call | undefined;
 
   constructor(log: readonly Lease[] = []) {
     this.leases = new IdLeases(
@@ -42,9 +43,16 @@ class Lender {
     this.log.push(...log);
   }
 
+  /** The first value of a new call. */
   draw(accessor: string, clientNo = 0, idHints: IdHint[] = [], column = 0): bigint {
     this.#clientNo = clientNo;
-    return this.leases.next(tableOf(accessor), column, { idHints } as unknown as Call);
+    this.#call = { idHints } as unknown as Call;
+    return this.leases.next(tableOf(accessor), column, this.#call);
+  }
+
+  /** One more of the same call. */
+  drawMore(accessor: string, column = 0): bigint {
+    return this.leases.next(tableOf(accessor), column, this.#call as Call);
   }
 
   lend(accessor: string, clientNo: number, column = 0): Lease | undefined {
@@ -112,8 +120,33 @@ describe('id leases', () => {
     expect(lender.draw('u64', 0)).toBe(258n);
     // A call that was refused drew 2 and 3.
     expect(lender.draw('u64', 1, [hint('u64', 4n)])).toBe(4n);
-    expect(lender.draw('u64', 1)).toBe(5n);
+    expect(lender.drawMore('u64')).toBe(5n);
     expect(lender.leases.left(tableOf('u64').tableId, 0, 1)).toBe(clientLeaseSize - 5n);
+  });
+
+  it('[AUT-12] are those of the database for a call that predicted none, so that it shifts nothing of what its client predicts', () => {
+    const lender = new Lender();
+    lender.lend('u64', 1);
+    expect(lender.draw('u64', 1)).toBe(257n);
+    expect(lender.drawMore('u64')).toBe(258n);
+    expect(lender.draw('u64', 1, [hint('u64', 1n)])).toBe(1n);
+    expect(lender.leases.left(tableOf('u64').tableId, 0, 1)).toBe(clientLeaseSize - 1n);
+  });
+
+  it('[AUT-4] that a lost call drew are given back, and drawn again when it comes again', () => {
+    const lender = new Lender();
+    lender.lend('u64', 1);
+    const hints = [hint('u64', 255n)];
+    const drawAll = () => [lender.draw('u64', 1, hints), lender.drawMore('u64'), lender.drawMore('u64')];
+    lender.leases.takeDrawn();
+    const first = drawAll();
+    expect(first.slice(0, 2)).toEqual([255n, 256n]);
+    const drawn = lender.leases.takeDrawn();
+    expect(drawn.map(({ value }) => value)).toEqual([255n, 256n]);
+    expect(lender.leases.takeDrawn()).toEqual([]);
+    lender.leases.giveBack(drawn);
+    expect(lender.leases.heldBy(tableOf('u64').tableId, 0, 1)).toMatchObject([{ from: 255n, to: 257n }]);
+    expect(drawAll().slice(0, 2)).toEqual(first.slice(0, 2));
   });
 
   it('go on in the next range when one is used up, and in those of the database after the last', () => {
@@ -121,21 +154,23 @@ describe('id leases', () => {
     lender.lend('u64', 1);
     lender.draw('u64', 0);
     const second = lender.lend('u64', 1);
-    for (let i = 0n; i < clientLeaseSize; i++) lender.draw('u64', 1);
-    expect(lender.draw('u64', 1)).toBe(second?.from);
-    for (let i = 1n; i < clientLeaseSize; i++) lender.draw('u64', 1);
-    expect(lender.draw('u64', 1)).toBe(258n);
+    lender.draw('u64', 1, [hint('u64', 1n)]);
+    for (let i = 1n; i < clientLeaseSize; i++) lender.drawMore('u64');
+    expect(lender.drawMore('u64')).toBe(second?.from);
+    for (let i = 1n; i < clientLeaseSize; i++) lender.drawMore('u64');
+    expect(lender.drawMore('u64')).toBe(258n);
   });
 
   it('[SEC-5] heed no hint at values that were lent to another, or to nobody', () => {
     const lender = new Lender();
     lender.lend('u64', 1);
     lender.lend('u64', 2);
-    expect(lender.draw('u64', 2, [hint('u64', 5n)])).toBe(257n);
-    expect(lender.draw('u64', 2, [hint('u64', 100_000n)])).toBe(258n);
-    expect(lender.draw('u64', 2, [hint('u32', 300n), hint('u64', 300n, 1)])).toBe(259n);
-    expect(lender.draw('u64', 3, [hint('u64', 5n)])).toBe(513n);
-    expect(lender.draw('u64', 1)).toBe(1n);
+    expect(lender.draw('u64', 2, [hint('u64', 5n)])).toBe(513n);
+    expect(lender.draw('u64', 2, [hint('u64', 100_000n)])).toBe(514n);
+    expect(lender.draw('u64', 2, [hint('u32', 300n), hint('u64', 300n, 1)])).toBe(515n);
+    expect(lender.draw('u64', 3, [hint('u64', 5n)])).toBe(516n);
+    expect(lender.draw('u64', 1, [hint('u64', 1n)])).toBe(1n);
+    expect(lender.draw('u64', 2, [hint('u64', 257n)])).toBe(257n);
   });
 
   it('[AUT-11] are kept by clients across a restart but for what their rows show as used, and go on behind the last', () => {
@@ -145,8 +180,8 @@ describe('id leases', () => {
     before.draw('u64', 1, [hint('u64', 7n)]);
     const after = new Lender(before.log);
     after.leases.noteUsed(tableOf('u64').tableId, 0, 1, 7n);
-    expect(after.draw('u64', 1)).toBe(8n);
-    expect(after.draw('u64', 0)).toBe(257n + 1024n);
+    expect(after.draw('u64', 1, [hint('u64', 7n)])).toBe(257n + 1024n);
+    expect(after.draw('u64', 1, [hint('u64', 8n)])).toBe(8n);
     expect(after.leases.left(tableOf('u64').tableId, 0, 1)).toBe(clientLeaseSize - 8n);
   });
 
@@ -197,8 +232,9 @@ describe('id leases', () => {
     expect(lender.lend(accessor, 1)).toMatchObject({ from: max - 9n, to: max + 1n });
     expect(lender.log.every(({ to }) => to < 2n ** 64n)).toBe(true);
     expect(lender.lend(accessor, 2)).toBeUndefined();
-    for (let i = 9n; i >= 0n; i--) expect(lender.draw(accessor, 1)).toBe(max - i);
-    expect(() => lender.draw(accessor, 1)).toThrow(expect.objectContaining({ code: 'auto-inc-overflow' }));
+    expect(lender.draw(accessor, 1, [hint(accessor, max - 9n)])).toBe(max - 9n);
+    for (let i = 8n; i >= 0n; i--) expect(lender.drawMore(accessor)).toBe(max - i);
+    expect(() => lender.drawMore(accessor)).toThrow(expect.objectContaining({ code: 'auto-inc-overflow' }));
     const again = new Lender(lender.log);
     expect(() => again.draw(accessor, 5)).toThrow(expect.objectContaining({ code: 'auto-inc-overflow' }));
   });

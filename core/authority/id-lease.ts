@@ -4,7 +4,8 @@
  * A client is lent ranges of values ahead of time and predicts from them in order; its call says which value it started
  * from (`idHints`), and the authority goes on from there. So the values of a client's calls depend on nothing that
  * others do, and a call that was refused or drew fewer values leaves a gap instead of shifting the next ones. Calls
- * without a lease draw from ranges that the authority lends to itself.
+ * without a lease, or that predicted nothing from it, draw from ranges that the authority lends to itself: a value taken
+ * out of the client's would shift all that it predicts from then on.
  *
  * Law: a value is lent once. Every lease is in the log before a value of it can be seen, so a restart goes on after the
  * last lease; what was lent and not used is a gap (docs/decisions/0003-id-leases.md).
@@ -26,15 +27,22 @@ export interface Lease {
 }
 
 /** What is left of a holder's ranges for one column, in the order they were lent. */
-interface Holding {
+export interface Holding {
   ranges: { from: bigint; to: bigint }[];
 }
 
+const none: readonly LentValue[] = [];
 const databaseNo = 0;
 const ownLeaseSize = 1024n;
 export const clientLeaseSize = 256n;
 /** What a narrower type can hold is not lent ahead: it would be used up by gaps. */
 const lendableMaxMin = 0x7fff_ffffn;
+
+/** A value of a client's, drawn. */
+export interface LentValue {
+  readonly holding: Holding;
+  readonly value: bigint;
+}
 
 export class IdLeases implements IdSource {
   /** First value never lent, by column. */
@@ -42,6 +50,10 @@ export class IdLeases implements IdSource {
   readonly #holdings = new Map<string, Holding>();
   readonly #log: (lease: Lease) => void;
   readonly #clientNoOf: (call: Call) => number;
+  /** The call that drew last, and the holdings in which it has found its hint. */
+  #call: Call | undefined;
+  readonly #following = new Set<Holding>();
+  #drawn: LentValue[] = [];
 
   /** `log` is called for each new lease, before any of its values is drawn. */
   constructor(log: (lease: Lease) => void, clientNoOf: (call: Call) => number) {
@@ -51,13 +63,24 @@ export class IdLeases implements IdSource {
 
   next(table: TableDefinition, column: number, call: Call): bigint {
     const holding = this.#holdings.get(holdingKey(table.tableId, column, this.#clientNoOf(call)));
-    if (holding !== undefined) {
-      const hint = call.idHints.find((each) => each.tableId === table.tableId && each.column === column);
-      if (hint !== undefined) skipTo(holding, hint.first);
-      const id = draw(holding);
-      if (id !== undefined) return id;
+    return (holding && this.#nextLent(holding, table.tableId, column, call)) ?? this.#nextOwn(table, column);
+  }
+
+  /** What clients' calls have drawn of their values since the last time. */
+  takeDrawn(): readonly LentValue[] {
+    if (this.#drawn.length === 0) return none;
+    const drawn = this.#drawn;
+    this.#drawn = [];
+    return drawn;
+  }
+
+  /** The calls that drew these count as never received: when they come again, they draw the same. */
+  giveBack(drawn: readonly LentValue[]): void {
+    for (const { holding, value } of drawn.toReversed()) {
+      const [first] = holding.ranges;
+      if (first?.from === value + 1n) first.from = value;
+      else holding.ranges.unshift({ from: value, to: value + 1n });
     }
-    return this.#nextOwn(table, column);
   }
 
   /** Lends a client more values of a column; undefined when the type is too narrow to lend from, or used up. */
@@ -111,6 +134,22 @@ export class IdLeases implements IdSource {
     return leases;
   }
 
+  /** From the call's hint on, if it is one at values that the client holds. */
+  #nextLent(holding: Holding, tableId: number, column: number, call: Call): bigint | undefined {
+    if (call !== this.#call) {
+      this.#call = call;
+      this.#following.clear();
+    }
+    if (!this.#following.has(holding)) {
+      const hint = call.idHints.find((each) => each.tableId === tableId && each.column === column);
+      if (hint === undefined || !skipTo(holding, hint.first)) return undefined;
+      this.#following.add(holding);
+    }
+    const value = draw(holding);
+    if (value !== undefined) this.#drawn.push({ holding, value });
+    return value;
+  }
+
   #nextOwn(table: TableDefinition, column: number): bigint {
     const key = holdingKey(table.tableId, column, databaseNo);
     const held = this.#holdings.get(key);
@@ -158,13 +197,14 @@ export function leasedColumns(definition: ModuleDefinition): { table: TableDefin
     );
 }
 
-/** Drops what lies before `value`, if the holder holds it at all. */
-function skipTo(holding: Holding, value: bigint): void {
+/** Drops what lies before `value`; false when the holder doesn't hold it at all. */
+function skipTo(holding: Holding, value: bigint): boolean {
   const index = holding.ranges.findIndex(({ from, to }) => value >= from && value < to);
-  if (index < 0) return;
+  if (index < 0) return false;
   holding.ranges.splice(0, index);
   const [range] = holding.ranges;
   if (range !== undefined) range.from = value;
+  return true;
 }
 
 function draw(holding: Holding): bigint | undefined {
