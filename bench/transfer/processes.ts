@@ -2,6 +2,9 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 
+/** More flags for these processes, for whoever looks for the time: `BENCH_NODE_FLAGS='--cpu-prof'`. */
+const nodeFlags = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
+
 export interface Child {
   readonly process: ChildProcess;
   /** The next message of this type. */
@@ -10,7 +13,8 @@ export interface Child {
 }
 
 export function startChild(file: string, args: readonly string[] = []): Child {
-  const child = fork(new URL(file, import.meta.url), args, { execArgv: ['--conditions=forerun-source'] });
+  const execArgv = ['--conditions=forerun-source', ...nodeFlags];
+  const child = fork(new URL(file, import.meta.url), args, { execArgv });
   const received: { readonly type: string }[] = [];
   const waiting: { readonly type: string; readonly resolve: (message: never) => void }[] = [];
   child.on('message', (message: { readonly type: string }) => {

@@ -14,7 +14,7 @@ import { Clients } from './clients.ts';
 import { connectionIdOf, databaseIdentity, Home, identityOf, TestLog, TestTime } from './home.testing.ts';
 import { IdLeases } from './id-lease.ts';
 import * as ledger from './ledger.testing.ts';
-import { readBatch } from './record.ts';
+import { readBatch } from './record-reader.ts';
 
 const definition = defineModule(ledger);
 

@@ -17,8 +17,6 @@ import { beginBatch, beginCommit, writeConnected, writeDisconnected, writeReject
 /** One commit of a batch, as subscriptions look at it. */
 export interface BatchCommit {
   readonly seq: Seq;
-  readonly client: ClientRecord;
-  readonly callId: CallId;
   readonly timestampMicros: number;
   readonly changes: readonly RowChange[];
   /** Where each change's bytes begin in the batch, and where the last one ends. */
@@ -36,6 +34,7 @@ export interface BatchCall {
 
 /** What everyone may see now. */
 export interface DurableBatch {
+  readonly number: number;
   readonly firstSeq: Seq;
   /** Seq of its last commit, or of the last one before it. */
   readonly lastSeq: Seq;
@@ -86,7 +85,7 @@ export class OpenBatch {
       encodeChange(writer, change, engine.shape(change.tableId));
     }
     offsets[changes.length] = writer.offset;
-    this.commits.push({ seq, client, callId, timestampMicros, changes, offsets });
+    this.commits.push({ seq, timestampMicros, changes, offsets });
     return seq;
   }
 
@@ -134,7 +133,7 @@ export class OpenBatch {
     const { firstSeq, commits, calls } = this;
     return {
       log: { number, firstSeq, commitCount: commits.length, bytes },
-      durable: { firstSeq, lastSeq: (firstSeq + commits.length - 1) as Seq, commits, calls, bytes },
+      durable: { number, firstSeq, lastSeq: (firstSeq + commits.length - 1) as Seq, commits, calls, bytes },
     };
   }
 

@@ -15,7 +15,8 @@ import { ForerunError } from '../errors.ts';
 import type { TableDefinition } from '../module/definition.ts';
 import type { ClientSnapshot, Clients } from './clients.ts';
 import type { IdLeases, Lease } from './id-lease.ts';
-import { type LogRecord, readBatch } from './record.ts';
+import type { LogRecord } from './record.ts';
+import { readBatch } from './record-reader.ts';
 
 export interface Checkpoint {
   readonly seq: Seq;

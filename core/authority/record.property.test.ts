@@ -15,7 +15,6 @@ import {
   beginBatch,
   beginCommit,
   type LogRecord,
-  readBatch,
   unzigzag,
   writeAcknowledged,
   writeClient,
@@ -26,6 +25,7 @@ import {
   writeUnchanged,
   zigzag,
 } from './record.ts';
+import { readBatch } from './record-reader.ts';
 
 const shapes = defineModule({ default: schema(workloadTables) }).tables.map(rowShape);
 const shapeOf = (tableId: number): RowShape => {

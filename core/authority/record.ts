@@ -19,13 +19,9 @@
  * batch have consecutive seqs from its `firstSeq`. A signed varint is zigzag: 2n or -2n-1.
  */
 
-import { ByteReader, type ByteWriter } from '../codec/bytes.ts';
+import type { ByteWriter } from '../codec/bytes.ts';
 import type { CallId, Rejection, Seq } from '../commit/call.ts';
-import type { LogBatch } from '../commit/log.ts';
 import type { RowChange } from '../commit/row-change.ts';
-import { decodeChange } from '../engine/change-codec.ts';
-import type { RowShape } from '../engine/row-shape.ts';
-import { ForerunError } from '../errors.ts';
 
 export const recordFormat = 1;
 
@@ -136,84 +132,6 @@ export function writeAcknowledged(writer: ByteWriter, clientNo: number, callId: 
   writer.u8(recordKind.acknowledged);
   writer.varint(clientNo);
   writer.varint(callId);
-}
-
-/** The records of a batch in order. Throws `database-corrupt` for bytes that no authority wrote. */
-export function* readBatch(batch: LogBatch, shapeOf: (tableId: number) => RowShape): Generator<LogRecord> {
-  const reader = new ByteReader(batch.bytes);
-  try {
-    const format = reader.u8();
-    if (format !== recordFormat) reader.refuse(`log format ${format}; this version reads ${recordFormat}`);
-    const baseMicros = Number(reader.i64());
-    let seq: number = batch.firstSeq;
-    while (reader.remaining > 0) {
-      const record = readRecord(reader, shapeOf, seq as Seq, baseMicros);
-      if (record.type === 'commit') seq++;
-      yield record;
-    }
-    if (seq !== batch.firstSeq + batch.commitCount)
-      reader.refuse(`${seq - batch.firstSeq} commits where ${batch.commitCount} were announced`);
-  } catch (cause) {
-    if (!(cause instanceof ForerunError) || cause.code !== 'frame-invalid') throw cause;
-    throw new ForerunError(
-      'database-corrupt',
-      `Batch ${batch.number} of the log can't be read (${cause.message}). Restore a backup with: forerun restore.`,
-      { cause },
-    );
-  }
-}
-
-function readRecord(
-  reader: ByteReader,
-  shapeOf: (tableId: number) => RowShape,
-  seq: Seq,
-  baseMicros: number,
-): LogRecord {
-  const kind = reader.u8();
-  switch (kind) {
-    case recordKind.commit: {
-      const clientNo = reader.varint();
-      const callId = reader.varint() as CallId;
-      const timestampMicros = baseMicros + unzigzag(reader.varint());
-      const changes: RowChange[] = [];
-      for (let left = reader.varint(); left > 0; left--) changes.push(decodeChange(reader, shapeOf));
-      return { type: 'commit', seq, clientNo, callId, timestampMicros, changes };
-    }
-    case recordKind.unchanged:
-      return { type: 'unchanged', clientNo: reader.varint(), callId: reader.varint() as CallId };
-    case recordKind.rejected:
-      return {
-        type: 'rejected',
-        clientNo: reader.varint(),
-        callId: reader.varint() as CallId,
-        rejection: readRejection(reader),
-      };
-    case recordKind.client:
-      return { type: 'client', clientNo: reader.varint(), clientId: reader.raw(16), identity: reader.u256() };
-    case recordKind.lease:
-      return {
-        type: 'lease',
-        tableId: reader.varint(),
-        column: reader.varint(),
-        clientNo: reader.varint(),
-        from: reader.u64(),
-        to: reader.u64(),
-      };
-    case recordKind.connected:
-      return { type: 'connected', connectionId: reader.u128(), identity: reader.u256() };
-    case recordKind.disconnected:
-      return { type: 'disconnected', connectionId: reader.u128() };
-    case recordKind.acknowledged:
-      return { type: 'acknowledged', clientNo: reader.varint(), callId: reader.varint() as CallId };
-    default:
-      return reader.refuse(`a record of the unknown kind ${kind}`);
-  }
-}
-
-function readRejection(reader: ByteReader): Rejection {
-  // Written by an authority from the same union; a newer one's code is passed on as it is.
-  const code = reader.string() as Rejection['code'];
-  return { code, message: reader.string() };
 }
 
 export function zigzag(value: number): number {

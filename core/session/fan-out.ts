@@ -3,10 +3,11 @@
  * own bytes; only the outcomes of a session's own calls are its own.
  */
 
-import type { BatchCommit, DurableBatch } from '../authority/batch.ts';
+import type { BatchCommit } from '../authority/batch.ts';
 import { ByteWriter } from '../codec/bytes.ts';
 import type { Outcome, Seq } from '../commit/call.ts';
 import { encodeOutcome, serverTag } from '../protocol/frame.ts';
+import type { RecentBatch } from './recent-batches.ts';
 
 /** Tables that a session is sent changes of, as a set with an identity: equal sets share their bytes. */
 export class TableSet {
@@ -33,13 +34,13 @@ interface EncodedCommits {
 
 /** The commits part of batch messages about one span of commits, made on demand and kept per set. */
 export class CommitBytes {
-  readonly #batches: readonly DurableBatch[];
+  readonly #batches: readonly RecentBatch[];
   readonly #after: Seq;
   readonly #lastSeq: Seq;
   readonly #bySet = new Map<string, EncodedCommits>();
 
   /** Commits of `batches` with a seq above `after`. */
-  constructor(batches: readonly DurableBatch[], after: Seq, lastSeq: Seq) {
+  constructor(batches: readonly RecentBatch[], after: Seq, lastSeq: Seq) {
     this.#batches = batches;
     this.#after = after;
     this.#lastSeq = lastSeq;

@@ -12,11 +12,11 @@ import { type Codec, compileCodec } from '../codec/bsatn.ts';
 import type { Outcome, Position, Seq } from '../commit/call.ts';
 import type { Environment, Scheduler } from '../environment.ts';
 import type { ForerunError } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { CommitBytes } from './fan-out.ts';
+import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
 
 export interface HubOptions {
@@ -36,9 +36,7 @@ export class SessionHub {
   readonly #byClient = new Map<ClientRecord, Session>();
   readonly #argsCodecs: readonly Codec[];
   #accepted = 0;
-  /** The newest batches, contiguous, for those who come back soon. */
-  #recent: DurableBatch[] = [];
-  #recentBytes = 0;
+  readonly #recent = new RecentBatches();
 
   constructor(options: HubOptions) {
     this.#authority = options.authority;
@@ -83,11 +81,10 @@ export class SessionHub {
 
   /** What a replica at this position lacks, or undefined when it needs a snapshot. */
   missed(position: Position): CommitBytes | undefined {
-    const { epoch, durableSeq } = this.#authority;
+    const { epoch, durableSeq, engine } = this.#authority;
     if (position.epoch !== epoch || position.seq > durableSeq) return undefined;
-    const first = this.#recent[0]?.firstSeq ?? durableSeq + 1;
-    if (position.seq + 1 < first) return undefined;
-    return new CommitBytes(this.#recent, position.seq, durableSeq);
+    const batches = this.#recent.after(position.seq, durableSeq, (tableId) => engine.shape(tableId));
+    return batches === undefined ? undefined : new CommitBytes(batches, position.seq, durableSeq);
   }
 
   /** Answers a call that ran before. */
@@ -116,7 +113,7 @@ export class SessionHub {
   }
 
   #durable(batch: DurableBatch): void {
-    this.#remember(batch);
+    this.#recent.add(batch);
     const outcomes = new Map<Session, Outcome[]>();
     for (const call of batch.calls) {
       const session = this.#byClient.get(call.client);
@@ -127,15 +124,6 @@ export class SessionHub {
     }
     const commits = new CommitBytes([batch], (batch.firstSeq - 1) as Seq, batch.lastSeq);
     for (const session of this.#sessions) session.durable(commits, outcomes.get(session) ?? []);
-  }
-
-  #remember(batch: DurableBatch): void {
-    if (batch.commits.length === 0) return;
-    this.#recent.push(batch);
-    this.#recentBytes += batch.bytes.length;
-    while (this.#recentBytes > limits.recentBytesMax && this.#recent.length > 1) {
-      this.#recentBytes -= this.#recent.shift()?.bytes.length ?? 0;
-    }
   }
 
   #unavailable(error: ForerunError): void {

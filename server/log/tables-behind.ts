@@ -8,7 +8,7 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite';
-import { readBatch } from '../../core/authority/record.ts';
+import { readBatch } from '../../core/authority/record-reader.ts';
 import type { LogBatch } from '../../core/commit/log.ts';
 import { type RowShape, rowShape } from '../../core/engine/row-shape.ts';
 import { ForerunError } from '../../core/errors.ts';

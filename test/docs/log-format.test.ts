@@ -5,7 +5,6 @@ import {
   beginBatch,
   beginCommit,
   type LogRecord,
-  readBatch,
   recordFormat,
   recordKind,
   writeAcknowledged,
@@ -16,6 +15,7 @@ import {
   writeRejected,
   writeUnchanged,
 } from '../../core/authority/record.ts';
+import { readBatch } from '../../core/authority/record-reader.ts';
 import { ByteWriter } from '../../core/codec/bytes.ts';
 import { type CallId, type ClientId, idBytes, type Seq } from '../../core/commit/call.ts';
 import type { RowChange } from '../../core/commit/row-change.ts';

@@ -1,6 +1,7 @@
 /** What must be true of a world that has come to rest: of its log, its authority, its clients and their calls. */
 
-import { type LogRecord, readBatch } from '../../core/authority/record.ts';
+import type { LogRecord } from '../../core/authority/record.ts';
+import { readBatch } from '../../core/authority/record-reader.ts';
 import { type ClientId, clientIdFromBytes } from '../../core/commit/call.ts';
 import type { LogBatch } from '../../core/commit/log.ts';
 import type { Row } from '../../core/commit/row-change.ts';

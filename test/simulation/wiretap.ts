@@ -3,7 +3,7 @@
  * the order of the log.
  */
 
-import { readBatch } from '../../core/authority/record.ts';
+import { readBatch } from '../../core/authority/record-reader.ts';
 import { ByteReader } from '../../core/codec/bytes.ts';
 import type { LogBatch } from '../../core/commit/log.ts';
 import { decodeServerMessage } from '../../core/protocol/frame.ts';

@@ -4,7 +4,7 @@
  * everyone agrees.
  */
 
-import { readBatch } from '../../core/authority/record.ts';
+import { readBatch } from '../../core/authority/record-reader.ts';
 import { ByteReader } from '../../core/codec/bytes.ts';
 import type { ClientId } from '../../core/commit/call.ts';
 import { loadSqlite } from '../../core/engine/database.ts';
