@@ -5,26 +5,14 @@
  * with a module is found here, before the first row.
  */
 
-import { ForerunError } from '../errors.ts';
 import type { RowObj } from './column-builder.ts';
-import { fail } from './column-check.ts';
 import type { InferTypeOfRow } from './column.ts';
 import type { ModuleDefinition } from './definition.ts';
-import { exportKey, isModuleExport } from './module-export.ts';
+import type { exportKey } from './module-export.ts';
 import { moduleHash } from './module-hash.ts';
-import { byName, TakenNames } from './names.ts';
-import { defineReducers, type NamedExport } from './reducer-definition.ts';
-import {
-  type AnySchema,
-  CaseConversionPolicy,
-  type ExportGroup,
-  type InferSchema,
-  type SchemaSpec,
-  schemaKey,
-} from './schema.ts';
+import { resolveModule } from './module-shape.ts';
+import type { AnySchema, ExportGroup, InferSchema } from './schema.ts';
 import type { RowOf } from './table.ts';
-import { defineTable } from './table-definition.ts';
-import { defineView } from './view-definition.ts';
 
 /** A module's namespace object: `import * as game from './module.ts'`. */
 export interface ModuleExports {
@@ -72,62 +60,8 @@ const definitions = new WeakMap<object, ModuleDefinition>();
 export function defineModule(exports: ModuleExports): ModuleDefinition {
   const known = definitions.get(exports);
   if (known !== undefined) return known;
-  const definition = resolve(exports);
+  const shape = resolveModule(exports);
+  const definition = { ...shape, hash: moduleHash(shape) };
   definitions.set(exports, definition);
   return definition;
-}
-
-function resolve(exports: ModuleExports): ModuleDefinition {
-  const schema = schemaOf(exports);
-  const policy = schema.settings.CASE_CONVERSION_POLICY ?? CaseConversionPolicy.SnakeCase;
-  const named = namedExports(exports, schema);
-
-  const sqlNames = new TakenNames();
-  const tables = Object.entries(schema.tables).map(([accessor, table], tableId) =>
-    defineTable(table, { tableId, accessor, policy, sqlNames }),
-  );
-  const views = named.flatMap(({ name, value }) => {
-    const spec = value[exportKey];
-    return spec.type === 'view' ? [defineView(spec, { accessor: name, policy, sqlNames })] : [];
-  });
-  const reducers = defineReducers(named, { schema, tables, policy });
-  const visibilityFilters = named.flatMap(({ value }) =>
-    value[exportKey].type === 'visibilityFilter' ? [value[exportKey].sql] : [],
-  );
-
-  const shape = { tables, reducers, views: views.toSorted(byName), visibilityFilters };
-  return { ...shape, hash: moduleHash(shape) };
-}
-
-function schemaOf(exports: ModuleExports): SchemaSpec {
-  const value: unknown = exports?.default;
-  if (isSchema(value)) return value[schemaKey];
-  const hint = isSchema(exports)
-    ? 'this is its schema: pass the whole module'
-    : 'it has no default export made by schema(): write export default schema({ … })';
-  throw new ForerunError(
-    'module-invalid',
-    `defineModule(): ${hint}. A module is what import * as game from './module.ts' gives.`,
-  );
-}
-
-function isSchema(value: unknown): value is AnySchema {
-  return typeof value === 'object' && value !== null && schemaKey in value;
-}
-
-/** Everything of the schema that is exported, groups taken apart, sorted by name. Other exports are none of ours. */
-function namedExports(exports: Readonly<Record<string, unknown>>, schema: SchemaSpec): NamedExport[] {
-  const found: NamedExport[] = [];
-  for (const [name, value] of Object.entries(exports)) {
-    if (!isModuleExport(value)) continue;
-    const spec = value[exportKey];
-    if (spec.schema !== schema)
-      fail(
-        `export '${name}'`,
-        'belongs to another schema than the default export: make it with the schema of this module',
-      );
-    if (spec.type === 'group') found.push(...namedExports(spec.exports, schema));
-    else found.push({ name, value });
-  }
-  return found.toSorted(byName);
 }

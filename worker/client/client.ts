@@ -10,8 +10,9 @@ import { type Canonical, compileCanonical } from '../../core/codec/canonical.ts'
 import { quote } from '../../core/engine/ddl.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
-import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../../core/module/definition.ts';
+import type { ReducerDefinition, TableDefinition } from '../../core/module/definition.ts';
 import type { ModuleExports, ReducersOf, TablesOf } from '../../core/module/module.ts';
+import type { ModuleShape } from '../../core/module/module-shape.ts';
 import { CallHandle } from './call-handle.ts';
 import type { ClientCounters, ClientStatus, HostApi, HostEvent, Simulation } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
@@ -66,7 +67,7 @@ export class ClientState {
   #lastQueryId = 0;
   #isClosed = false;
 
-  constructor(definition: ModuleDefinition, host: HostApi, onClosed: () => void) {
+  constructor(definition: ModuleShape, host: HostApi, onClosed: () => void) {
     this.#host = host;
     this.#onClosed = onClosed;
     const callable = definition.reducers.filter(

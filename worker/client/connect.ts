@@ -4,7 +4,8 @@
 
 import { proxy, releaseProxy, wrap } from 'comlink';
 import { ForerunError } from '../../core/errors.ts';
-import { defineModule, type ModuleExports } from '../../core/module/module.ts';
+import type { ModuleExports } from '../../core/module/module.ts';
+import { resolveModule } from '../../core/module/module-shape.ts';
 import { type Client, ClientState } from './client.ts';
 import type { HostApi, HostEvent, HostOptions } from './host-api.ts';
 
@@ -39,7 +40,7 @@ export function attachWorker(schema: object, worker: () => Worker): void {
  *     const players = client.live(client.tables.player);
  */
 export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Client<M> {
-  const definition = defineModule(options.module);
+  const definition = resolveModule(options.module);
   const factory = options.worker ?? workers.get(options.module.default);
   const { host, end } = factory === undefined ? inProcess(options.module) : inWorker(factory());
   const client = new ClientState(definition, host, end);
