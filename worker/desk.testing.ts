@@ -148,7 +148,7 @@ export class Seat {
       environment: desk.time.environment,
       connect,
       openStore: async () => store ?? memoryStore(),
-    });
+    }).page();
     const state = new ClientState(definition, host, () => {});
     this.opened = host.open({ url: '', database: 'desk', token, guard: true }, (events) => {
       this.told.push(events);

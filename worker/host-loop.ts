@@ -1,50 +1,30 @@
 /**
- * The host's loop: replica, prediction and connection of one client. The page's calls, the authority's messages and
+ * The host's loop: replica, prediction and connection of one client. The pages' calls, the authority's messages and
  * timers all come in as one kind of event, and `handle` is the one place that reacts.
  *
- * Law: everything that one event changes for the page leaves in one list, after the rows are right again.
+ * Law: everything that one event changes for a page leaves in one list, after the rows are right again.
  */
 
 import { unreachable } from '../core/assert.ts';
-import { type Codec, compileCodec } from '../core/codec/bsatn.ts';
-import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
-import {
-  type Call,
-  type CallId,
-  clientIdFromBytes,
-  type ClientId,
-  type Epoch,
-  type Outcome,
-  type Position,
-  type Seq,
-} from '../core/commit/call.ts';
+import { type CallId, clientIdFromBytes, type ClientId, type Outcome, type Seq } from '../core/commit/call.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { Environment } from '../core/environment.ts';
 import { ForerunError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
 import { protocolVersion } from '../core/protocol/version.ts';
 import { ConnectionId } from '../core/value/connection-id.ts';
 import { Identity } from '../core/value/identity.ts';
-import type {
-  ClientStatus,
-  HostCall,
-  HostEvent,
-  HostListener,
-  HostOptions,
-  PredictionSummary,
-  Simulation,
-  WatchRequest,
-} from './client/host-api.ts';
+import type { ClientStatus, HostCall, HostListener, HostOptions, Simulation, WatchRequest } from './client/host-api.ts';
 import { Connection } from './connection/connection.ts';
-import { PageFeed } from './page-feed.ts';
+import { OwnCalls } from './own-calls.ts';
+import type { PageFeed } from './page-feed.ts';
+import { Pages } from './pages.ts';
 import type { ClientStore } from './persist/store.ts';
 import type { ClientIds } from './predict/client-ids.ts';
-import type { PendingCall, Prediction } from './predict/pending.ts';
-import { Predictor, type ReconcileResult } from './predict/predictor.ts';
-import { SnapshotStaging } from './snapshot-staging.ts';
+import { Predictor } from './predict/predictor.ts';
+import { SubscribedRows } from './subscribed-rows.ts';
 
 /** What the host needs of its home. */
 export interface HostHome {
@@ -58,7 +38,6 @@ export interface HostHome {
 export interface HostParts {
   readonly home: HostHome;
   readonly options: HostOptions;
-  readonly listener: HostListener;
   readonly store: ClientStore;
   readonly engine: Engine;
   readonly ids: ClientIds;
@@ -67,64 +46,60 @@ export interface HostParts {
 }
 
 type Event =
-  | { readonly type: 'call'; readonly request: HostCall }
-  | { readonly type: 'watch'; readonly request: WatchRequest }
+  | { readonly type: 'call'; readonly page: PageFeed; readonly request: HostCall }
+  | { readonly type: 'watch'; readonly page: PageFeed; readonly request: WatchRequest }
   | { readonly type: 'welcomed'; readonly welcome: WelcomeMessage }
   | { readonly type: 'received'; readonly messages: readonly ServerMessage[] }
   | { readonly type: 'lost'; readonly error: ForerunError; readonly retryMs: number | undefined }
   | { readonly type: 'refresh' };
 
-/** One subscription to everything that is public, for now. */
-const subscriptionId = 1;
 export class HostLoop {
-  readonly feed: PageFeed;
   readonly #definition: ModuleDefinition;
+  readonly #environment: Environment;
   readonly #store: ClientStore;
   readonly #engine: Engine;
   readonly #ids: ClientIds;
   readonly #predictor: Predictor;
+  readonly #pages: Pages;
+  readonly #calls: OwnCalls;
+  readonly #rows: SubscribedRows;
   readonly #connection: Connection;
-  readonly #environment: Environment;
   #clientId: ClientId;
-  readonly #argsCodecs: readonly Codec[];
-  readonly #publicTables: readonly number[];
-  readonly #handles = new Map<CallId, number>();
   #token: string;
   #identity: Identity | undefined;
   #connectionId: ConnectionId | null = null;
-  #epoch: Epoch | undefined;
-  /** Of the rows that are here; a snapshot moves it when it is complete. */
-  #position: Position | undefined;
-  #lastCallId = 0;
   #settledCallId = 0;
   #predicts = true;
-  #isReady = false;
-  #replayedTold = 0;
-  #rolledBackTold = 0;
-  #staging: SnapshotStaging | undefined;
   #status: ClientStatus = { type: 'connecting', ready: false, pending: 0, identity: undefined };
   #isClosed = false;
 
-  constructor({ home, options, listener, store, engine, ids, token }: HostParts) {
-    this.#definition = home.definition;
+  constructor({ home, options, store, engine, ids, token }: HostParts) {
+    const { definition, environment } = home;
+    this.#definition = definition;
+    this.#environment = environment;
     this.#store = store;
     this.#engine = engine;
     this.#ids = ids;
     this.#token = token;
-    this.#predictor = new Predictor(engine, ids);
-    this.feed = new PageFeed({
-      engine,
-      environment: home.environment,
-      listener,
-      wake: () => this.handle({ type: 'refresh' }),
-    });
-    this.#argsCodecs = home.definition.reducers.map((reducer) => compileCodec(reducer.params));
-    this.#publicTables = home.definition.tables.filter((table) => table.public).map((table) => table.tableId);
-    this.#environment = home.environment;
     // A new id for each start: no call of an earlier one can be taken for one of ours.
     this.#clientId = this.#newClientId();
+    const predictor = new Predictor(engine, ids);
+    const pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) });
+    this.#predictor = predictor;
+    this.#pages = pages;
+    this.#calls = new OwnCalls({ definition, predictor, pages, send: (message) => this.#connection.send(message) });
+    this.#rows = new SubscribedRows({
+      definition,
+      engine,
+      predictor,
+      pages,
+      events: {
+        reconciled: (result) => this.#calls.reconciled(result),
+        advanced: (seq, outcomes) => this.#advanced(seq, outcomes),
+      },
+    });
     this.#connection = new Connection({
-      environment: home.environment,
+      environment,
       connect: (events) => home.connect(options.url, events),
       hello: () => this.#hello(),
       shapeOf: (tableId) => engine.shape(tableId),
@@ -137,8 +112,20 @@ export class HostLoop {
   }
 
   start(): void {
-    this.#emitStatus();
     this.#connection.start();
+  }
+
+  openPage(listener: HostListener): PageFeed {
+    const page = this.#pages.open(listener);
+    this.#emitStatus();
+    page.deliver();
+    return page;
+  }
+
+  /** Its calls go on, but nobody waits for them. */
+  closePage(page: PageFeed): void {
+    this.#calls.forget(page);
+    this.#pages.close(page);
   }
 
   simulate({ latencyMs, offline, prediction }: Simulation): void {
@@ -150,7 +137,7 @@ export class HostLoop {
   close(): void {
     this.#isClosed = true;
     this.#connection.stop();
-    this.feed.close();
+    this.#pages.closeAll();
     this.#engine.close();
     this.#store.close();
   }
@@ -159,10 +146,10 @@ export class HostLoop {
     if (this.#isClosed) return;
     switch (event.type) {
       case 'call':
-        this.#call(event.request);
+        this.#call(event.page, event.request);
         break;
       case 'watch':
-        this.feed.watch(event.request);
+        event.page.watch(event.request);
         break;
       case 'welcomed':
         this.#welcomed(event.welcome);
@@ -174,63 +161,30 @@ export class HostLoop {
         this.#lost(event.error, event.retryMs);
         break;
       case 'refresh':
-        this.feed.refresh();
+        this.#pages.refresh();
         break;
       default:
         unreachable(event);
     }
     this.#emitStatus();
-    this.feed.deliver();
+    this.#pages.deliver();
   }
 
-  #call({ handleId, reducerId, args }: HostCall): void {
-    const reducer = this.#definition.reducers[reducerId];
-    const codec = this.#argsCodecs[reducerId];
-    if (reducer === undefined || codec === undefined)
-      return this.#refuse(handleId, 'reducer-unknown', `There is no reducer number ${reducerId}.`);
-    if (this.#predictor.pending.size >= limits.pendingCallsMax) {
-      return this.#refuse(
-        handleId,
-        'limit-reached',
-        `${limits.pendingCallsMax} calls wait for the authority already (pendingCallsMax). Call again when it has answered some.`,
-      );
-    }
-    const callId = ++this.#lastCallId as CallId;
-    const call: Call = {
+  #call(page: PageFeed, request: HostCall): void {
+    this.#calls.make(page, request, {
       clientId: this.#clientId,
-      callId,
-      reducerId,
-      args: codec.decode(new ByteReader(args)),
       timestampMicros: this.#connection.clock.arrivalMicros(),
       sender: this.#identity ?? Identity.zero(),
       connectionId: this.#connectionId,
-      idHints: [],
-    };
-    this.#handles.set(callId, handleId);
-    const { pending, changes } = this.#predictor.predict(call, this.#whyUnpredicted(reducer.predict));
-    this.feed.changed(changes);
-    this.feed.push({
-      type: 'call',
-      handleId,
-      progress: {
-        type: 'predicted',
-        prediction: summary(pending.prediction),
-        timestampMicros: call.timestampMicros,
-      },
+      unpredicted: this.#whyUnpredicted(),
     });
-    this.#send(pending, args);
-    this.feed.refresh();
+    this.#pages.refresh();
   }
 
-  #whyUnpredicted(predict: boolean): string | undefined {
-    if (!predict) return 'The reducer says predict: false.';
+  #whyUnpredicted(): string | undefined {
     if (!this.#predicts) return 'Prediction is switched off.';
     if (this.#identity === undefined) return 'The authority has not told this client its identity yet.';
-    return this.#isReady ? undefined : 'The rows have not arrived yet.';
-  }
-
-  #refuse(handleId: number, code: 'reducer-unknown' | 'limit-reached', message: string): void {
-    this.feed.push({ type: 'call', handleId, progress: { type: 'rejected', rejection: { code, message } } });
+    return this.#rows.isReady ? undefined : 'The rows have not arrived yet.';
   }
 
   #newClientId(): ClientId {
@@ -247,14 +201,9 @@ export class HostLoop {
       moduleHash: this.#definition.hash,
       clientId: this.#clientId,
       token: this.#token,
-      position: this.#position,
+      position: this.#rows.position,
       settledCallId: this.#settledCallId as CallId,
-      subscriptions: [
-        {
-          subscriptionId,
-          queries: this.#publicTables.map((tableId) => `SELECT * FROM "${this.#engine.shape(tableId).table.name}"`),
-        },
-      ],
+      subscriptions: this.#rows.subscriptions,
     };
   }
 
@@ -265,18 +214,15 @@ export class HostLoop {
       this.#token = welcome.token;
       void this.#store.putToken(welcome.token);
     }
-    if (this.#epoch !== welcome.epoch) this.#ids.forget();
-    this.#epoch = welcome.epoch;
-    this.#staging = welcome.resumed
-      ? undefined
-      : new SnapshotStaging(subscriptionId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
-    for (const pending of this.#predictor.pending) this.#send(pending, undefined);
-    this.#status = { type: 'live', ready: this.#isReady, pending: 0, identity: undefined, progress: 0 };
+    if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
+    this.#rows.welcomed(welcome);
+    this.#calls.sendAll();
+    this.#status = { type: 'live', ready: this.#rows.isReady, pending: 0, identity: undefined, progress: 0 };
   }
 
   #lost(error: ForerunError, retryMs: number | undefined): void {
-    this.#staging = undefined;
-    const common = { ready: this.#isReady, pending: 0, identity: undefined };
+    this.#rows.lost();
+    const common = { ready: this.#rows.isReady, pending: 0, identity: undefined };
     this.#status =
       retryMs === undefined
         ? { type: 'stopped', ...common, code: error.code, message: error.message }
@@ -287,21 +233,16 @@ export class HostLoop {
     const settledBefore = this.#settledCallId;
     for (const message of messages) this.#receive(message);
     // Whoever waits for a call finds what it did in the rows.
-    if (this.#settledCallId === settledBefore) this.feed.refreshSoon();
-    else this.feed.refresh();
+    if (this.#settledCallId === settledBefore) this.#pages.refreshSoon();
+    else this.#pages.refresh();
   }
 
   #receive(message: ServerMessage): void {
     switch (message.type) {
       case 'batch':
-        if (this.#staging !== undefined) return this.#staging.absorb(message);
-        this.#finish(this.#predictor.reconcile(message.lastSeq, message.commits, message.outcomes));
-        return this.#advance(message.lastSeq, message.outcomes);
       case 'snapshot':
-        this.#staging?.add(message);
-        return;
       case 'applied':
-        return this.#applySnapshot(message.seq);
+        return this.#rows.receive(message);
       case 'lease':
         return this.#ids.lend(message.tableId, message.column, message.from, message.to);
       case 'subscriptionRefused':
@@ -316,29 +257,7 @@ export class HostLoop {
     }
   }
 
-  #applySnapshot(seq: Seq): void {
-    const staging = this.#staging;
-    if (staging === undefined) return;
-    this.#staging = undefined;
-    const { tables, ownCommits, outcomes } = staging;
-    if (this.#predictor.isEmpty(tables.keys())) this.#load(staging);
-    else this.#finish(this.#predictor.replaceRows(seq, tables, ownCommits, outcomes));
-    this.#isReady = true;
-    for (const tableId of tables.keys()) this.feed.touch(tableId);
-    if (this.#epoch !== undefined) this.#position = { epoch: this.#epoch, seq };
-    this.#advance(seq, outcomes);
-  }
-
-  #load(staging: SnapshotStaging): void {
-    for (const [tableId, rows] of staging.tables) {
-      this.#engine.store(tableId).load(rows.values());
-      if (this.feed.isWatched(tableId))
-        this.feed.changed([...rows].map(([key, after]) => ({ tableId, key, before: undefined, after })));
-    }
-  }
-
-  #advance(seq: Seq, outcomes: readonly Outcome[]): void {
-    if (this.#position !== undefined && seq > this.#position.seq) this.#position = { ...this.#position, seq };
+  #advanced(seq: Seq, outcomes: readonly Outcome[]): void {
     const last = outcomes.at(-1);
     // A call that was answered twice may come late.
     if (last === undefined || last.callId <= this.#settledCallId) return;
@@ -346,68 +265,16 @@ export class HostLoop {
     this.#connection.send({ type: 'acknowledge', seq, callId: last.callId });
   }
 
-  #finish({ changes, settled, outcomeChanges }: ReconcileResult): void {
-    this.feed.changed(changes);
-    for (const { pending, from, to } of outcomeChanges) {
-      this.#progress(pending, { type: 'outcomeChanged', from: summary(from), to: summary(to) });
-    }
-    for (const { pending, outcome, asPredicted } of settled) {
-      this.#progress(
-        pending,
-        outcome.type === 'rejected'
-          ? { type: 'rejected', rejection: outcome.rejection }
-          : { type: 'confirmed', seq: outcome.type === 'committed' ? outcome.seq : undefined, asPredicted },
-      );
-      this.#handles.delete(pending.call.callId);
-    }
-    const { pending, counters } = this.#predictor;
-    const isNews =
-      settled.length > 0 || this.#replayedTold !== counters.replayed || this.#rolledBackTold !== counters.rolledBack;
-    if (!isNews) return;
-    this.#replayedTold = counters.replayed;
-    this.#rolledBackTold = counters.rolledBack;
-    this.feed.push({ type: 'counters', counters: { pending: pending.size, ...counters } });
-  }
-
-  #progress(pending: PendingCall, progress: Extract<HostEvent, { type: 'call' }>['progress']): void {
-    const handleId = this.#handles.get(pending.call.callId);
-    if (handleId !== undefined) this.feed.push({ type: 'call', handleId, progress });
-  }
-
-  #send({ call }: PendingCall, args: Uint8Array | undefined): void {
-    if (!this.#connection.isLive) return;
-    this.#connection.send({
-      type: 'call',
-      callId: call.callId,
-      reducerId: call.reducerId,
-      timestampMicros: call.timestampMicros,
-      idHints: call.idHints,
-      args: args ?? this.#encodeArgs(call),
-    });
-  }
-
-  #encodeArgs(call: Call): Uint8Array {
-    const writer = new ByteWriter();
-    this.#argsCodecs[call.reducerId]?.encode(writer, call.args);
-    return writer.take();
-  }
-
   #emitStatus(): void {
     const common = {
-      ready: this.#isReady,
+      ready: this.#rows.isReady,
       pending: this.#predictor.pending.size,
       identity: this.#identity?.toHexString(),
     };
     const status: ClientStatus =
       this.#status.type === 'live'
-        ? { ...this.#status, ...common, progress: this.#isReady ? 1 : (this.#staging?.progress ?? 0) }
+        ? { ...this.#status, ...common, progress: this.#rows.progress }
         : { ...this.#status, ...common };
-    this.feed.status(status);
+    this.#pages.status(status);
   }
-}
-
-function summary(prediction: Prediction): PredictionSummary {
-  if (prediction.type === 'predicted') return { type: 'predicted', changedRows: prediction.changes.length };
-  if (prediction.type === 'failing') return { type: 'failing', rejection: prediction.rejection };
-  return { type: 'unpredicted', reason: prediction.reason };
 }

@@ -1,21 +1,46 @@
-/** The host of one client, as its page sees it: `HostApi` over the loop, which starts when the page opens it. */
+/**
+ * The host of one database on this device: it opens replica and connection for the first page that comes, and lets go of
+ * them when the last one has gone. Each page has a `HostApi` of its own.
+ */
 
 import { Engine } from '../core/engine/engine.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { HostApi, HostCall, HostListener, HostOptions, Simulation, WatchRequest } from './client/host-api.ts';
 import { type HostHome, HostLoop } from './host-loop.ts';
+import type { PageFeed } from './page-feed.ts';
 import { ClientIds } from './predict/client-ids.ts';
 
-export class Host implements HostApi {
+export class Host {
   readonly #home: HostHome;
-  #loop: HostLoop | undefined;
+  readonly #open = new Set<HostPage>();
+  #loop: Promise<HostLoop> | undefined;
 
   constructor(home: HostHome) {
     this.#home = home;
   }
 
-  async open(options: HostOptions, listener: HostListener): Promise<void> {
-    if (this.#loop !== undefined) throw new ForerunError('internal', 'A host is opened once.');
+  /** For one page more. */
+  page(): HostApi {
+    return new HostPage({
+      enter: (page, options) => this.#enter(page, options),
+      leave: (page) => this.#leave(page),
+    });
+  }
+
+  #enter(page: HostPage, options: HostOptions): Promise<HostLoop> {
+    this.#open.add(page);
+    this.#loop ??= this.#start(options);
+    return this.#loop;
+  }
+
+  async #leave(page: HostPage): Promise<void> {
+    if (!this.#open.delete(page) || this.#open.size > 0) return;
+    const loop = this.#loop;
+    this.#loop = undefined;
+    (await loop?.catch(() => undefined))?.close();
+  }
+
+  async #start(options: HostOptions): Promise<HostLoop> {
     const store = await this.#home.openStore(options.database);
     const ids = new ClientIds();
     const { definition } = this.#home;
@@ -27,37 +52,65 @@ export class Host implements HostApi {
       replicates: (table) => table.public,
     });
     const token = options.token ?? (await store.token());
-    this.#loop = new HostLoop({ home: this.#home, options, listener, store, engine, ids, token });
-    this.#loop.start();
+    const loop = new HostLoop({ home: this.#home, options, store, engine, ids, token });
+    loop.start();
+    return loop;
+  }
+}
+
+interface HostPageOptions {
+  readonly enter: (page: HostPage, options: HostOptions) => Promise<HostLoop>;
+  readonly leave: (page: HostPage) => Promise<void>;
+}
+
+class HostPage implements HostApi {
+  readonly #options: HostPageOptions;
+  #opened: { readonly loop: HostLoop; readonly feed: PageFeed } | undefined;
+  #isOpening = false;
+
+  constructor(options: HostPageOptions) {
+    this.#options = options;
+  }
+
+  async open(options: HostOptions, listener: HostListener): Promise<void> {
+    if (this.#isOpening) throw new ForerunError('internal', 'A page opens its host once.');
+    this.#isOpening = true;
+    const loop = await this.#options.enter(this, options);
+    if (this.#isOpening) this.#opened = { loop, feed: loop.openPage(listener) };
   }
 
   call(request: HostCall): void {
-    this.#opened().handle({ type: 'call', request });
+    const { loop, feed } = this.#whenOpen();
+    loop.handle({ type: 'call', page: feed, request });
   }
 
   watch(request: WatchRequest): void {
-    this.#opened().handle({ type: 'watch', request });
+    const { loop, feed } = this.#whenOpen();
+    loop.handle({ type: 'watch', page: feed, request });
   }
 
   unwatch(queryId: number): void {
-    this.#opened().feed.unwatch(queryId);
+    this.#whenOpen().feed.unwatch(queryId);
   }
 
   watchRows(tableId: number): void {
-    this.#opened().feed.watchRows(tableId);
+    this.#whenOpen().feed.watchRows(tableId);
   }
 
   simulate(simulation: Simulation): void {
-    this.#opened().simulate(simulation);
+    this.#whenOpen().loop.simulate(simulation);
   }
 
   async close(): Promise<void> {
-    this.#loop?.close();
-    this.#loop = undefined;
+    this.#isOpening = false;
+    const opened = this.#opened;
+    this.#opened = undefined;
+    if (opened !== undefined) opened.loop.closePage(opened.feed);
+    await this.#options.leave(this);
   }
 
-  #opened(): HostLoop {
-    if (this.#loop === undefined) throw new ForerunError('client-closed', 'This client is closed, or not open yet.');
-    return this.#loop;
+  #whenOpen(): { readonly loop: HostLoop; readonly feed: PageFeed } {
+    if (this.#opened === undefined) throw new ForerunError('client-closed', 'This client is closed, or not open yet.');
+    return this.#opened;
   }
 }

@@ -12,7 +12,7 @@ import { inProcessHost } from './in-process.ts';
 
 /** Makes this worker the host of `connect`. Call it once, at the top of the worker's file. */
 export function host(module: ModuleExports): void {
-  const inner = inProcessHost(module);
+  const inner = inProcessHost(module).page();
   // comlink passes on the methods of a plain object; those of a class instance's prototype as well, but not bound.
   expose({
     open: inner.open.bind(inner),

@@ -7,7 +7,7 @@ import type { Row } from '../../core/commit/row-change.ts';
 import type { Transport, TransportEvents } from '../../core/protocol/transport.ts';
 import type { CallHandle } from '../../worker/client/call-handle.ts';
 import { ClientState } from '../../worker/client/client.ts';
-import type { HostEvent } from '../../worker/client/host-api.ts';
+import type { HostApi, HostEvent } from '../../worker/client/host-api.ts';
 import type { LiveRows } from '../../worker/client/live-rows.ts';
 import { Host } from '../../worker/host.ts';
 import { memoryStore } from '../../worker/persist/store.ts';
@@ -50,7 +50,7 @@ export class SimClient {
   readonly actor: Actor;
   readonly state: ClientState;
   readonly calls: SimCall[] = [];
-  readonly #host: Host;
+  readonly #host: HostApi;
   readonly #options: SimClientOptions;
   readonly #live = new Map<number, LiveRows<unknown>>();
   #aggregate: LiveRows<unknown> | undefined;
@@ -67,7 +67,7 @@ export class SimClient {
       environment: options.actor.environment,
       openStore: async () => memoryStore(),
       connect: (_url, events) => options.connect(events),
-    });
+    }).page();
     this.state = new ClientState(definition, this.#host, () => {});
     this.state.onCall((handle) => this.#checkLanded(handle));
   }

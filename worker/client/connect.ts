@@ -110,7 +110,7 @@ function failureOf(worker: Worker): Promise<never> {
 
 function inProcess(module: ModuleExports): RunningHost {
   // Loaded when needed, so that pages with a worker don't carry the engine twice.
-  const loading = import('../in-process.ts').then(({ inProcessHost }) => inProcessHost(module));
+  const loading = import('../in-process.ts').then(({ inProcessHost }) => inProcessHost(module).page());
   let host: HostApi | undefined;
   const waiting: ((host: HostApi) => void)[] = [];
   const soon = (act: (host: HostApi) => void): void => void (host === undefined ? waiting.push(act) : act(host));

@@ -1,0 +1,136 @@
+/**
+ * The confirmed rows of this replica: what they are of (subscriptions), as of when (position), and how they come: as
+ * batches, or as a snapshot that is collected until it is complete.
+ *
+ * Law: the position moves together with the rows. Until a snapshot is complete both stay what they were.
+ */
+
+import { unreachable } from '../core/assert.ts';
+import type { Epoch, Outcome, Position, Seq } from '../core/commit/call.ts';
+import type { Engine } from '../core/engine/engine.ts';
+import type { ModuleDefinition } from '../core/module/definition.ts';
+import type { BatchMessage, SnapshotMessage, SubscriptionRequest, WelcomeMessage } from '../core/protocol/messages.ts';
+import type { Pages } from './pages.ts';
+import type { Predictor, ReconcileResult } from './predict/predictor.ts';
+import { SnapshotStaging } from './snapshot-staging.ts';
+
+export interface SubscribedRowsOptions {
+  readonly definition: ModuleDefinition;
+  readonly engine: Engine;
+  readonly predictor: Predictor;
+  readonly pages: Pages;
+  readonly events: SubscribedRowsEvents;
+}
+
+export interface SubscribedRowsEvents {
+  /** What became of rows and calls. */
+  readonly reconciled: (result: ReconcileResult) => void;
+  /** The rows are as of this seq; these calls are answered. */
+  readonly advanced: (seq: Seq, outcomes: readonly Outcome[]) => void;
+}
+
+export type RowsMessage =
+  | BatchMessage
+  | SnapshotMessage
+  | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq };
+
+/** One subscription to everything that is public, for now. */
+const subscriptionId = 1;
+
+export class SubscribedRows {
+  readonly #engine: Engine;
+  readonly #predictor: Predictor;
+  readonly #pages: Pages;
+  readonly #events: SubscribedRowsEvents;
+  readonly #publicTables: readonly number[];
+  #epoch: Epoch | undefined;
+  /** Of the rows that are here; a snapshot moves it when it is complete. */
+  #position: Position | undefined;
+  #isReady = false;
+  #staging: SnapshotStaging | undefined;
+
+  constructor({ definition, engine, predictor, pages, events }: SubscribedRowsOptions) {
+    this.#engine = engine;
+    this.#predictor = predictor;
+    this.#pages = pages;
+    this.#events = events;
+    this.#publicTables = definition.tables.filter((table) => table.public).map((table) => table.tableId);
+  }
+
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  get epoch(): Epoch | undefined {
+    return this.#epoch;
+  }
+
+  /** The rows have been here once. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Of the first snapshot, from 0 to 1. */
+  get progress(): number {
+    return this.#isReady ? 1 : (this.#staging?.progress ?? 0);
+  }
+
+  get subscriptions(): SubscriptionRequest[] {
+    const queries = this.#publicTables.map((tableId) => `SELECT * FROM "${this.#engine.shape(tableId).table.name}"`);
+    return [{ subscriptionId, queries }];
+  }
+
+  welcomed({ epoch, resumed }: WelcomeMessage): void {
+    this.#epoch = epoch;
+    this.#staging = resumed
+      ? undefined
+      : new SnapshotStaging(subscriptionId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
+  }
+
+  /** What has come of a snapshot counts for nothing. */
+  lost(): void {
+    this.#staging = undefined;
+  }
+
+  receive(message: RowsMessage): void {
+    switch (message.type) {
+      case 'batch':
+        if (this.#staging !== undefined) return this.#staging.absorb(message);
+        this.#events.reconciled(this.#predictor.reconcile(message.lastSeq, message.commits, message.outcomes));
+        return this.#advance(message.lastSeq, message.outcomes);
+      case 'snapshot':
+        this.#staging?.add(message);
+        return;
+      case 'applied':
+        return this.#apply(message.seq);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #apply(seq: Seq): void {
+    const staging = this.#staging;
+    if (staging === undefined) return;
+    this.#staging = undefined;
+    const { tables, ownCommits, outcomes } = staging;
+    if (this.#predictor.isEmpty(tables.keys())) this.#load(staging);
+    else this.#events.reconciled(this.#predictor.replaceRows(seq, tables, ownCommits, outcomes));
+    this.#isReady = true;
+    for (const tableId of tables.keys()) this.#pages.touch(tableId);
+    if (this.#epoch !== undefined) this.#position = { epoch: this.#epoch, seq };
+    this.#advance(seq, outcomes);
+  }
+
+  #load(staging: SnapshotStaging): void {
+    for (const [tableId, rows] of staging.tables) {
+      this.#engine.store(tableId).load(rows.values());
+      if (this.#pages.isWatched(tableId))
+        this.#pages.changed([...rows].map(([key, after]) => ({ tableId, key, before: undefined, after })));
+    }
+  }
+
+  #advance(seq: Seq, outcomes: readonly Outcome[]): void {
+    if (this.#position !== undefined && seq > this.#position.seq) this.#position = { ...this.#position, seq };
+    this.#events.advanced(seq, outcomes);
+  }
+}
