@@ -28,4 +28,8 @@ export const limits = {
   snapshotChunkRows: 1_000,
   /** Log bytes of the newest batches kept in memory for clients that come back; those further behind get a snapshot. */
   recentBytesMax: 16_777_216,
+  /** A scheduled row with a shorter interval, or one below zero, is due after this. */
+  scheduleIntervalMsMin: 1,
+  /** Of a scheduled reducer with `whenLate: 'catchUp'`, so many missed runs are made; older ones are skipped. */
+  catchUpRunsMax: 100,
 } as const;

@@ -19,9 +19,11 @@ import {
   type Rejection,
   type Seq,
 } from '../commit/call.ts';
+import type { RowChange } from '../commit/row-change.ts';
 import { Engine } from '../engine/engine.ts';
+import type { Execution } from '../engine/execute.ts';
 import { ForerunError } from '../errors.ts';
-import type { Lifecycle, ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
+import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { admit } from './admission.ts';
@@ -31,9 +33,11 @@ import { type CallRequest, refusalOf } from './call-request.ts';
 import { emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
 import { type ClientRecord, Clients } from './clients.ts';
 import { Connections } from './connections.ts';
+import { DatabaseCalls } from './database-calls.ts';
 import { IdLeases, type Lease } from './id-lease.ts';
 import { type AuthorityListener, Pipeline } from './pipeline.ts';
 import { writeAcknowledged, writeClient, writeLease } from './record.ts';
+import { Schedule } from './schedule.ts';
 
 export type { AuthorityOptions, Diagnostics } from './authority-options.ts';
 
@@ -57,6 +61,8 @@ export class Authority {
   /** Clients that have acknowledged outcomes since the last batch was sent. */
   readonly #acknowledged = new Set<ClientRecord>();
   readonly #pipeline: Pipeline;
+  readonly #calls: DatabaseCalls;
+  readonly #schedule: Schedule;
   #runningClientNo = 0;
   #isClosed = false;
 
@@ -78,12 +84,32 @@ export class Authority {
       owner: {
         sealing: (batch) => this.#writeAcknowledged(batch),
         durable: (batch) => this.#connections.durable(batch),
-        recovered: () => this.#endLostConnections(),
+        recovered: () => {
+          this.#endLostConnections();
+          this.#schedule.resume();
+        },
         lost: (cause, isNew) => {
           this.#connections.lost();
+          this.#schedule.resync();
           if (isNew) options.diagnostics?.logFailed(cause);
         },
       },
+    });
+    this.#calls = new DatabaseCalls({
+      definition: this.definition,
+      database: clients.database,
+      nowMicros: () => this.#nowMicros(),
+      execute: (call) => this.#execute(clients.database, call),
+      commit: (call, changes) => this.#commit(clients.database, call, changes),
+      threw: (reducer, error) => options.diagnostics?.reducerThrew(reducer, error),
+    });
+    this.#schedule = new Schedule({
+      definition: this.definition,
+      engine,
+      environment: options.environment,
+      databaseIdentity: this.databaseIdentity,
+      calls: this.#calls,
+      isPaused: () => this.failure !== undefined,
     });
   }
 
@@ -121,7 +147,7 @@ export class Authority {
     }
   }
 
-  /** Rows as of this commit are in the engine; it may not be durable yet. */
+  /** Rows as of it are in the engine; it may not be durable yet. */
   get executedSeq(): Seq {
     return this.#pipeline.executedSeq;
   }
@@ -207,12 +233,13 @@ export class Authority {
   async connect(connectionId: ConnectionId, identity: Identity): Promise<void> {
     this.#checkOpen();
     const hasHooks =
-      this.#lifecycle('clientConnected') !== undefined || this.#lifecycle('clientDisconnected') !== undefined;
+      this.#calls.lifecycle('clientConnected') !== undefined ||
+      this.#calls.lifecycle('clientDisconnected') !== undefined;
     if (!hasHooks) return;
     // In one batch with the hook's effects: whatever stops the authority after it, the connection is known and ended.
     this.#connections.begin(this.#pipeline.open, connectionId.__connection_id__, identity);
     this.#pipeline.askFlush();
-    const rejection = this.#runLifecycle('clientConnected', identity, connectionId);
+    const rejection = this.#calls.runLifecycle('clientConnected', identity, connectionId);
     if (rejection !== undefined) this.#forgetConnection(connectionId.__connection_id__);
     await this.settled();
     if (rejection !== undefined)
@@ -273,7 +300,7 @@ export class Authority {
 
   /** A refusal of `init` is never written, so that the next start runs it again. */
   async #start(isFirst: boolean): Promise<void> {
-    const rejection = isFirst ? this.#runLifecycle('init', this.databaseIdentity, null) : undefined;
+    const rejection = isFirst ? this.#calls.runLifecycle('init', this.databaseIdentity, null) : undefined;
     if (rejection !== undefined) {
       this.#stop();
       throw new ForerunError(
@@ -283,10 +310,12 @@ export class Authority {
     }
     this.#endLostConnections();
     await this.settled();
+    this.#schedule.start();
   }
 
   #stop(): void {
     this.#isClosed = true;
+    this.#schedule.stop();
     this.#pipeline.stop();
   }
 
@@ -307,11 +336,16 @@ export class Authority {
     );
   }
 
-  #run(client: ClientRecord, call: Call, reducer: ReducerDefinition): void {
+  #execute(client: ClientRecord, call: Call): Execution {
     this.#runningClientNo = client.clientNo;
     const execution = this.engine.execute(call);
     const drawn = this.#leases.takeDrawn();
     if (drawn.length > 0) this.#pipeline.open.undoWith(() => this.#leases.giveBack(drawn));
+    return execution;
+  }
+
+  #run(client: ClientRecord, call: Call, reducer: ReducerDefinition): void {
+    const execution = this.#execute(client, call);
     if (execution.type === 'unpredictable') throw new ForerunError('internal', 'The authority has every table.');
     if (execution.type === 'rejected') {
       if (execution.rejection.code === 'reducer-threw')
@@ -319,12 +353,17 @@ export class Authority {
       this.#reject(client, call.callId, execution.rejection);
       return;
     }
+    this.#commit(client, call, execution.changes);
+  }
+
+  #commit(client: ClientRecord, call: Call, changes: readonly RowChange[]): void {
     const { open } = this.#pipeline;
     let settled = 0;
-    if (execution.changes.length === 0) open.unchanged(client, call.callId);
-    else settled = open.commit(this.engine, client, call.callId, call.timestampMicros, execution.changes);
+    if (changes.length === 0) open.unchanged(client, call.callId);
+    else settled = open.commit(this.engine, client, call.callId, call.timestampMicros, changes);
     open.settle({ client, callId: call.callId, settled, previousCallId: client.lastCallId });
     client.settle(call.callId, settled);
+    this.#schedule.note(changes);
     this.#pipeline.askFlush();
   }
 
@@ -336,37 +375,9 @@ export class Authority {
     this.#pipeline.askFlush();
   }
 
-  #lifecycle(lifecycle: Lifecycle): ReducerDefinition | undefined {
-    return this.definition.reducers.find((reducer) => reducer.lifecycle === lifecycle);
-  }
-
-  /** Gives why the module refused, if it did. */
-  #runLifecycle(lifecycle: Lifecycle, sender: Identity, connectionId: ConnectionId | null): Rejection | undefined {
-    const reducer = this.#lifecycle(lifecycle);
-    if (reducer === undefined) return undefined;
-    const { database } = this.#clients;
-    const callId = (database.lastCallId + 1) as CallId;
-    const nowMicros = this.#nowMicros();
-    const call: Call = {
-      clientId: database.clientId,
-      callId,
-      reducerId: reducer.reducerId,
-      args: {},
-      timestampMicros: admit(database, nowMicros, nowMicros, 0),
-      sender,
-      connectionId,
-      idHints: [],
-    };
-    this.#run(database, call, reducer);
-    const outcome = database.outcome(callId);
-    // Nobody asks for it again.
-    database.acknowledge(callId);
-    return outcome?.type === 'rejected' ? outcome.rejection : undefined;
-  }
-
   #endConnection(connectionId: bigint, identity: Identity): void {
     this.#forgetConnection(connectionId);
-    this.#runLifecycle('clientDisconnected', identity, new ConnectionId(connectionId));
+    this.#calls.runLifecycle('clientDisconnected', identity, new ConnectionId(connectionId));
   }
 
   #forgetConnection(connectionId: bigint): void {

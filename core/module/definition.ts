@@ -63,6 +63,9 @@ export interface IndexDefinition {
 
 export type Lifecycle = 'init' | 'clientConnected' | 'clientDisconnected';
 
+/** One run for all that were missed, or as many as were. */
+export type WhenLate = 'skip' | 'catchUp';
+
 export interface ReducerDefinition {
   readonly reducerId: number;
   /** Name on the wire and over HTTP. */
@@ -74,6 +77,8 @@ export interface ReducerDefinition {
   readonly lifecycle: Lifecycle | undefined;
   /** The table whose due rows this reducer is called with; no client may call it. */
   readonly scheduledTableId: number | undefined;
+  /** Of a scheduled reducer: what becomes of the runs of an interval that could not be made in time. */
+  readonly whenLate: WhenLate;
   /** False: sent to the authority without running here first. */
   readonly predict: boolean;
   /** The user's function. Its context is built by the engine; the types were checked where it was defined. */

@@ -5,7 +5,7 @@
 
 import type { ColumnType } from '../value/column-type.ts';
 import type { RowObj } from './column-builder.ts';
-import type { Lifecycle } from './definition.ts';
+import type { Lifecycle, WhenLate } from './definition.ts';
 import type { AnyTable } from './table.ts';
 
 export const exportKey: unique symbol = Symbol.for('forerun.export');
@@ -30,6 +30,7 @@ export interface ReducerSpec extends OfSchema {
   readonly params: RowObj;
   readonly lifecycle: Lifecycle | undefined;
   readonly onSchedule: AnyTable | undefined;
+  readonly whenLate: WhenLate;
   readonly predict: boolean;
   readonly run: (ctx: never, args: never) => unknown;
 }

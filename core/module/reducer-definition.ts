@@ -51,13 +51,14 @@ export function defineReducers(
     checkName(name, place);
     names.take(name, place);
     accessors.take(accessor, place);
-    const { lifecycle, predict, run } = spec;
+    const { lifecycle, predict, whenLate, run } = spec;
     return {
       name,
       accessor,
       params: defineParams(spec, place),
       lifecycle,
       scheduledTableId: schedules.get(accessor),
+      whenLate,
       predict,
       run,
     };

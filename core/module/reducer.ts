@@ -8,7 +8,7 @@ import { ForerunError } from '../errors.ts';
 import { isColumn, type RowObj } from './column-builder.ts';
 import { fieldsOf, type InferTypeOfRow, type RowBuilder } from './column.ts';
 import type { ReducerCtx } from './context.ts';
-import type { Lifecycle } from './definition.ts';
+import type { Lifecycle, WhenLate } from './definition.ts';
 import { exportKey, type ModuleExport, type ReducerSpec } from './module-export.ts';
 import { type AnyTable, type IndexOptions, isTable, type Table } from './table.ts';
 import type { Tables } from './table-view.ts';
@@ -51,6 +51,11 @@ export interface ReducerOptions {
 export interface ScheduledReducerOptions<P extends RowObj> extends ReducerOptions {
   /** Call this reducer with the rows of this table when they are due. Its only parameter is the table's `rowType`. */
   readonly onSchedule?: ScheduledTable<P>;
+  /**
+   * When the authority was too busy or stopped for some runs of an interval: `skip` makes one for all that were missed,
+   * `catchUp` each of them, up to `catchUpRunsMax`. Default: `skip`.
+   */
+  readonly whenLate?: WhenLate;
 }
 
 /** The table whose row type the one parameter has. */
@@ -89,6 +94,7 @@ export function reducerSpec(schema: object, args: ReducerArguments, lifecycle: L
     params,
     lifecycle,
     onSchedule: options.onSchedule,
+    whenLate: checkedWhenLate(options.whenLate ?? 'skip'),
     predict: options.predict ?? true,
     run,
   };
@@ -105,7 +111,7 @@ export function reducerExport<S extends Tables, P extends RowObj, Callable exten
 }
 
 /** What was written, whose table the overloads have checked. */
-type WrittenOptions = ReducerOptions & { readonly onSchedule?: AnyTable };
+type WrittenOptions = ReducerOptions & { readonly onSchedule?: AnyTable; readonly whenLate?: WhenLate };
 
 function takeApart(args: ReducerArguments): { options: WrittenOptions; params: RowObj; run: AnyReducer } {
   if (args.length === 1) return { options: {}, params: {}, run: args[0] };
@@ -121,4 +127,9 @@ function isOptions(value: object): value is WrittenOptions {
   return entries.length > 0 && entries.every(([key, option]) => optionNames.has(key) && !isColumn(option));
 }
 
-const optionNames: ReadonlySet<string> = new Set<keyof WrittenOptions>(['name', 'predict', 'onSchedule']);
+const optionNames: ReadonlySet<string> = new Set<keyof WrittenOptions>(['name', 'predict', 'onSchedule', 'whenLate']);
+
+function checkedWhenLate(whenLate: WhenLate): WhenLate {
+  if (whenLate === 'skip' || whenLate === 'catchUp') return whenLate;
+  throw new ForerunError('module-invalid', "reducer(): whenLate is 'skip' or 'catchUp'.");
+}
