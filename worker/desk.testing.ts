@@ -7,7 +7,7 @@ import { memoryTransport, type Transport, type TransportEvents } from '../core/p
 import { SessionHub } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
 import { type Client, ClientState } from './client/client.ts';
-import type { HostEvent } from './client/host-api.ts';
+import type { HostApi, HostEvent } from './client/host-api.ts';
 import { Host } from './host.ts';
 import { type ClientStore, memoryStore } from './persist/store.ts';
 
@@ -120,6 +120,7 @@ export class Desk {
 /** One client, and what its page was told. */
 export class Seat {
   readonly client: DeskClient;
+  readonly host: HostApi;
   readonly opened: Promise<void>;
   readonly told: (readonly HostEvent[])[] = [];
   /** Transports that were made, the newest last. */
@@ -143,14 +144,14 @@ export class Seat {
       this.lives.push(near as Transport);
       return near as Transport;
     };
-    const host = new Host({
+    this.host = new Host({
       definition,
       environment: desk.time.environment,
       connect,
       openStore: async () => store ?? memoryStore(),
     }).page();
-    const state = new ClientState(definition, host, () => {});
-    this.opened = host.open({ url: '', database: 'desk', token, guard: true }, (events) => {
+    const state = new ClientState(definition, this.host, () => {});
+    this.opened = this.host.open({ url: '', database: 'desk', token, guard: true }, (events) => {
       this.told.push(events);
       state.receive(events);
     });

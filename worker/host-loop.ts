@@ -51,10 +51,10 @@ type Event =
   | { readonly type: 'welcomed'; readonly welcome: WelcomeMessage }
   | { readonly type: 'received'; readonly messages: readonly ServerMessage[] }
   | { readonly type: 'lost'; readonly error: ForerunError; readonly retryMs: number | undefined }
+  | { readonly type: 'adopt'; readonly definition: ModuleDefinition }
   | { readonly type: 'refresh' };
 
 export class HostLoop {
-  readonly #definition: ModuleDefinition;
   readonly #environment: Environment;
   readonly #store: ClientStore;
   readonly #engine: Engine;
@@ -75,7 +75,6 @@ export class HostLoop {
 
   constructor({ home, options, store, engine, ids, token }: HostParts) {
     const { definition, environment } = home;
-    this.#definition = definition;
     this.#environment = environment;
     this.#store = store;
     this.#engine = engine;
@@ -87,7 +86,7 @@ export class HostLoop {
     const pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) });
     this.#predictor = predictor;
     this.#pages = pages;
-    this.#calls = new OwnCalls({ definition, predictor, pages, send: (message) => this.#connection.send(message) });
+    this.#calls = new OwnCalls({ engine, predictor, pages, send: (message) => this.#connection.send(message) });
     this.#rows = new SubscribedRows({
       definition,
       engine,
@@ -160,6 +159,9 @@ export class HostLoop {
       case 'lost':
         this.#lost(event.error, event.retryMs);
         break;
+      case 'adopt':
+        this.#adopt(event.definition);
+        break;
       case 'refresh':
         this.#pages.refresh();
         break;
@@ -168,6 +170,14 @@ export class HostLoop {
     }
     this.#emitStatus();
     this.#pages.deliver();
+  }
+
+  /** New code while developing: what is pending runs again with it. Another shape is the page's to load anew. */
+  #adopt(definition: ModuleDefinition): void {
+    if (definition.hash !== this.#engine.definition.hash) return;
+    this.#engine.adopt(definition);
+    this.#calls.reconciled(this.#predictor.rerun());
+    this.#pages.refresh();
   }
 
   #call(page: PageFeed, request: HostCall): void {
@@ -198,7 +208,7 @@ export class HostLoop {
     return {
       type: 'hello',
       version: protocolVersion,
-      moduleHash: this.#definition.hash,
+      moduleHash: this.#engine.definition.hash,
       clientId: this.#clientId,
       token: this.#token,
       position: this.#rows.position,

@@ -5,6 +5,7 @@
 
 import { Engine } from '../core/engine/engine.ts';
 import { ForerunError } from '../core/errors.ts';
+import { defineModule, type ModuleExports } from '../core/module/module.ts';
 import type { HostApi, HostCall, HostListener, HostOptions, Simulation, WatchRequest } from './client/host-api.ts';
 import { type HostHome, HostLoop } from './host-loop.ts';
 import type { PageFeed } from './page-feed.ts';
@@ -99,6 +100,11 @@ class HostPage implements HostApi {
 
   simulate(simulation: Simulation): void {
     this.#whenOpen().loop.simulate(simulation);
+  }
+
+  async adopt(url: string): Promise<void> {
+    const module: ModuleExports = await import(/* @vite-ignore */ url);
+    this.#opened?.loop.handle({ type: 'adopt', definition: defineModule(module) });
   }
 
   async close(): Promise<void> {

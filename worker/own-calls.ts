@@ -9,7 +9,7 @@ import { type Codec, compileCodec } from '../core/codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
 import type { Call, CallId, ClientId } from '../core/commit/call.ts';
 import { limits } from '../core/limits.ts';
-import type { ModuleDefinition } from '../core/module/definition.ts';
+import type { Engine } from '../core/engine/engine.ts';
 import type { CallMessage } from '../core/protocol/messages.ts';
 import type { ConnectionId } from '../core/value/connection-id.ts';
 import type { Identity } from '../core/value/identity.ts';
@@ -20,7 +20,7 @@ import type { PendingCall, Prediction } from './predict/pending.ts';
 import type { Predictor, ReconcileResult } from './predict/predictor.ts';
 
 export interface OwnCallsOptions {
-  readonly definition: ModuleDefinition;
+  readonly engine: Engine;
   readonly predictor: Predictor;
   readonly pages: Pages;
   readonly send: (message: CallMessage) => void;
@@ -42,7 +42,7 @@ interface Caller {
 }
 
 export class OwnCalls {
-  readonly #definition: ModuleDefinition;
+  readonly #engine: Engine;
   readonly #predictor: Predictor;
   readonly #pages: Pages;
   readonly #send: (message: CallMessage) => void;
@@ -52,16 +52,16 @@ export class OwnCalls {
   #replayedTold = 0;
   #rolledBackTold = 0;
 
-  constructor({ definition, predictor, pages, send }: OwnCallsOptions) {
-    this.#definition = definition;
+  constructor({ engine, predictor, pages, send }: OwnCallsOptions) {
+    this.#engine = engine;
     this.#predictor = predictor;
     this.#pages = pages;
     this.#send = send;
-    this.#argsCodecs = definition.reducers.map((reducer) => compileCodec(reducer.params));
+    this.#argsCodecs = engine.definition.reducers.map((reducer) => compileCodec(reducer.params));
   }
 
   make(page: PageFeed, { handleId, reducerId, args }: HostCall, circumstances: CallCircumstances): void {
-    const reducer = this.#definition.reducers[reducerId];
+    const reducer = this.#engine.definition.reducers[reducerId];
     const codec = this.#argsCodecs[reducerId];
     if (reducer === undefined || codec === undefined)
       return refuse(page, handleId, 'reducer-unknown', `There is no reducer number ${reducerId}.`);

@@ -21,6 +21,7 @@ export function host(module: ModuleExports): void {
     unwatch: inner.unwatch.bind(inner),
     watchRows: inner.watchRows.bind(inner),
     simulate: inner.simulate.bind(inner),
+    adopt: inner.adopt.bind(inner),
     close: inner.close.bind(inner),
   });
 }

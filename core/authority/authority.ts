@@ -50,7 +50,6 @@ interface Parts {
 }
 
 export class Authority {
-  readonly definition: ModuleDefinition;
   readonly engine: Engine;
   readonly epoch: Epoch;
   readonly databaseIdentity: Identity;
@@ -68,7 +67,6 @@ export class Authority {
 
   private constructor({ options, engine, clients, leases, recovered }: Parts) {
     this.#options = options;
-    this.definition = options.definition;
     this.epoch = options.epoch;
     this.databaseIdentity = options.databaseIdentity;
     this.engine = engine;
@@ -145,6 +143,15 @@ export class Authority {
       engine.close();
       throw error;
     }
+  }
+
+  get definition(): ModuleDefinition {
+    return this.engine.definition;
+  }
+
+  /** Runs this definition's reducers from here on, whose shapes are those of the present ones; connections go on. */
+  adopt(definition: ModuleDefinition): void {
+    this.engine.adopt(definition);
   }
 
   /** Rows as of it are in the engine; it may not be durable yet. */

@@ -52,7 +52,6 @@ export interface IdSource {
 const operationsPerBudgetCheck = 256;
 
 export class Engine {
-  readonly definition: ModuleDefinition;
   /** By tableId. */
   readonly stores: readonly TableStore[];
   readonly #database: Database;
@@ -60,12 +59,13 @@ export class Engine {
   /** What contexts share: of calls that a client may predict, and of those it must not foresee. */
   readonly #foreseeable: ContextBase;
   readonly #secret: ContextBase;
+  #definition: ModuleDefinition;
   #transaction: Transaction | undefined;
   #call: Call | undefined;
   #operations = 0;
 
   private constructor(database: Database, options: EngineOptions) {
-    this.definition = options.definition;
+    this.#definition = options.definition;
     this.#database = database;
     this.#options = options;
     this.stores = options.definition.tables.map((table) => new TableStore(database, rowShape(table), options.limits));
@@ -89,6 +89,22 @@ export class Engine {
     return new Engine(database, options);
   }
 
+  get definition(): ModuleDefinition {
+    return this.#definition;
+  }
+
+  /** Runs this definition's reducers from here on: other code for the same tables and arguments. */
+  adopt(definition: ModuleDefinition): void {
+    assert(definition.hash === this.#definition.hash, 'only code of the same shape takes over rows as they are');
+    assert(this.#transaction === undefined, 'code changes between calls');
+    this.#definition = definition;
+  }
+
+  /** The reducer that is running at this moment, which only what it calls can ask. */
+  get runningReducer(): string | undefined {
+    return this.#call === undefined ? undefined : this.#definition.reducers[this.#call.reducerId]?.name;
+  }
+
   shape(tableId: number): RowShape {
     return this.store(tableId).shape;
   }
@@ -103,7 +119,7 @@ export class Engine {
   /** Runs a call; its changes are in the stores when the result says `committed`. */
   execute(call: Call): Execution {
     assert(this.#transaction === undefined, 'one call runs at a time');
-    const reducer = this.definition.reducers[call.reducerId];
+    const reducer = this.#definition.reducers[call.reducerId];
     if (reducer === undefined) {
       return {
         type: 'rejected',

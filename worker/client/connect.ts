@@ -32,6 +32,14 @@ export function attachWorker(schema: object, worker: () => Worker): void {
   workers.set(schema, worker);
 }
 
+/** Hosts of this page by the schema of their module. */
+const hosts = new WeakMap<object, Set<HostApi>>();
+
+/** Gives the hosts of this module new code, imported from `url`; pending calls run again with it. */
+export async function adoptModule(schema: object, url: string): Promise<void> {
+  await Promise.all([...(hosts.get(schema) ?? [])].map((host) => host.adopt(url)));
+}
+
 /**
  * Connects to a database. Returns at once; `client.ready()` waits for the rows, `client.status` tells how it stands.
  * Throws `module-invalid`.
@@ -43,7 +51,12 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
   const definition = resolveModule(options.module);
   const factory = options.worker ?? workers.get(options.module.default);
   const { host, end } = factory === undefined ? inProcess(options.module) : inWorker(factory());
-  const client = new ClientState(definition, host, end);
+  const schema = options.module.default;
+  const client = new ClientState(definition, host, () => {
+    hosts.get(schema)?.delete(host);
+    end();
+  });
+  hosts.set(schema, (hosts.get(schema) ?? new Set()).add(host));
   const hostOptions: HostOptions = {
     url: socketUrl(options.url, options.database ?? 'main'),
     database: options.database ?? 'main',
@@ -80,6 +93,7 @@ function inWorker(worker: Worker): RunningHost {
       unwatch: (queryId) => soon(() => remote.unwatch(queryId)),
       watchRows: (tableId) => soon(() => remote.watchRows(tableId)),
       simulate: (simulation) => soon(() => remote.simulate(simulation)),
+      adopt: (url) => remote.adopt(url),
       // A worker that never began will not answer.
       close: () => Promise.race([remote.close(), broken.catch(() => {})]),
     },
@@ -127,6 +141,7 @@ function inProcess(module: ModuleExports): RunningHost {
       unwatch: (queryId) => soon((each) => each.unwatch(queryId)),
       watchRows: (tableId) => soon((each) => each.watchRows(tableId)),
       simulate: (simulation) => soon((each) => each.simulate(simulation)),
+      adopt: async (url) => (await loading).adopt(url),
       close: async () => (await loading).close(),
     },
     end: () => {},

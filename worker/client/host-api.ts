@@ -19,6 +19,8 @@ export interface HostApi {
   /** Send the row changes of this table from now on. */
   readonly watchRows: (tableId: number) => void;
   readonly simulate: (simulation: Simulation) => void;
+  /** New code of the module, by where it is to be imported from: the development server's way. */
+  readonly adopt: (url: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 

@@ -108,6 +108,15 @@ export class Predictor {
     return this.reconcile(seq, [...own, { seq, timestampMicros: 0, ownCallId: undefined, changes }], outcomes);
   }
 
+  /** Everything pending runs again, since its reducers have other code now. */
+  rerun(): ReconcileResult {
+    const { mode } = this.#state;
+    const nothing = { type: 'batch', lastSeq: 0 as Seq, commits: [], outcomes: [] } as const;
+    const result = this.#carryOut(next({ ...this.#state, mode: 'all' }, nothing, this.#rows));
+    this.#state = { ...this.#state, mode };
+    return result;
+  }
+
   /** Nothing is pending and no row is here: rows may be written straight to the tables. */
   isEmpty(tableIds: Iterable<number>): boolean {
     if (this.#state.pending.size > 0) return false;
