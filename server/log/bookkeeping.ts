@@ -6,10 +6,12 @@
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { AssertionError } from '../../core/assert.ts';
 import { noteIds } from '../../core/authority/checkpoint.ts';
 import { ClientRecord, type ClientSnapshot, type Settled } from '../../core/authority/clients.ts';
 import { IdLeases, type Lease } from '../../core/authority/id-lease.ts';
 import type { LogRecord } from '../../core/authority/record.ts';
+import type { BatchCursor } from '../../core/authority/record-reader.ts';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
 import { type ClientId, clientIdFromBytes, databaseClientId, idBytes, type Rejection } from '../../core/commit/call.ts';
 import { fromOrderedBytes, type SqlValue, toOrderedBytes } from '../../core/engine/sql-value.ts';
@@ -88,6 +90,7 @@ export class BookkeepingChanges {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #module: readonly TableDefinition[];
+  readonly #hasIds: readonly boolean[];
   readonly #clientRows: Rows;
   readonly #leaseRows: Rows;
   readonly #clients = new Map<number, ClientRecord>();
@@ -102,6 +105,7 @@ export class BookkeepingChanges {
     this.#db = db;
     this.#path = path;
     this.#module = module;
+    this.#hasIds = module.map(({ columns }) => columns.some(({ autoInc }) => autoInc));
     this.#clientRows = new Rows(db, path, '_forerun_client', 'WHERE client_no = ?');
     this.#leaseRows = new Rows(
       db,
@@ -116,18 +120,26 @@ export class BookkeepingChanges {
     return this.#clients.size + this.#holdings.size + this.#connections.size;
   }
 
+  /** Its outcome; its changes are shown to `noteIds`. */
+  commit(record: Pick<BatchCursor, 'clientNo' | 'callId' | 'seq' | 'timestampMicros'>): void {
+    this.#client(record.clientNo).settleCommit(record);
+    this.#forgetOwnOutcomes(record.clientNo);
+  }
+
+  /** The autoInc values of a row that was inserted or updated are lent no longer. */
+  noteIds(cursor: BatchCursor): void {
+    if (!this.#hasIds[cursor.tableId]) return;
+    const table = this.#module[cursor.tableId] as TableDefinition;
+    for (const [column, { autoInc }] of table.columns.entries())
+      if (autoInc) this.#touchHolding(table, column, cursor.clientNo);
+    noteIds(cursor.change(), cursor.clientNo, table, this.#leases);
+  }
+
+  /** Any record but a commit. */
   add(record: LogRecord): void {
     switch (record.type) {
       case 'commit':
-        this.#client(record.clientNo).settleCommit(record);
-        for (const change of record.changes) {
-          const table = this.#module[change.tableId] as TableDefinition;
-          if (change.after === undefined || !table.columns.some(({ autoInc }) => autoInc)) continue;
-          for (const [column, { autoInc }] of table.columns.entries())
-            if (autoInc) this.#touchHolding(table, column, record.clientNo);
-          noteIds(change, record.clientNo, table, this.#leases);
-        }
-        return this.#forgetOwnOutcomes(record.clientNo);
+        throw new AssertionError('commits are added by their parts');
       case 'unchanged':
         this.#client(record.clientNo).settle(record.callId, 0);
         return this.#forgetOwnOutcomes(record.clientNo);

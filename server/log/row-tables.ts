@@ -1,13 +1,12 @@
 /**
- * The module's tables in the database file: their rows written from the log, net, and read again at recovery.
+ * The module's tables in the database file: their rows written, and read again at recovery.
  *
  * Each row carries a checksum of its other values in the column `_checksum`. The tables have no indexes but their keys:
  * the engine builds its own in memory, and here they would only cost writes.
  */
 
-import { assert } from '../../core/assert.ts';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Key, Row, RowChange } from '../../core/commit/row-change.ts';
+import type { Key, Row } from '../../core/commit/row-change.ts';
 import { deleteByKey, quote, storedColumns } from '../../core/engine/ddl.ts';
 import type { RowShape } from '../../core/engine/row-shape.ts';
 import { type SqlValue, sqlMapping } from '../../core/engine/sql-value.ts';
@@ -60,67 +59,6 @@ export class TableWriter {
 }
 
 type BoundValue = Exclude<SqlValue, bigint>;
-
-/** The last row of each key that a stretch of the log touches, by tableId. */
-export class NetRows {
-  readonly #tables = new Map<number, Map<Key, Row | undefined>>();
-  size = 0;
-
-  add({ tableId, key, after }: RowChange): void {
-    let rows = this.#tables.get(tableId);
-    if (rows === undefined) this.#tables.set(tableId, (rows = new Map()));
-    const before = rows.size;
-    rows.set(key, after);
-    this.size += rows.size - before;
-  }
-
-  /**
-   * Writes all of them, each table in the order of its keys, so that neighbours share a page. Yields after each few,
-   * with the number of rows done.
-   */
-  *write(writerOf: (tableId: number) => TableWriter | undefined): Generator<number> {
-    for (const [tableId, rows] of this.#tables) {
-      const writer = writerOf(tableId);
-      if (writer === undefined) continue;
-      const { compareKeys } = writer.shape;
-      const runs: KeyedRow[][] = [];
-      let run: KeyedRow[] = [];
-      const endRun = (): void => {
-        runs.push(run.sort(([a], [b]) => compareKeys(a, b)));
-        run = [];
-      };
-      for (const entry of rows) {
-        if (run.push(entry) < rowsPerRun) continue;
-        endRun();
-        yield 0;
-      }
-      if (run.length > 0) endRun();
-      yield* writer.write(merged(runs, compareKeys));
-    }
-  }
-}
-
-type KeyedRow = readonly [Key, Row | undefined];
-
-/** So many are sorted at a stretch: sorting all at once would keep the log waiting. */
-const rowsPerRun = 4096;
-
-function* merged(runs: readonly (readonly KeyedRow[])[], compare: (a: Key, b: Key) => number): Generator<KeyedRow> {
-  const heads = runs.map((run) => ({ run, at: 0 }));
-  while (heads.length > 0) {
-    let least = 0;
-    for (let i = 1; i < heads.length; i++) if (compare(keyAt(heads[i]), keyAt(heads[least])) < 0) least = i;
-    const head = heads[least] as (typeof heads)[number];
-    yield head.run[head.at++] as KeyedRow;
-    if (head.at === head.run.length) heads.splice(least, 1);
-  }
-}
-
-function keyAt(head: { readonly run: readonly KeyedRow[]; readonly at: number } | undefined): Key {
-  const [key] = head?.run[head.at] ?? [];
-  assert(key !== undefined, 'a head stands on a row');
-  return key;
-}
 
 /** Values in the order of `storedColumns`, verified. Throws `database-corrupt`. */
 export function* readRows(db: DatabaseSync, path: string, table: TableDefinition): Generator<SqlValue[]> {

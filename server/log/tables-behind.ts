@@ -8,7 +8,8 @@
  */
 
 import type { DatabaseSync } from 'node:sqlite';
-import { readBatch } from '../../core/authority/record-reader.ts';
+import { recordKind } from '../../core/authority/record.ts';
+import { BatchCursor, walkBatch } from '../../core/authority/record-reader.ts';
 import type { LogBatch } from '../../core/commit/log.ts';
 import { type RowShape, rowShape } from '../../core/engine/row-shape.ts';
 import { ForerunError } from '../../core/errors.ts';
@@ -16,13 +17,15 @@ import type { TableDefinition } from '../../core/module/definition.ts';
 import { BatchReader } from './batch-table.ts';
 import { BookkeepingChanges } from './bookkeeping.ts';
 import { isStored, writeTablesPosition } from './database-file.ts';
-import { NetRows, TableWriter } from './row-tables.ts';
+import { NetRows } from './net-rows.ts';
+import { TableWriter } from './row-tables.ts';
 
 /**
- * A stretch ends when it touches so many rows, has so many bytes of log behind it, or touches so many clients, leases and
- * connections, which are written in one go. The longer it is, the more changes of one row and of one page become one.
+ * A stretch ends when its rows take so much memory, it has so many bytes of log behind it, or touches so many clients,
+ * leases and connections, which are written in one go. The longer it is, the more changes of one row and of one page
+ * become one.
  */
-const stretchRowsMax = 131_072;
+const stretchRowBytesMax = 32 * 1024 * 1024;
 const stretchBytesMax = 64 * 1024 * 1024;
 const stretchEntriesMax = 1_000;
 const readBytesTarget = 32 * 1024;
@@ -45,6 +48,7 @@ export class TablesBehind {
   readonly #shapes: readonly RowShape[];
   /** By tableId; none for tables whose rows are not kept. */
   readonly #writers: readonly (TableWriter | undefined)[];
+  readonly #cursor = new BatchCursor((tableId) => this.#shape(tableId));
   #batchNumber: number;
   #seq: number;
   #stretch: Stretch | undefined;
@@ -95,7 +99,7 @@ export class TablesBehind {
   #begin(): Stretch {
     return {
       reader: new BatchReader(this.#db, this.#path, this.#batchNumber, this.#seq),
-      rows: new NetRows(),
+      rows: new NetRows((tableId) => this.#shape(tableId)),
       bookkeeping: new BookkeepingChanges(this.#db, this.#path, this.#tables),
       batchNumber: this.#batchNumber,
       seq: this.#seq,
@@ -107,7 +111,7 @@ export class TablesBehind {
   /** Gives whether the stretch is long enough, or at the end of the log. */
   #read(stretch: Stretch, deadline: number, lastBatch: number): boolean {
     const isFull = (): boolean =>
-      stretch.rows.size >= stretchRowsMax ||
+      stretch.rows.bytes >= stretchRowBytesMax ||
       stretch.bytes >= stretchBytesMax ||
       stretch.bookkeeping.size >= stretchEntriesMax;
     while (!isFull() && stretch.batchNumber < lastBatch) {
@@ -118,10 +122,15 @@ export class TablesBehind {
   }
 
   #take(stretch: Stretch, batch: LogBatch): void {
-    for (const record of readBatch(batch, (tableId) => this.#shape(tableId))) {
-      stretch.bookkeeping.add(record);
-      if (record.type === 'commit') for (const change of record.changes) stretch.rows.add(change);
-    }
+    const { rows, bookkeeping } = stretch;
+    walkBatch(batch, this.#cursor, (cursor) => {
+      if (cursor.kind !== recordKind.commit) return bookkeeping.add(cursor.record());
+      bookkeeping.commit(cursor);
+      while (cursor.nextChange()) {
+        rows.add(cursor, batch.bytes);
+        if (!cursor.isDelete) bookkeeping.noteIds(cursor);
+      }
+    });
     stretch.batchNumber = batch.number;
     stretch.seq = batch.firstSeq + batch.commitCount - 1;
     stretch.bytes += batch.bytes.length;
