@@ -16,7 +16,7 @@ import { openCheckpoint } from './log/checkpoint-reader.ts';
 import { type DataFolder, openDataFolder } from './log/data-folder.ts';
 import type { DatabaseBirth } from './log/database-file.ts';
 import { SqliteLog } from './log/sqlite-log.ts';
-import { describeModule } from './module-change.ts';
+import { columnDefaults, describeModule } from './module-change.ts';
 
 export interface DatabaseOptions {
   readonly definition: ModuleDefinition;
@@ -75,6 +75,7 @@ async function inFolder(options: DatabaseOptions, { databaseFile: path }: DataFo
   const log = await SqliteLog.open({
     path,
     module,
+    defaults: columnDefaults(definition),
     birth: newBirth(environment),
     tablesFailed: diagnostics.tablesFailed,
     ...(logBytesMax !== undefined && { logBytesMax }),

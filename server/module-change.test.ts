@@ -12,8 +12,9 @@ import { Identity } from '../core/value/identity.ts';
 import { printedDiagnostics } from './diagnostics.ts';
 import { openDatabase } from './database.ts';
 import { nodeEnvironment } from './environment.ts';
+import { OwnCalls } from './own-calls.ts';
 import { copyOf, scratchFolder } from './log/storage.testing.ts';
-import { describeModule, moduleChange } from './module-change.ts';
+import { columnDefaults, describeModule, type ModuleChange, moduleChange, refuseWithRows } from './module-change.ts';
 
 type Tables = Parameters<typeof schema>[0];
 
@@ -24,8 +25,13 @@ const player = table(
 );
 
 /** What becomes of a database of the first module when the second one opens it. */
-function change(before: Tables, after: Tables) {
-  return moduleChange(JSON.parse(JSON.stringify(describeModule(defined(before)))), describeModule(defined(after)));
+function change(before: Tables, after: Tables): ModuleChange {
+  const current = defined(after);
+  return moduleChange(
+    JSON.parse(JSON.stringify(describeModule(defined(before)))),
+    describeModule(current),
+    columnDefaults(current),
+  );
 }
 
 describe('a changed module', () => {
@@ -37,11 +43,12 @@ describe('a changed module', () => {
   });
 
   const compatible: readonly (readonly [string, Tables, Tables, readonly string[]])[] = [
+    // What is done to which tables.
     [
       'a new table, wherever it stands',
       { player },
       { extra: table({ name: 'extra' }, { a: t.u8() }), player },
-      ['extra'],
+      ['new extra'],
     ],
     [
       'tables in another order',
@@ -69,7 +76,7 @@ describe('a changed module', () => {
           { name: t.string(), id: t.u32().primaryKey(), home: t.object('Place', { x: t.f64() }) },
         ),
       },
-      [],
+      ['rewrite player'],
     ],
     ['another name on ctx.db', { p: player }, { renamed: player }, []],
     [
@@ -95,12 +102,56 @@ describe('a changed module', () => {
       { a: table({ name: 'a', event: true }, { b: t.string() }) },
       [],
     ],
+    [
+      'a new column with a default, wherever it stands',
+      { a: table({ name: 'a' }, { a: t.u8() }) },
+      { a: table({ name: 'a' }, { b: t.string().default('x'), a: t.u8() }) },
+      ['rewrite a'],
+    ],
+    [
+      'more variants at the end of an enum',
+      { a: table({ name: 'a' }, { a: t.array(t.enum('E', { one: t.unit() })) }) },
+      { a: table({ name: 'a' }, { a: t.array(t.enum('E', { one: t.unit(), two: t.u8() })) }) },
+      ['rewrite a'],
+    ],
+    [
+      'another primary key',
+      { a: table({ name: 'a' }, { a: t.u8().primaryKey(), b: t.u8() }) },
+      { a: table({ name: 'a' }, { a: t.u8(), b: t.u8().primaryKey() }) },
+      ['rewrite a'],
+    ],
+    [
+      'a column become unique',
+      { a: table({ name: 'a' }, { a: t.u8() }) },
+      { a: table({ name: 'a' }, { a: t.u8().unique() }) },
+      ['check a'],
+    ],
+    [
+      'a column become autoInc',
+      { a: table({ name: 'a' }, { a: t.u64().primaryKey() }) },
+      { a: table({ name: 'a' }, { a: t.u64().primaryKey().autoInc() }) },
+      ['check a'],
+    ],
+    [
+      'an event table become an ordinary one',
+      { a: table({ name: 'a', event: true }, { a: t.u8() }) },
+      { a: table({ name: 'a' }, { a: t.u8() }) },
+      ['new a'],
+    ],
   ];
   for (const [what, before, after, newTables] of compatible) {
     test(`is taken over with ${what}`, () => {
       const result = change(before, after);
-      expect(result).toMatchObject({ type: 'compatible' });
-      expect(result.type === 'compatible' && result.newTables.map(({ name }) => name)).toEqual(newTables);
+      const done = result.type === 'changed' ? result.tables : [];
+      expect(result.type).toBe('changed');
+      expect(
+        done.map((each) => {
+          if (each.type === 'new') return `new ${each.table.name}`;
+          if (each.type === 'unlessRows') return each.problem;
+          return `${each.rewrite ? 'rewrite' : 'check'} ${each.after.name}`;
+        }),
+      ).toEqual(newTables);
+      expect(() => refuseWithRows(result, () => 1)).not.toThrow();
     });
   }
 
@@ -110,7 +161,7 @@ describe('a changed module', () => {
   const refused: readonly (readonly [string, Tables, Tables, RegExp])[] = [
     ['a table gone', { player, ...one({ x: t.u8() }) }, { player }, /table 'a'/],
     ['a column gone', one({ x: t.u8(), y: t.u8() }), one({ x: t.u8() }), /column 'y' of table 'a'/],
-    ['a new column', one({ x: t.u8() }), one({ x: t.u8(), y: t.u8() }), /column 'y' of table 'a' is new/],
+    ['a new column', one({ x: t.u8() }), one({ x: t.u8(), y: t.u8() }), /column 'y' of table 'a' is new.*\.default\(/],
     ['another type', one({ x: t.u8() }), one({ x: t.u16() }), /column 'x' of table 'a' was u8 and is now u16/],
     [
       'another type deep inside',
@@ -125,36 +176,18 @@ describe('a changed module', () => {
       /\{ a: u8 \} and is now \{ b: u8 \}/,
     ],
     [
-      'another primary key',
-      one({ x: t.u8().primaryKey(), y: t.u8() }),
-      one({ x: t.u8(), y: t.u8().primaryKey() }),
-      /primary key of table 'a' was 'x' and is now 'y'/,
-    ],
-    ['a new primary key', one({ x: t.u8() }), one({ x: t.u8().primaryKey() }), /was none and is now 'x'/],
-    [
-      'columns in another order where the row is the key',
-      one({ x: t.u8(), y: t.u8() }),
-      one({ y: t.u8(), x: t.u8() }),
-      /order/,
-    ],
-    [
-      'a column become unique',
-      one({ x: t.u8() }),
-      one({ x: t.u8().unique() }),
-      /column 'x' of table 'a' has become unique/,
-    ],
-    [
-      'a column become autoInc',
-      one({ x: t.u64().primaryKey() }),
-      one({ x: t.u64().primaryKey().autoInc() }),
-      /autoInc/,
+      'another order of an enum',
+      one({ x: t.enum('E', ['a', 'b']) }),
+      one({ x: t.enum('E', ['b', 'a']) }),
+      /type of the column 'x'/,
     ],
     ['a table become one of events', one({ x: t.u8() }), one({ x: t.u8() }, { event: true }), /event/],
     ['a table become ephemeral', one({ x: t.u8() }), one({ x: t.u8() }, { ephemeral: true }), /ephemeral/],
   ];
   for (const [what, before, after, message] of refused) {
-    test(`is refused with ${what}`, () => {
-      expect(() => change(before, after)).toThrowError(
+    test(`[MIG-3] is refused with ${what} while there are rows, and taken over without any`, () => {
+      expect(() => refuseWithRows(change(before, after), () => 0)).not.toThrow();
+      expect(() => refuseWithRows(change(before, after), () => 2)).toThrowError(
         expect.objectContaining({ code: 'schema-changed', message: expect.stringMatching(message) }),
       );
     });
@@ -226,5 +259,131 @@ describe('a database opened with a changed module', () => {
     const db = new DatabaseSync(join(data, 'main.sqlite'), { readOnly: true });
     expect(db.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'player'").get()).toEqual({ n: 0 });
     db.close();
+  });
+});
+
+describe('stored rows', () => {
+  const environment = nodeEnvironment();
+  const open = (data: string, tables: Tables) =>
+    openDatabase({
+      definition: withFill(tables),
+      name: 'main',
+      data,
+      environment,
+      diagnostics: printedDiagnostics(() => {}),
+    });
+  /** A reducer that inserts one row as JSON tells, for each table. */
+  const withFill = (tables: Tables): ModuleDefinition => {
+    const spec = schema(tables);
+    const fill = spec.reducer({ table: t.string(), value: t.string() }, (ctx, args) => {
+      const access = (ctx.db as unknown as Record<string, { insert: (row: unknown) => void }>)[args.table];
+      access?.insert(JSON.parse(args.value));
+    });
+    return defineModule({ default: spec, fill });
+  };
+  const fill = async (authority: Authority, rows: readonly unknown[]): Promise<void> => {
+    const own = new OwnCalls(authority, environment);
+    for (const row of rows) await own.call('fill', { table: 'a', value: JSON.stringify(row) });
+    own.close();
+  };
+  /** Fills a database of the first tables, as a kill or a proper stop leaves it, and opens it with the second. */
+  const reopened = async (before: Tables, rows: readonly unknown[], after: Tables, isKilled: boolean) => {
+    const data = scratchFolder();
+    const first = await open(data, before);
+    await fill(first.authority, rows);
+    const killed = isKilled ? dirname(copyOf(join(data, 'main.sqlite'))) : data;
+    await first.close();
+    const second = await open(killed, after);
+    return { second, data: killed };
+  };
+  const rowsOf = (authority: Authority): unknown[] => authority.engine.rows(0).map((row) => ({ ...row }));
+
+  for (const isKilled of [false, true]) {
+    const end = isKilled ? 'a kill' : 'a stop';
+    test(`[MIG-1] [MIG-2] after ${end} have the defaults of new columns, also where the whole row is the key`, async () => {
+      const { second, data } = await reopened(
+        { a: table({ name: 'a', public: true }, { x: t.u8(), s: t.string() }) },
+        [
+          { x: 1, s: 'one' },
+          { x: 2, s: 'two' },
+        ],
+        { a: table({ name: 'a', public: true }, { n: t.option(t.u8()).default(7), x: t.u8(), s: t.string() }) },
+        isKilled,
+      );
+      const expected = [
+        { n: 7, x: 1, s: 'one' },
+        { n: 7, x: 2, s: 'two' },
+      ];
+      expect(rowsOf(second.authority)).toEqual(expected);
+      await second.close();
+      // Once more with nothing changed: checksums and keys are those of the new rows.
+      const third = await open(data, {
+        a: table({ name: 'a', public: true }, { n: t.option(t.u8()).default(7), x: t.u8(), s: t.string() }),
+      });
+      expect(rowsOf(third.authority)).toEqual(expected);
+      await third.close();
+    });
+  }
+
+  test('[MIG-1] are the same after columns have changed places, a primary key has gone and an enum has grown', async () => {
+    const { second } = await reopened(
+      { a: table({ name: 'a' }, { id: t.u32().primaryKey(), e: t.enum('E', ['on', 'off']) }) },
+      [
+        { id: 5, e: { tag: 'off' } },
+        { id: 6, e: { tag: 'on' } },
+      ],
+      { a: table({ name: 'a' }, { e: t.enum('E', ['on', 'off', 'dim']), id: t.u32() }) },
+      false,
+    );
+    expect(rowsOf(second.authority)).toEqual(
+      expect.arrayContaining([
+        { e: { tag: 'off' }, id: 5 },
+        { e: { tag: 'on' }, id: 6 },
+      ]),
+    );
+    await second.close();
+  });
+
+  test('[MIG-4] are counted on from when their column becomes autoInc', async () => {
+    const { second } = await reopened(
+      { a: table({ name: 'a' }, { id: t.u32().primaryKey() }) },
+      [{ id: 41 }, { id: 7 }],
+      { a: table({ name: 'a' }, { id: t.u32().primaryKey().autoInc() }) },
+      true,
+    );
+    await fill(second.authority, [{ id: 0 }]);
+    expect(rowsOf(second.authority)).toEqual([{ id: 7 }, { id: 41 }, { id: 42 }]);
+    await second.close();
+  });
+
+  test('[MIG-3] that have a value twice keep their column from becoming unique or the key, and stay as they were', async () => {
+    const before = { a: table({ name: 'a' }, { id: t.u32().primaryKey(), x: t.u8() }) };
+    const rows = [
+      { id: 1, x: 3 },
+      { id: 2, x: 3 },
+    ];
+    for (const x of [t.u8().unique(), t.u8().primaryKey()]) {
+      const after = { a: table({ name: 'a' }, { id: t.u32(), x }) };
+      const data = scratchFolder();
+      const first = await open(data, before);
+      await fill(first.authority, rows);
+      await first.close();
+      await expect(open(data, after)).rejects.toMatchObject({ code: 'schema-changed' });
+      const again = await open(data, before);
+      expect(rowsOf(again.authority)).toEqual(rows);
+      await again.close();
+    }
+  });
+
+  test('[MIG-3] all deleted, let their table go or become any other', async () => {
+    const { second } = await reopened(
+      { a: table({ name: 'a' }, { id: t.u32().primaryKey() }), gone: table({ name: 'gone' }, { x: t.u8() }) },
+      [],
+      { a: table({ name: 'a' }, { id: t.string().primaryKey(), more: t.u8() }) },
+      false,
+    );
+    await fill(second.authority, [{ id: 'x', more: 1 }]);
+    expect(rowsOf(second.authority)).toEqual([{ id: 'x', more: 1 }]);
+    await second.close();
   });
 });

@@ -1,12 +1,13 @@
 /**
- * A module that has changed since its database was written: what may be taken over as it is, and what would misread
- * stored rows and is refused.
+ * A module that has changed since its database was written: what happens to each table, and what stands in the way.
  *
  * Law: stored rows are read by the names of their tables and columns in SQL, never by position; the log is read by
  * position, so it is brought into the tables with the old description before a new one takes its place
- * (`log/sqlite-storage.ts`).
+ * (`log/sqlite-storage.ts`). No row is ever lost to a change: what can't be carried over is refused while there are rows,
+ * and the data stays as it is. A table without rows may change in any way.
  */
 
+import { type SqlValue, sqlMapping } from '../core/engine/sql-value.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ColumnDefinition, ModuleDefinition, TableDefinition } from '../core/module/definition.ts';
 import type { ColumnType } from '../core/value/column-type.ts';
@@ -25,58 +26,157 @@ function withoutDefault({ field, name, type, autoInc }: ColumnDefinition): Colum
   return { field, name, type, autoInc };
 }
 
+/** What rows that were written before the column get, as SQLite stores it. */
+export interface ColumnDefault {
+  readonly table: string;
+  readonly column: string;
+  readonly value: SqlValue;
+}
+
+export function columnDefaults({ tables }: ModuleDefinition): ColumnDefault[] {
+  return tables.flatMap((table) =>
+    table.columns.flatMap((column) => {
+      if (!('defaultValue' in column)) return [];
+      // Of the column's type and canonical, since the definition exists.
+      const value = sqlMapping(column.type).toSql(column.defaultValue as never);
+      return [{ table: table.name, column: column.name, value }];
+    }),
+  );
+}
+
 export type ModuleChange =
   | { readonly type: 'none' }
-  /** `newTables` are to be made; everything else is read as before. */
-  | { readonly type: 'compatible'; readonly newTables: readonly TableDefinition[] };
+  /** The tables not named are read as before. */
+  | { readonly type: 'changed'; readonly tables: readonly TableChange[] };
 
-/** Throws `schema-changed` for what would misread stored rows. */
-export function moduleChange(stored: ModuleDescription, current: ModuleDescription): ModuleChange {
+export type TableChange =
+  | { readonly type: 'new'; readonly table: TableDefinition }
+  /** Can be carried out only while the table has no rows: then it is made anew, or dropped when there is no `after`. */
+  | {
+      readonly type: 'unlessRows';
+      readonly before: TableDefinition;
+      readonly after: TableDefinition | undefined;
+      readonly problem: string;
+    }
+  | {
+      readonly type: 'carried';
+      readonly before: TableDefinition;
+      readonly after: TableDefinition;
+      /** The rows are stored otherwise now. */
+      readonly rewrite: boolean;
+      /** Names of columns that have become unique, each set by itself. */
+      readonly newlyUnique: readonly (readonly string[])[];
+      /** Columns that have become autoInc. */
+      readonly newlyCounted: readonly string[];
+    };
+
+/** `defaults` are those of the current module. */
+export function moduleChange(
+  stored: ModuleDescription,
+  current: ModuleDescription,
+  defaults: readonly ColumnDefault[] = [],
+): ModuleChange {
   if (JSON.stringify(stored) === JSON.stringify(current)) return { type: 'none' };
-  for (const before of stored.tables) {
+  const storedTables = stored.tables.filter(isStored);
+  const kept = storedTables.flatMap((before): TableChange[] => {
     const after = current.tables.find(({ name }) => name === before.name);
-    if (after === undefined) refuse(`The table '${before.name}' is gone from the module, but the database has it.`);
-    checkTable(before, after);
-  }
-  const known = new Set(stored.tables.map(({ name }) => name));
-  return { type: 'compatible', newTables: current.tables.filter(({ name }) => !known.has(name)) };
+    if (after === undefined || !isStored(after)) {
+      return [{ type: 'unlessRows', before, after: undefined, problem: goneProblem(before, after) }];
+    }
+    const problem = tableProblem(before, after, defaults);
+    if (problem !== undefined) return [{ type: 'unlessRows', before, after, problem }];
+    const change = carried(before, after);
+    return change.rewrite || change.newlyUnique.length > 0 || change.newlyCounted.length > 0 ? [change] : [];
+  });
+  const known = new Set(storedTables.map(({ name }) => name));
+  const added = current.tables.filter((table) => isStored(table) && !known.has(table.name));
+  return { type: 'changed', tables: [...kept, ...added.map((table) => ({ type: 'new', table }) as const)] };
 }
 
-function checkTable(before: TableDefinition, after: TableDefinition): void {
+/** Throws `schema-changed` when a table that the change can't carry over has rows. */
+export function refuseWithRows(change: ModuleChange, countOf: (table: TableDefinition) => number): void {
+  if (change.type === 'none') return;
+  for (const each of change.tables) {
+    if (each.type !== 'unlessRows') continue;
+    const rows = countOf(each.before);
+    if (rows > 0) throw schemaChanged(`${each.problem} It has ${rows} ${rows === 1 ? 'row' : 'rows'}.`);
+  }
+}
+
+export function schemaChanged(problem: string): ForerunError {
+  return new ForerunError(
+    'schema-changed',
+    `${problem} The data was left as it is: put the definition back as it was, or start over without the data (delete its folder; in development: forerun dev --reset).`,
+  );
+}
+
+/** Rows of the others are never kept. */
+export function isStored(table: TableDefinition): boolean {
+  return !table.event && !table.ephemeral;
+}
+
+function goneProblem(before: TableDefinition, after: TableDefinition | undefined): string {
+  const table = `table '${before.name}'`;
+  if (after !== undefined)
+    return `The ${table} has become ${after.event ? 'an event table' : 'ephemeral'}, which keeps no rows.`;
+  return `The ${table} is gone from the module. If it has another name now, keep the one in the database: table({ name: '${before.name}' }, …).`;
+}
+
+/** Why stored rows can't become rows of `after`. */
+function tableProblem(
+  before: TableDefinition,
+  after: TableDefinition,
+  defaults: readonly ColumnDefault[],
+): string | undefined {
   const table = `table '${after.name}'`;
-  if (before.event !== after.event) refuse(`The ${table} was ${before.event ? 'an' : 'no'} event table.`);
-  if (before.ephemeral !== after.ephemeral) refuse(`The ${table} was ${before.ephemeral ? '' : 'not '}ephemeral.`);
-  if (before.event || before.ephemeral) return;
-  for (const column of before.columns) {
-    const now = after.columns.find(({ name }) => name === column.name);
-    if (now === undefined)
-      refuse(`The column '${column.name}' of ${table} is gone from the module, but stored rows have it.`);
-    checkColumn(column, now, table);
+  for (const { name, type } of before.columns) {
+    const now = after.columns.find((column) => column.name === name);
+    if (now === undefined) {
+      return `The column '${name}' of ${table} is gone from the module. If it has another name now, keep the one in the database: .name('${name}').`;
+    }
+    if (!isWidened(type, now.type)) {
+      return `The type of the column '${name}' of ${table} was ${typeText(type)} and is now ${typeText(now.type)}.`;
+    }
   }
   for (const { name } of after.columns) {
-    if (!before.columns.some((column) => column.name === name))
-      refuse(`The column '${name}' of ${table} is new, and stored rows lack it.`);
+    if (before.columns.some((column) => column.name === name)) continue;
+    if (!defaults.some((each) => each.table === after.name && each.column === name))
+      return `The column '${name}' of ${table} is new, and stored rows lack it: give it a .default(…).`;
   }
-  const [keyBefore, keyAfter] = [primaryKeyName(before), primaryKeyName(after)];
-  if (keyBefore !== keyAfter)
-    refuse(`The primary key of ${table} was ${keyBefore ?? 'none'} and is now ${keyAfter ?? 'none'}.`);
-  // The whole row is the key then, in the order of its columns.
-  if (keyAfter === undefined && columnNames(before) !== columnNames(after)) {
-    refuse(`The columns of ${table}, which has no primary key, have changed their order.`);
-  }
-  const uniqueBefore = uniqueColumns(before);
-  for (const columns of uniqueColumns(after)) {
-    if (!uniqueBefore.includes(columns))
-      refuse(`The column '${columns}' of ${table} has become unique, and stored rows may not be.`);
-  }
+  return undefined;
 }
 
-function checkColumn(before: ColumnDefinition, after: ColumnDefinition, table: string): void {
-  const column = `column '${after.name}' of ${table}`;
-  const [typeBefore, typeAfter] = [typeText(before.type), typeText(after.type)];
-  if (typeBefore !== typeAfter) refuse(`The type of the ${column} was ${typeBefore} and is now ${typeAfter}.`);
-  if (after.autoInc && !before.autoInc)
-    refuse(`The ${column} has become autoInc, and stored rows may have its next values.`);
+function carried(before: TableDefinition, after: TableDefinition): Extract<TableChange, { type: 'carried' }> {
+  const uniqueBefore = uniqueColumns(before).map(String);
+  return {
+    type: 'carried',
+    before,
+    after,
+    rewrite: columnsText(before) !== columnsText(after),
+    newlyUnique: uniqueColumns(after).filter((columns) => !uniqueBefore.includes(String(columns))),
+    newlyCounted: after.columns
+      .filter((column) => column.autoInc && before.columns.find(({ name }) => name === column.name)?.autoInc !== true)
+      .map(({ name }) => name),
+  };
+}
+
+/** Every value of the first is one of the second, under the same number: enums may have got more variants at their end. */
+function isWidened(before: ColumnType, after: ColumnType): boolean {
+  if (typeText(before) === typeText(after)) return true;
+  if (before.type === 'sum' && after.type === 'sum') {
+    return before.variants.every((variant, at) => {
+      const now = after.variants[at];
+      return now?.name === variant.name && isWidened(variant.type, now.type);
+    });
+  }
+  if (before.type === 'array' && after.type === 'array') return isWidened(before.element, after.element);
+  if (before.type === 'option' && after.type === 'option') return isWidened(before.value, after.value);
+  if (before.type !== 'product' || after.type !== 'product' || before.fields.length !== after.fields.length)
+    return false;
+  return before.fields.every((field, at) => {
+    const now = after.fields[at];
+    return now?.name === field.name && isWidened(field.type, now.type);
+  });
 }
 
 /** Every name that the stored form of a value depends on; the names of types themselves don't. */
@@ -97,23 +197,14 @@ function typeText(type: ColumnType): string {
   }
 }
 
-function primaryKeyName({ columns, primaryKey }: TableDefinition): string | undefined {
-  return primaryKey === undefined ? undefined : `'${columns[primaryKey]?.name}'`;
+/** All that the stored form of the rows, their keys and their checksums depend on. */
+function columnsText({ columns, primaryKey }: TableDefinition): string {
+  const key = primaryKey === undefined ? 'none' : columns[primaryKey]?.name;
+  return `${columns.map(({ name, type }) => `${name}: ${typeText(type)}`).join(', ')}; key ${key}`;
 }
 
-function columnNames({ columns }: TableDefinition): string {
-  return columns.map(({ name }) => name).join(', ');
-}
-
-function uniqueColumns(table: TableDefinition): string[] {
+function uniqueColumns(table: TableDefinition): string[][] {
   return table.indexes
-    .filter(({ unique }) => unique)
-    .map(({ columns }) => columns.map((position) => table.columns[position]?.name).join(', '));
-}
-
-function refuse(problem: string): never {
-  throw new ForerunError(
-    'schema-changed',
-    `${problem} Put the definition back as it was, or start over: delete the data folder, and with it all rows.`,
-  );
+    .filter(({ unique, primary }) => unique && !primary)
+    .map(({ columns }) => columns.map((position) => table.columns[position]?.name ?? ''));
 }

@@ -29,6 +29,9 @@ const tables = {
     '(connection_id BLOB PRIMARY KEY, identity BLOB NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID',
 } as const;
 
+/** Behind every position that a stretch of the log writes; the highest of a column's entries counts. */
+const migratedPosition = 1_000_000_000;
+
 export function createBookkeeping(db: DatabaseSync): void {
   for (const [name, columns] of Object.entries(tables)) db.exec(`CREATE TABLE ${name} ${columns}`);
 }
@@ -76,6 +79,14 @@ export function readLeases(db: DatabaseSync, path: string, module: readonly Tabl
     });
   }
   return leases;
+}
+
+/** The column's next value is at least this one: for a column that counts from now on, on rows that have values already. */
+export function putNextValue(db: DatabaseSync, table: string, column: string, next: bigint): void {
+  const text = String(next);
+  db.prepare('INSERT OR REPLACE INTO _forerun_lease VALUES (?, ?, ?, ?, ?, ?, ?)').run(
+    ...withChecksum([table, column, 0, migratedPosition, text, text]),
+  );
 }
 
 export function readConnections(db: DatabaseSync, path: string): [connectionId: bigint, identity: bigint][] {

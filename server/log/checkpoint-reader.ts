@@ -3,9 +3,9 @@
 import type { Checkpoint } from '../../core/authority/checkpoint.ts';
 import type { Seq } from '../../core/commit/call.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
-import type { ModuleDescription } from '../module-change.ts';
+import { isStored, type ModuleDescription } from '../module-change.ts';
 import { readClients, readConnections, readLeases } from './bookkeeping.ts';
-import { isStored, openForReading, readMeta } from './database-file.ts';
+import { openForReading, readMeta } from './database-file.ts';
 import { readRows } from './row-tables.ts';
 import { openingError } from './storage-error.ts';
 

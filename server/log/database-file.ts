@@ -12,7 +12,7 @@ import { crc32 } from 'node:zlib';
 import { createTable, quote } from '../../core/engine/ddl.ts';
 import { ForerunError } from '../../core/errors.ts';
 import type { TableDefinition } from '../../core/module/definition.ts';
-import type { ModuleDescription } from '../module-change.ts';
+import { isStored, type ModuleDescription } from '../module-change.ts';
 import { createBookkeeping } from './bookkeeping.ts';
 import { rowChecksum } from './checksum.ts';
 import { corrupt, openingError } from './storage-error.ts';
@@ -119,11 +119,6 @@ export function createModuleTables(db: DatabaseSync, tables: readonly TableDefin
     db.exec(createTable(table));
     db.exec(`ALTER TABLE ${quote(table.name)} ADD COLUMN _checksum INTEGER`);
   }
-}
-
-/** Rows of the others are never kept. */
-export function isStored(table: TableDefinition): boolean {
-  return !table.event && !table.ephemeral;
 }
 
 export function readMeta(db: DatabaseSync, path: string): DatabaseMeta {

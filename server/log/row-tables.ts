@@ -58,6 +58,29 @@ export class TableWriter {
   }
 }
 
+/** Writes rows one by one into a table that has none of them. */
+export class RowInserter {
+  readonly #shape: RowShape;
+  readonly #insert: StatementSync;
+
+  constructor(db: DatabaseSync, shape: RowShape) {
+    const { table } = shape;
+    const columns = [...storedColumns(table).map(quote), '_checksum'];
+    this.#shape = shape;
+    this.#insert = db.prepare(
+      `INSERT OR IGNORE INTO ${quote(table.name)} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+    );
+  }
+
+  /** False when a row with this key is there already. */
+  insert(row: Row): boolean {
+    const values: BoundValue[] = [];
+    this.#shape.sql.toSql(row, this.#shape.keyOf(row), values);
+    values.push(rowChecksum(values));
+    return this.#insert.run(...values).changes === 1;
+  }
+}
+
 type BoundValue = Exclude<SqlValue, bigint>;
 
 /** Values in the order of `storedColumns`, verified. Throws `database-corrupt`. */

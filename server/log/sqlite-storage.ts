@@ -8,23 +8,25 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LogBatch } from '../../core/commit/log.ts';
 import { ForerunError } from '../../core/errors.ts';
-import { type ModuleDescription, moduleChange } from '../module-change.ts';
+import { type ColumnDefault, type ModuleDescription, moduleChange } from '../module-change.ts';
 import { BatchWriter, type LogExtent, storedExtent } from './batch-table.ts';
 import {
   createDatabaseFile,
-  createModuleTables,
   type DatabaseBirth,
   type DatabaseMeta,
   openDatabaseFile,
   readMeta,
   writeMeta,
 } from './database-file.ts';
+import { migrateTables } from './migrate-tables.ts';
 import { appendError, corrupt, openingError } from './storage-error.ts';
 import { TablesBehind } from './tables-behind.ts';
 
 export interface StorageOptions {
   readonly path: string;
   readonly module: ModuleDescription;
+  /** Of the module's columns, for rows that were written before them. */
+  readonly defaults?: readonly ColumnDefault[];
   /** For a file that isn't there yet. */
   readonly birth: DatabaseBirth;
   /** Of log that is kept although the tables contain it; older batches are dropped beyond it. Default: all. */
@@ -77,14 +79,14 @@ export class SqliteStorage {
     try {
       const meta = readMeta(db, path);
       if (options.lastConfirmed !== undefined) dropUnconfirmed(db, meta, options.lastConfirmed);
-      const change = moduleChange(meta.module, module);
+      const change = moduleChange(meta.module, module, options.defaults);
       let storage = new SqliteStorage(db, options, meta);
-      if (change.type === 'compatible') {
+      if (change.type === 'changed') {
         storage.#catchUp(Number.POSITIVE_INFINITY);
         const batchNumber = storage.#tables.batchNumber;
         db.exec('BEGIN IMMEDIATE');
-        createModuleTables(db, change.newTables);
         const described = { ...readMeta(db, path), module, describedAfter: batchNumber };
+        migrateTables(db, path, change, options.defaults ?? []);
         writeMeta(db, described);
         db.exec('COMMIT');
         storage = new SqliteStorage(db, options, described);

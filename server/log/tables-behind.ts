@@ -16,9 +16,10 @@ import { ForerunError } from '../../core/errors.ts';
 import type { TableDefinition } from '../../core/module/definition.ts';
 import { BatchReader } from './batch-table.ts';
 import { BookkeepingChanges } from './bookkeeping.ts';
-import { isStored, writeTablesPosition } from './database-file.ts';
+import { writeTablesPosition } from './database-file.ts';
 import { NetRows } from './net-rows.ts';
 import { TableWriter } from './row-tables.ts';
+import { isStored } from '../module-change.ts';
 
 /**
  * A stretch ends when its rows take so much memory, it has so many bytes of log behind it, or touches so many clients,
