@@ -8,10 +8,21 @@ export type { ModuleDefinition } from './module/definition.ts';
 export { defineModule, type ModuleExports, type ReducersOf, type TablesOf } from './module/module.ts';
 export type { ModuleExport } from './module/module-export.ts';
 export { type Bound, Range } from './module/range.ts';
+export { and, avg, count, max, min, not, or, sum } from './module/query-expression.ts';
 export type { ArgsOf, Reducer, ReducerExport, ReducerOptions } from './module/reducer.ts';
 export { CaseConversionPolicy, type InferSchema, type ModuleSettings, type Schema, schema } from './module/schema.ts';
 export { type IndexOptions, type RowOf, type Table, table, type TableOptions } from './module/table.ts';
-export type { Query, TableQuery } from './module/table-query.ts';
+export type {
+  ColumnExpression,
+  Condition,
+  FilteredQuery,
+  JoinedQuery,
+  Predicate,
+  Query,
+  QueryTables,
+  SelectedQuery,
+  TableQuery,
+} from './module/table-query.ts';
 export type { DbView, ReadonlyDbView, TableView } from './module/table-view.ts';
 export type { AnonymousViewCtx, ViewCtx, ViewExport } from './module/view.ts';
 export { ConnectionId } from './value/connection-id.ts';

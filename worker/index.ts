@@ -3,7 +3,7 @@
 export { ForerunError, type ErrorCode, SenderError } from '../core/errors.ts';
 export type { SqlValue } from '../core/engine/sql-value.ts';
 export { CallHandle, type CallState, type Confirmation, type OutcomeChange } from './client/call-handle.ts';
-export type { Client, ReducerCall } from './client/client.ts';
+export type { Client, ClientTables, ReducerCall } from './client/client.ts';
 export { adoptModule, attachWorker, connect, type ConnectOptions } from './client/connect.ts';
 export type { CallProgress, ClientCounters, ClientStatus, PredictionSummary, Simulation } from './client/host-api.ts';
 export type { LiveRows } from './client/live-rows.ts';

@@ -20,10 +20,12 @@ import {
 import type { SqlValue } from '../core/engine/sql-value.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ModuleExports, ReducersOf } from '../core/module/module.ts';
+import { specOf } from '../core/module/query-builder.ts';
+import { specKey } from '../core/module/query-spec.ts';
+import type { Query } from '../core/module/table-query.ts';
 import type { Client, ReducerCall } from './client/client.ts';
 import type { ClientCounters, ClientStatus } from './client/host-api.ts';
 import type { LiveRows } from './client/live-rows.ts';
-import type { TableHandle } from './client/table-handle.ts';
 
 // A context can't be generic; `useClient` gives the type back.
 const ClientContext = createContext<Client<ModuleExports> | undefined>(undefined);
@@ -56,19 +58,22 @@ export function useClient<M extends ModuleExports>(): Client<M> {
  * list which is paged or filtered does not go blank in between. Throws `query-invalid` while rendering, for an error
  * boundary.
  */
-export function useLive<Row>(table: TableHandle<Row>): readonly Row[];
+export function useLive<Row>(query: Query<Row>): readonly Row[];
 export function useLive<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): readonly Row[];
-export function useLive<Row>(source: TableHandle<Row> | string, ...params: SqlValue[]): readonly Row[] {
+export function useLive<Row>(query: Query<Row> | string, ...params: SqlValue[]): readonly Row[] {
   const client = useClient();
+  // A builder's query may be written inline: what it asks for is what it is.
+  const spec = typeof query === 'string' ? undefined : specOf(query);
+  const source = typeof query === 'string' ? query : spec === undefined ? '' : specKey(spec);
   const key = JSON.stringify(
     params.map((value) => (typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? [...value] : value)),
   );
   const shown = useRef<Shown<Row>>(undefined);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the parameters
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `source` and `key` stand for the query and the parameters
   const live = useMemo(() => {
     const isSameQuery = shown.current?.client === client && shown.current.source === source;
     return lazily<Row>(
-      () => (typeof source === 'string' ? client.live<Row>(source, ...params) : client.live(source)),
+      () => (typeof query === 'string' ? client.live<Row>(query, ...params) : client.live(query)),
       isSameQuery ? shown.current?.rows : undefined,
     );
   }, [client, source, key]);
@@ -85,7 +90,7 @@ export function useLive<Row>(source: TableHandle<Row> | string, ...params: SqlVa
 type Shown<Row> =
   | {
       readonly client: Client<ModuleExports>;
-      readonly source: TableHandle<Row> | string;
+      readonly source: string;
       readonly rows: readonly Row[];
     }
   | undefined;

@@ -10,8 +10,8 @@ import type { ModuleExports } from './module.ts';
 import { exportKey, isModuleExport } from './module-export.ts';
 import { byName, TakenNames } from './names.ts';
 import { defineReducers, type NamedExport } from './reducer-definition.ts';
-import { type AnySchema, CaseConversionPolicy, type SchemaSpec, schemaKey } from './schema.ts';
-import { defineTable } from './table-definition.ts';
+import { type AnySchema, type SchemaSpec, schemaKey } from './schema.ts';
+import { defineTables, policyOf } from './schema-tables.ts';
 import { defineView } from './view-definition.ts';
 
 export type ModuleShape = Omit<ModuleDefinition, 'hash'>;
@@ -19,13 +19,11 @@ export type ModuleShape = Omit<ModuleDefinition, 'hash'>;
 /** Throws module-invalid, as `defineModule` does. */
 export function resolveModule(exports: ModuleExports): ModuleShape {
   const schema = schemaOf(exports);
-  const policy = schema.settings.CASE_CONVERSION_POLICY ?? CaseConversionPolicy.SnakeCase;
+  const policy = policyOf(schema);
   const named = namedExports(exports, schema);
 
   const sqlNames = new TakenNames();
-  const tables = Object.entries(schema.tables).map(([accessor, table], tableId) =>
-    defineTable(table, { tableId, accessor, policy, sqlNames }),
-  );
+  const tables = defineTables(schema, sqlNames);
   const views = named.flatMap(({ name, value }) => {
     const spec = value[exportKey];
     return spec.type === 'view' ? [defineView(spec, { accessor: name, policy, sqlNames })] : [];

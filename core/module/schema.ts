@@ -19,7 +19,10 @@ import {
   reducerSpec,
   type ScheduledReducerOptions,
 } from './reducer.ts';
+import { queryTables } from './query-builder.ts';
+import { defineTables } from './schema-tables.ts';
 import { isTable } from './table.ts';
+import type { QueryTables } from './table-query.ts';
 import type { Tables } from './table-view.ts';
 import {
   type AnonymousViewCtx,
@@ -104,6 +107,17 @@ const SchemaData: new <S extends Tables>(spec: SchemaSpec<S>) => { readonly [sch
 
 /** Made by `schema()`. */
 export class Schema<S extends Tables> extends SchemaData<S> {
+  #queries: QueryTables<S> | undefined;
+
+  /**
+   * A query of each table, for live queries and subscriptions: `game.tables.player.where((p) => p.score.gte(10))`. In
+   * views it is `ctx.from`, and at a client `client.tables`.
+   */
+  get tables(): QueryTables<S> {
+    this.#queries ??= queryTables<S>(defineTables(this[schemaKey]));
+    return this.#queries;
+  }
+
   /** The tables, for their type: `ReducerCtx<typeof game.schemaType>`. */
   get schemaType(): S {
     return this[schemaKey].tables;

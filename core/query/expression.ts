@@ -79,3 +79,26 @@ export function isComparable(type: ColumnType): boolean {
       return true;
   }
 }
+
+/** Positions of the tables that it looks at. */
+export function sourcesOf(expression: Expression): ReadonlySet<number> {
+  const sources = new Set<number>();
+  const visit = (each: Expression): void => {
+    switch (each.type) {
+      case 'constant':
+        return;
+      case 'and':
+      case 'or':
+        return each.parts.forEach(visit);
+      case 'not':
+        return visit(each.part);
+      case 'compare':
+        for (const operand of [each.left, each.right]) if (operand.type === 'column') sources.add(operand.source);
+        return;
+      default:
+        sources.add(each.operand.source);
+    }
+  };
+  visit(expression);
+  return sources;
+}

@@ -57,11 +57,11 @@ export function planSql(plan: QueryPlan, dialect: SqlScope['dialect'] = 'text'):
   return `SELECT ${star} FROM ${from}${where}`;
 }
 
-function sourceSql({ table, alias }: QuerySource): string {
+export function sourceSql({ table, alias }: QuerySource): string {
   return alias === table.name ? quote(table.name) : `${quote(table.name)} AS ${quote(alias)}`;
 }
 
-function joinSql(plan: QueryPlan, position: number, dialect: SqlScope['dialect']): string {
+export function joinSql(plan: QueryPlan, position: number, dialect: SqlScope['dialect']): string {
   return plan.joins
     .filter(({ left, right }) => Math.max(left.source, right.source) === position)
     .map(({ left, right }) =>

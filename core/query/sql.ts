@@ -19,6 +19,8 @@ const operators: { readonly [Op in CompareOp]: string } = { eq: '=', ne: '<>', l
 export interface SqlScope {
   readonly sources: readonly QuerySource[];
   readonly dialect: 'text' | 'sqlite';
+  /** With it literals are added here, and stand in the text as `?`. For the dialect `sqlite`. */
+  readonly params?: SqlValue[];
 }
 
 export function expressionSql(expression: Expression, scope: SqlScope): string {
@@ -38,7 +40,7 @@ export function expressionSql(expression: Expression, scope: SqlScope): string {
       if (expression.values.length === 0) return 'FALSE';
       return `${operandSql(expression.operand, scope)} IN (${expression.values.map((value) => operandSql(value, scope)).join(', ')})`;
     case 'like':
-      return `${operandSql(expression.operand, scope)} LIKE ${textSql(expression.pattern, scope.dialect)}`;
+      return `${operandSql(expression.operand, scope)} LIKE ${patternSql(expression.pattern, scope)}`;
     case 'isNull':
       return `${operandSql(expression.operand, scope)} IS NULL`;
     default:
@@ -47,12 +49,12 @@ export function expressionSql(expression: Expression, scope: SqlScope): string {
 }
 
 function comparisonSql({ op, left, right }: Extract<Expression, { type: 'compare' }>, scope: SqlScope): string {
-  const [a, b] = [operandSql(left, scope), operandSql(right, scope)];
   const isOrdering = op !== 'eq' && op !== 'ne';
+  const [a, b] = [() => operandSql(left, scope), () => operandSql(right, scope)];
   // Unsigned numbers from 2^63 up are stored as negative ones: those come last.
   if (isOrdering && scope.dialect === 'sqlite' && isUnsigned64(left, right))
-    return `(${a} < 0, ${a}) ${operators[op]} (${b} < 0, ${b})`;
-  return `${a} ${operators[op]} ${b}`;
+    return `(${a()} < 0, ${a()}) ${operators[op]} (${b()} < 0, ${b()})`;
+  return `${a()} ${operators[op]} ${b()}`;
 }
 
 function isUnsigned64(...operands: readonly Operand[]): boolean {
@@ -64,7 +66,9 @@ function operandSql(operand: Operand, scope: SqlScope): string {
     case 'column':
       return columnSql(operand, scope);
     case 'literal':
-      return literalSql(operand.valueType, operand.value, scope.dialect);
+      return scope.params === undefined
+        ? literalSql(operand.valueType, operand.value, scope.dialect)
+        : boundSql(operand.valueType, operand.value, scope.params);
     case 'sender':
       return ':sender';
     default:
@@ -72,9 +76,23 @@ function operandSql(operand: Operand, scope: SqlScope): string {
   }
 }
 
-function columnSql({ source, name }: ColumnOperand, scope: SqlScope): string {
+export function columnSql({ source, name }: ColumnOperand, scope: SqlScope): string {
   const { sources } = scope;
   return sources.length === 1 ? quote(name) : `${quote(sources[source]?.alias ?? '')}.${quote(name)}`;
+}
+
+/** Integers beyond 2^53 are bound as decimal text, which is a number only where something says so. */
+function boundSql(type: ColumnType, value: unknown, params: SqlValue[]): string {
+  const { declared, toSql } = sqlMapping(comparedType(type));
+  const stored = toSql(value as never);
+  params.push(stored);
+  return typeof stored === 'string' && declared === 'INTEGER' ? 'CAST(? AS INTEGER)' : '?';
+}
+
+function patternSql(pattern: string, { dialect, params }: SqlScope): string {
+  if (params === undefined) return textSql(pattern, dialect);
+  params.push(pattern);
+  return '?';
 }
 
 export function literalSql(type: ColumnType, value: unknown, dialect: SqlScope['dialect']): string {

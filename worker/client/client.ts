@@ -7,14 +7,19 @@ import { unreachable } from '../../core/assert.ts';
 import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
 import { ByteWriter } from '../../core/codec/bytes.ts';
 import { type Canonical, compileCanonical } from '../../core/codec/canonical.ts';
-import { quote } from '../../core/engine/ddl.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import type { ReducerDefinition, TableDefinition } from '../../core/module/definition.ts';
-import type { ModuleExports, ReducersOf, TablesOf } from '../../core/module/module.ts';
+import type { ModuleExports, ReducersOf } from '../../core/module/module.ts';
 import type { ModuleShape } from '../../core/module/module-shape.ts';
+import { specOf } from '../../core/module/query-builder.ts';
+import type { InferSchema } from '../../core/module/schema.ts';
+import type { RowOf } from '../../core/module/table.ts';
+import type { Query, TableQuery } from '../../core/module/table-query.ts';
+import type { Tables } from '../../core/module/table-view.ts';
+import { planQuery } from '../../core/query/plan-query.ts';
 import { CallHandle } from './call-handle.ts';
-import type { ClientCounters, ClientStatus, HostApi, HostEvent, Simulation } from './host-api.ts';
+import type { ClientCounters, ClientStatus, HostApi, HostEvent, QuerySource, Simulation } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
 import { type TableHandle, TableState } from './table-handle.ts';
 
@@ -22,9 +27,10 @@ import { type TableHandle, TableState } from './table-handle.ts';
 export interface Client<M extends ModuleExports> {
   /** Calls a reducer: predicted at once, and answered by the authority. Throws `args-invalid` for wrong arguments. */
   readonly reducers: { readonly [R in keyof ReducersOf<M>]: ReducerCall<ReducersOf<M>[R]> };
-  readonly tables: { readonly [T in keyof TablesOf<M>]: TableHandle<TablesOf<M>[T]> };
-  /** Keeps a query's rows up to date: all rows of a table, typed, or any SQL that SQLite can run on the replica. */
-  live<Row>(table: TableHandle<Row>): LiveRows<Row>;
+  /** Tables to query and to watch: `client.tables.player.where((p) => p.score.gte(10))`. */
+  readonly tables: ClientTables<InferSchema<M['default']>>;
+  /** Keeps a query's rows up to date: of the builder, typed, or any SQL that SQLite can run on the replica. */
+  live<Row>(query: Query<Row>): LiveRows<Row>;
   live<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): LiveRows<Row>;
   readonly status: ClientStatus;
   readonly counters: ClientCounters;
@@ -39,6 +45,10 @@ export interface Client<M extends ModuleExports> {
   /** Ends it: pending calls reject with `client-closed`. */
   readonly close: () => Promise<void>;
 }
+
+export type ClientTables<S extends Tables> = {
+  readonly [T in keyof S & string]: TableHandle<RowOf<S[T]>> & TableQuery<S[T]>;
+};
 
 /** Reducers without parameters are called without arguments. */
 export type ReducerCall<Args> =
@@ -56,6 +66,7 @@ export class ClientState {
   readonly tables: Readonly<Record<string, TableState>>;
   status: ClientStatus = { type: 'connecting', ready: false, pending: 0, identity: undefined };
   counters: ClientCounters = noCounters;
+  readonly #definition: ModuleShape;
   readonly #host: HostApi;
   readonly #onClosed: () => void;
   readonly #byTableId = new Map<number, TableState>();
@@ -68,6 +79,7 @@ export class ClientState {
   #isClosed = false;
 
   constructor(definition: ModuleShape, host: HostApi, onClosed: () => void) {
+    this.#definition = definition;
     this.#host = host;
     this.#onClosed = onClosed;
     const callable = definition.reducers.filter(
@@ -85,21 +97,13 @@ export class ClientState {
 
   live = (source: unknown, ...params: SqlValue[]): LiveRows<unknown> => {
     const queryId = ++this.#lastQueryId;
-    const table = source instanceof TableState ? source : undefined;
-    if (table === undefined && typeof source !== 'string') {
-      throw new ForerunError('query-invalid', 'client.live takes SQL text or one of client.tables.');
-    }
-    const rows = new LiveRowsState<unknown>(table?.codec, () => {
+    const { asked, codec } = this.#query(source, params);
+    const rows = new LiveRowsState<unknown>(codec, () => {
       this.#queries.delete(queryId);
       if (!this.#isClosed) this.#host.unwatch(queryId);
     });
     this.#queries.set(queryId, rows);
-    this.#host.watch({
-      queryId,
-      sql: table === undefined ? String(source) : table.sql,
-      params,
-      tableId: table?.tableId,
-    });
+    this.#host.watch({ queryId, source: asked });
     return rows;
   };
 
@@ -198,17 +202,22 @@ export class ClientState {
     };
   }
 
+  /** Throws `query-invalid` for what the builder can't mean. */
+  #query(
+    source: unknown,
+    params: readonly SqlValue[],
+  ): { readonly asked: QuerySource; readonly codec: Codec | undefined } {
+    if (typeof source === 'string') return { asked: { type: 'sql', sql: source, params }, codec: undefined };
+    const spec = specOf(source);
+    if (spec === undefined)
+      throw new ForerunError('query-invalid', 'client.live takes SQL text, or a query of client.tables.');
+    const { rowType } = planQuery(spec, this.#definition, { isVisible: (table) => table.public });
+    return { asked: { type: 'query', spec }, codec: compileCodec(rowType) };
+  }
+
   #table(table: TableDefinition): TableState {
-    const state = new TableState(table, compileCodec(table.rowType), tableSql(table), () =>
-      this.#host.watchRows(table.tableId),
-    );
+    const state = new TableState(table, compileCodec(table.rowType), () => this.#host.watchRows(table.tableId));
     this.#byTableId.set(table.tableId, state);
     return state;
   }
-}
-
-function tableSql(table: TableDefinition): string {
-  const key = table.primaryKey === undefined ? undefined : table.columns[table.primaryKey];
-  const columns = table.columns.map(({ name }) => quote(name)).join(', ');
-  return `SELECT ${columns} FROM ${quote(table.name)} ORDER BY ${quote(key?.name ?? '_key')}`;
 }

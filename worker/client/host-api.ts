@@ -9,6 +9,7 @@
 import type { Rejection } from '../../core/commit/call.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
+import type { QuerySpec } from '../../core/module/query-spec.ts';
 
 export interface HostApi {
   /** Starts the replica and the connection. Resolves when calls and queries can be made, with or without a connection. */
@@ -47,11 +48,14 @@ export interface HostCall {
 
 export interface WatchRequest {
   readonly queryId: number;
-  readonly sql: string;
-  readonly params: readonly SqlValue[];
-  /** The rows are whole rows of this table, and wanted as such. */
-  readonly tableId: number | undefined;
+  readonly source: QuerySource;
 }
+
+/** What a live query asks for. */
+export type QuerySource =
+  | { readonly type: 'sql'; readonly sql: string; readonly params: readonly SqlValue[] }
+  /** Of the builder. Its rows are typed, and travel as BSATN. */
+  | { readonly type: 'query'; readonly spec: QuerySpec };
 
 /** For demos and tests: what a bad network does, felt at will. */
 export interface Simulation {
@@ -130,7 +134,7 @@ export type ClientStatus =
 export interface RowsUpdate {
   readonly columns: readonly string[];
   readonly order: Int32Array;
-  /** SQL rows as arrays in column order; rows of a table as BSATN one after the other. */
+  /** SQL rows as arrays in column order; rows of a builder's query as BSATN one after the other. */
   readonly fresh:
     | { readonly type: 'values'; readonly rows: readonly (readonly SqlValue[])[] }
     | { readonly type: 'bsatn'; readonly bytes: Uint8Array };

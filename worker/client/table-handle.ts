@@ -1,11 +1,14 @@
-/** A table on the client: something to query live, and callbacks for its rows. */
+/** A table on the client: a query of all its rows, which the builder narrows down, and callbacks for its rows. */
 
 import type { Codec } from '../../core/codec/bsatn.ts';
 import { ByteReader } from '../../core/codec/bytes.ts';
 import type { TableDefinition } from '../../core/module/definition.ts';
+import { QueryBuilder } from '../../core/module/query-builder.ts';
+import { wholeTableSpec } from '../../core/module/query-spec.ts';
+import type { Query } from '../../core/module/table-query.ts';
 
 /** All rows of a table, by primary key: pass it to `client.live`. Row callbacks see predicted rows as well. */
-export interface TableHandle<Row> {
+export interface TableHandle<Row> extends Query<Row> {
   readonly accessor: string;
   /** Calls back for each row that appears. The result stops it. */
   readonly onInsert: (listener: (row: Row) => void) => () => void;
@@ -19,21 +22,19 @@ interface RowListeners {
   readonly delete: Set<(row: never) => void>;
 }
 
-export class TableState implements TableHandle<unknown> {
+export class TableState extends QueryBuilder {
   readonly accessor: string;
   readonly tableId: number;
   readonly codec: Codec;
-  /** All its rows, by key. */
-  readonly sql: string;
   readonly #watch: () => void;
   readonly #listeners: RowListeners = { insert: new Set(), update: new Set(), delete: new Set() };
 
   /** `watch` asks the host for the row changes of this table. */
-  constructor({ accessor, tableId }: TableDefinition, codec: Codec, sql: string, watch: () => void) {
-    this.accessor = accessor;
-    this.tableId = tableId;
+  constructor(table: TableDefinition, codec: Codec, watch: () => void) {
+    super(wholeTableSpec(table.accessor), [table]);
+    this.accessor = table.accessor;
+    this.tableId = table.tableId;
     this.codec = codec;
-    this.sql = sql;
     this.#watch = watch;
   }
 

@@ -6,22 +6,34 @@
  * the same as those of a row of the last result is that row: it keeps its identity on the page.
  */
 
+import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
 import { ByteWriter } from '../../core/codec/bytes.ts';
+import type { Row } from '../../core/commit/row-change.ts';
 import type { Statement } from '../../core/engine/database.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { tablesRead } from '../../core/query/dependencies.ts';
+import { planQuery } from '../../core/query/plan-query.ts';
+import { needsExact, resultSql, rowReader } from '../../core/query/select.ts';
 import type { HostEvent, RowsUpdate, WatchRequest } from '../client/host-api.ts';
 
 interface LiveQuery {
-  readonly request: WatchRequest;
+  readonly queryId: number;
   readonly statement: Statement;
+  readonly params: readonly SqlValue[];
+  /** Rows of a builder's query are typed. */
+  readonly typed: TypedRows | undefined;
   readonly tables: ReadonlySet<number>;
   readonly columns: readonly string[];
   /** Keys of the last result's rows, in order; undefined before the first. */
   last: readonly string[] | undefined;
   stale: boolean;
+}
+
+interface TypedRows {
+  readonly read: (values: readonly SqlValue[]) => Row;
+  readonly codec: Codec;
 }
 
 export class LiveQueries {
@@ -35,11 +47,14 @@ export class LiveQueries {
   /** Its first result comes with the next `refresh`. */
   watch(request: WatchRequest): HostEvent | undefined {
     try {
-      const statement = this.#engine.query(request.sql);
-      const tables = tablesRead(this.#engine, request.sql);
+      const { sql, params, typed } = this.#asked(request);
+      const statement = this.#engine.query(sql);
+      const tables = tablesRead(this.#engine, sql);
       this.#queries.set(request.queryId, {
-        request,
+        queryId: request.queryId,
         statement,
+        params,
+        typed,
         tables,
         columns: statement.columnNames(),
         last: undefined,
@@ -86,13 +101,10 @@ export class LiveQueries {
   }
 
   #run(query: LiveQuery): HostEvent | undefined {
-    const { queryId, params, tableId } = query.request;
+    const { queryId, params, typed } = query;
     let rows: SqlValue[][];
     try {
-      rows = query.statement.all(
-        params,
-        tableId === undefined ? undefined : this.#engine.shape(tableId).sql.needsExact,
-      );
+      rows = query.statement.all(params, typed === undefined ? undefined : needsExact);
     } catch (error) {
       if (!(error instanceof ForerunError)) throw error;
       return { type: 'queryFailed', queryId, message: error.message };
@@ -102,16 +114,23 @@ export class LiveQueries {
     query.last = keys;
     if (last !== undefined && last.length === keys.length && last.every((key, i) => key === keys[i])) return undefined;
     const { order, fresh } = difference(last ?? [], keys, rows);
-    return { type: 'rows', queryId, update: { columns: query.columns, order, fresh: this.#encode(fresh, tableId) } };
+    return { type: 'rows', queryId, update: { columns: query.columns, order, fresh: encoded(fresh, typed) } };
   }
 
-  #encode(rows: readonly SqlValue[][], tableId: number | undefined): RowsUpdate['fresh'] {
-    if (tableId === undefined) return { type: 'values', rows };
-    const { sql, codec } = this.#engine.shape(tableId);
-    const writer = new ByteWriter();
-    for (const row of rows) codec.encode(writer, sql.fromSql(row));
-    return { type: 'bsatn', bytes: writer.take() };
+  #asked({ source }: WatchRequest): { sql: string; params: readonly SqlValue[]; typed: TypedRows | undefined } {
+    if (source.type === 'sql') return { ...source, typed: undefined };
+    const { definition } = this.#engine;
+    const plan = planQuery(source.spec, definition, { isVisible: (table) => table.public });
+    const read = rowReader(plan, (tableId) => this.#engine.shape(tableId));
+    return { ...resultSql(plan), typed: { read, codec: compileCodec(plan.rowType) } };
   }
+}
+
+function encoded(rows: readonly SqlValue[][], typed: TypedRows | undefined): RowsUpdate['fresh'] {
+  if (typed === undefined) return { type: 'values', rows };
+  const writer = new ByteWriter();
+  for (const row of rows) typed.codec.encode(writer, typed.read(row));
+  return { type: 'bsatn', bytes: writer.take() };
 }
 
 /** Where each row of a result stands in the last one; equal rows are matched one to one, in order. */
