@@ -6,7 +6,6 @@
  */
 
 import type { Authority } from '../core/authority/authority.ts';
-import { settledOutcome } from '../core/authority/batch.ts';
 import type { ClientRecord } from '../core/authority/clients.ts';
 import { type Canonical, compileCanonical } from '../core/codec/canonical.ts';
 import { type CallId, clientIdFromBytes, type Outcome, type Seq } from '../core/commit/call.ts';
@@ -42,7 +41,7 @@ export class OwnCalls {
     this.#client = authority.client(clientId, authority.databaseIdentity);
     this.#stop = authority.listen({
       durable: ({ calls }) => {
-        for (const call of calls) if (call.client === this.#client) this.#settle(settledOutcome(call));
+        for (const outcome of calls.outcomesOf(this.#client)) this.#settle(outcome);
       },
       unavailable: (error) => this.#rejectAll(error),
     });

@@ -8,7 +8,6 @@ import { Engine } from '../engine/engine.ts';
 import { rowShape } from '../engine/row-shape.ts';
 import type { SqlValue } from '../engine/sql-value.ts';
 import { defineModule } from '../module/module.ts';
-import { settledOutcome } from './batch.ts';
 import { type Checkpoint, emptyCheckpoint, recover } from './checkpoint.ts';
 import { Clients } from './clients.ts';
 import { connectionIdOf, databaseIdentity, Home, identityOf, TestLog, TestTime } from './home.testing.ts';
@@ -210,7 +209,7 @@ class World {
         const wasFailing = home.authority.failure !== undefined;
         for (const each of this.clients) {
           const record = home.client(each.number);
-          for (const call of batch.calls) if (call.client === record) each.hear(settledOutcome(call));
+          for (const outcome of batch.calls.outcomesOf(record)) each.hear(outcome);
         }
         if (wasFailing) home.time.environment.scheduler.soon(() => this.#resend());
       },

@@ -365,20 +365,14 @@ export class Authority {
 
   #commit(client: ClientRecord, call: Call, changes: readonly RowChange[]): void {
     const { open } = this.#pipeline;
-    let settled = 0;
     if (changes.length === 0) open.unchanged(client, call.callId);
-    else settled = open.commit(this.engine, client, call.callId, call.timestampMicros, changes);
-    open.settle({ client, callId: call.callId, settled, previousCallId: client.lastCallId });
-    client.settle(call.callId, settled);
+    else open.commit(this.engine, client, call.callId, call.timestampMicros, changes);
     this.#schedule.note(changes);
     this.#pipeline.askFlush();
   }
 
   #reject(client: ClientRecord, callId: CallId, rejection: Rejection): void {
-    const { open } = this.#pipeline;
-    open.reject(client, callId, rejection);
-    open.settle({ client, callId, settled: rejection, previousCallId: client.lastCallId });
-    client.settle(callId, rejection);
+    this.#pipeline.open.reject(client, callId, rejection);
     this.#pipeline.askFlush();
   }
 

@@ -1,18 +1,30 @@
 /**
  * Calls on their way from executed to durable: the batch that is being filled while the one before it is written.
  *
- * A batch is encoded as its calls run, once, into the bytes that go to the log and from there to subscribers.
+ * A batch is encoded as its calls run, once, into the bytes that go to the log and from there to subscribers, and what
+ * would take it back into bytes beside them. Objects that live until the disk has answered are what the garbage
+ * collector pays for: of a call, a batch keeps none.
  */
 
-import type { ByteWriter } from '../codec/bytes.ts';
+import { ByteReader, ByteWriter } from '../codec/bytes.ts';
 import type { CallId, Outcome, Rejection, Seq } from '../commit/call.ts';
 import type { LogBatch } from '../commit/log.ts';
-import type { RowChange } from '../commit/row-change.ts';
-import { encodeChange } from '../engine/change-codec.ts';
+import type { Row, RowChange } from '../commit/row-change.ts';
+import { decodeChange, encodeChange } from '../engine/change-codec.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { RowShape } from '../engine/row-shape.ts';
 import type { Identity } from '../value/identity.ts';
 import { type ClientRecord, outcomeOf, type Settled } from './clients.ts';
-import { beginBatch, beginCommit, writeConnected, writeDisconnected, writeRejected, writeUnchanged } from './record.ts';
+import {
+  beginBatch,
+  beginCommit,
+  recordKind,
+  writeConnected,
+  writeDisconnected,
+  writeRejected,
+  writeUnchanged,
+} from './record.ts';
+import { BatchCursor, walkBatch } from './record-reader.ts';
 
 /** One commit of a batch, as subscriptions look at it. */
 export interface BatchCommit {
@@ -23,45 +35,142 @@ export interface BatchCommit {
   readonly offsets: readonly number[];
 }
 
-/** One call of a batch, whatever came of it. */
-export interface BatchCall {
-  readonly client: ClientRecord;
-  readonly callId: CallId;
-  readonly settled: Settled;
-  /** The client's last call before this one, in case the batch is lost. */
-  readonly previousCallId: number;
+/** What came of the calls of a batch, in their order. */
+export class BatchCalls {
+  readonly clients: ClientRecord[] = [];
+  readonly #callIds: number[] = [];
+  readonly #settled: Settled[] = [];
+  /** The client's last call before each, in case the batch is lost. */
+  readonly #previous: number[] = [];
+
+  get length(): number {
+    return this.clients.length;
+  }
+
+  /** Settles a call with its client too. */
+  settle(client: ClientRecord, callId: CallId, settled: Settled): void {
+    this.clients.push(client);
+    this.#callIds.push(callId);
+    this.#settled.push(settled);
+    this.#previous.push(client.lastCallId);
+    client.settle(callId, settled);
+  }
+
+  /** Takes all of it back from the clients, the last call first. */
+  unsettle(): void {
+    for (let i = this.length - 1; i >= 0; i--)
+      (this.clients[i] as ClientRecord).unsettle(this.#callIds[i] as number, this.#previous[i] as number);
+  }
+
+  outcome(index: number): Outcome {
+    return outcomeOf(this.#callIds[index] as CallId, this.#settled[index] as Settled);
+  }
+
+  outcomesOf(client: ClientRecord): Outcome[] {
+    const outcomes: Outcome[] = [];
+    for (let i = 0; i < this.length; i++) if (this.clients[i] === client) outcomes.push(this.outcome(i));
+    return outcomes;
+  }
+
+  /** The first call of this client, if there is one. */
+  firstOf(client: ClientRecord): CallId | undefined {
+    const index = this.clients.indexOf(client);
+    return index < 0 ? undefined : (this.#callIds[index] as CallId);
+  }
 }
 
 /** What everyone may see now. */
-export interface DurableBatch {
+export class DurableBatch {
   readonly number: number;
   readonly firstSeq: Seq;
   /** Seq of its last commit, or of the last one before it. */
   readonly lastSeq: Seq;
-  readonly commits: readonly BatchCommit[];
-  readonly calls: readonly BatchCall[];
+  readonly calls: BatchCalls;
+  /** As in the log. */
   readonly bytes: Uint8Array;
+  readonly #undo: Uint8Array;
+  readonly #shapeOf: (tableId: number) => RowShape;
+  #commits: readonly BatchCommit[] | undefined;
+
+  constructor(log: LogBatch, calls: BatchCalls, undo: Uint8Array, shapeOf: (tableId: number) => RowShape) {
+    this.number = log.number;
+    this.firstSeq = log.firstSeq;
+    this.lastSeq = (log.firstSeq + log.commitCount - 1) as Seq;
+    this.bytes = log.bytes;
+    this.calls = calls;
+    this.#undo = undo;
+    this.#shapeOf = shapeOf;
+  }
+
+  get commitCount(): number {
+    return this.lastSeq - this.firstSeq + 1;
+  }
+
+  /** Made when first asked for. */
+  get commits(): readonly BatchCommit[] {
+    this.#commits ??= readCommits(
+      { number: this.number, firstSeq: this.firstSeq, commitCount: this.commitCount, bytes: this.bytes },
+      this.#shapeOf,
+      new ByteReader(this.#undo),
+    );
+    return this.#commits;
+  }
+}
+
+/** The commits of a batch. What its rows were before comes from `undo`; without it, they are not known. */
+export function readCommits(batch: LogBatch, shapeOf: (tableId: number) => RowShape, undo?: ByteReader): BatchCommit[] {
+  const commits: BatchCommit[] = [];
+  walkBatch(batch, new BatchCursor(shapeOf), (cursor) => {
+    if (cursor.kind !== recordKind.commit) {
+      cursor.record();
+      return;
+    }
+    const { seq, timestampMicros } = cursor;
+    const changes: RowChange[] = [];
+    const offsets: number[] = [];
+    while (cursor.nextChange()) {
+      offsets.push(cursor.start);
+      const { tableId, key, after } = cursor.change();
+      changes.push({ tableId, key, before: undo === undefined ? undefined : readBefore(undo, shapeOf), after });
+    }
+    offsets.push(cursor.end);
+    commits.push({ seq, timestampMicros, changes, offsets });
+  });
+  return commits;
+}
+
+/** What there was is written as the change that would bring it back. */
+function writeBefore(writer: ByteWriter, { tableId, key, before }: RowChange, shape: RowShape): void {
+  encodeChange(writer, { tableId, key, before: undefined, after: before }, shape);
+}
+
+function readBefore(reader: ByteReader, shapeOf: (tableId: number) => RowShape): Row | undefined {
+  return decodeChange(reader, shapeOf).after;
 }
 
 export class OpenBatch {
   readonly writer: ByteWriter;
-  readonly commits: BatchCommit[] = [];
-  readonly calls: BatchCall[] = [];
+  readonly calls: BatchCalls = new BatchCalls();
+  commitCount = 0;
   /** Connections that began, or with no identity ended. Lost with the batch: a connection does not outlive a failure. */
   readonly connections: { readonly connectionId: bigint; readonly identity: Identity | undefined }[] = [];
   readonly firstSeq: Seq;
+  /** What the rows of its changes were before, in their order. */
+  readonly #undo: ByteWriter;
   readonly #steps: (() => void)[] = [];
   readonly #notes: ((writer: ByteWriter) => void)[] = [];
   readonly #baseMicros: number;
   readonly #emptyLength: number;
 
-  constructor(firstSeq: Seq, baseMicros: number, writer: ByteWriter) {
+  constructor(firstSeq: Seq, baseMicros: number, { log, undo }: BatchWriters) {
     this.firstSeq = firstSeq;
     this.#baseMicros = baseMicros;
-    this.writer = writer;
-    writer.reset();
-    beginBatch(writer, baseMicros);
-    this.#emptyLength = writer.offset;
+    this.writer = log;
+    this.#undo = undo;
+    undo.reset();
+    log.reset();
+    beginBatch(log, baseMicros);
+    this.#emptyLength = log.offset;
   }
 
   get isEmpty(): boolean {
@@ -75,26 +184,27 @@ export class OpenBatch {
     timestampMicros: number,
     changes: readonly RowChange[],
   ): Seq {
-    const seq = (this.firstSeq + this.commits.length) as Seq;
+    const seq = (this.firstSeq + this.commitCount++) as Seq;
     const { writer } = this;
     beginCommit(writer, client.clientNo, callId, timestampMicros - this.#baseMicros, changes.length);
-    const offsets = new Array<number>(changes.length + 1);
     for (let i = 0; i < changes.length; i++) {
       const change = changes[i] as RowChange;
-      offsets[i] = writer.offset;
-      encodeChange(writer, change, engine.shape(change.tableId));
+      const shape = engine.shape(change.tableId);
+      encodeChange(writer, change, shape);
+      writeBefore(this.#undo, change, shape);
     }
-    offsets[changes.length] = writer.offset;
-    this.commits.push({ seq, timestampMicros, changes, offsets });
+    this.calls.settle(client, callId, seq);
     return seq;
   }
 
   unchanged(client: ClientRecord, callId: CallId): void {
     writeUnchanged(this.writer, client.clientNo, callId);
+    this.calls.settle(client, callId, 0);
   }
 
   reject(client: ClientRecord, callId: CallId, rejection: Rejection): void {
     writeRejected(this.writer, client.clientNo, callId, rejection);
+    this.calls.settle(client, callId, rejection);
   }
 
   connected(connectionId: bigint, identity: Identity): void {
@@ -123,28 +233,39 @@ export class OpenBatch {
     this.#steps.push(step);
   }
 
-  settle(call: BatchCall): void {
-    this.calls.push(call);
-  }
-
   /** The batch as the log takes it; its bytes are its own from here on. */
-  seal(number: number): { readonly log: LogBatch; readonly durable: DurableBatch } {
-    const bytes = this.writer.take();
-    const { firstSeq, commits, calls } = this;
-    return {
-      log: { number, firstSeq, commitCount: commits.length, bytes },
-      durable: { number, firstSeq, lastSeq: (firstSeq + commits.length - 1) as Seq, commits, calls, bytes },
-    };
+  seal(number: number, engine: Engine): { readonly log: LogBatch; readonly durable: DurableBatch } {
+    const { firstSeq, commitCount, calls } = this;
+    const log = { number, firstSeq, commitCount, bytes: this.writer.take() };
+    return { log, durable: new DurableBatch(log, calls, this.#undo.take(), (tableId) => engine.shape(tableId)) };
   }
 
   /** Takes all of it back, the last call first. */
   undo(engine: Engine): void {
-    for (const commit of this.commits.toReversed()) engine.rollBack(commit.changes);
-    for (const { client, callId, previousCallId } of this.calls.toReversed()) client.unsettle(callId, previousCallId);
+    engine.rollBack(this.#changes(engine));
+    this.calls.unsettle();
     for (const step of this.#steps.toReversed()) step();
+  }
+
+  /** All changes of its commits, with no more of them than it takes to take them back. */
+  #changes(engine: Engine): RowChange[] {
+    const shapeOf = (tableId: number): RowShape => engine.shape(tableId);
+    const reader = new ByteReader(this.#undo.view());
+    const changes: RowChange[] = [];
+    while (reader.remaining > 0) {
+      const { tableId, key, after: before } = decodeChange(reader, shapeOf);
+      changes.push({ tableId, key, before, after: undefined });
+    }
+    return changes;
   }
 }
 
-export function settledOutcome(call: BatchCall): Outcome {
-  return outcomeOf(call.callId, call.settled);
+/** Into which a batch is written; used again by a later one, when this one is durable or lost. */
+export interface BatchWriters {
+  readonly log: ByteWriter;
+  readonly undo: ByteWriter;
+}
+
+export function newBatchWriters(): BatchWriters {
+  return { log: new ByteWriter(), undo: new ByteWriter() };
 }

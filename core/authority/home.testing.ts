@@ -16,7 +16,7 @@ import { defineModule, type ModuleExports } from '../module/module.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import { Identity } from '../value/identity.ts';
 import { Authority, type AuthorityOptions } from './authority.ts';
-import { type DurableBatch, settledOutcome } from './batch.ts';
+import type { DurableBatch } from './batch.ts';
 import type { CallRequest } from './call-request.ts';
 import type { ClientRecord } from './clients.ts';
 
@@ -253,7 +253,7 @@ export class Home {
 
   /** Outcomes that a client has been told, in order. */
   outcomesOf(client: ClientRecord): Outcome[] {
-    return this.told.flatMap(({ calls }) => calls.filter((call) => call.client === client).map(settledOutcome));
+    return this.told.flatMap(({ calls }) => calls.outcomesOf(client));
   }
 
   rows(accessor: string): readonly Record<string, unknown>[] {

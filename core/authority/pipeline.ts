@@ -9,13 +9,12 @@
  */
 
 import { assert } from '../assert.ts';
-import { ByteWriter } from '../codec/bytes.ts';
 import type { Seq } from '../commit/call.ts';
 import type { Log } from '../commit/log.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Environment } from '../environment.ts';
 import { ForerunError } from '../errors.ts';
-import { type DurableBatch, OpenBatch } from './batch.ts';
+import { type BatchWriters, type DurableBatch, newBatchWriters, OpenBatch } from './batch.ts';
 import type { ClientRecord } from './clients.ts';
 
 export interface PipelineOptions {
@@ -50,7 +49,7 @@ const retryDelayMs = 1_000;
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #listeners = new Set<AuthorityListener>();
-  #writers: [ByteWriter, ByteWriter] = [new ByteWriter(), new ByteWriter()];
+  #writers: [BatchWriters, BatchWriters] = [newBatchWriters(), newBatchWriters()];
   #open: OpenBatch;
   #writing: OpenBatch | undefined;
   /** What waits for the open batch to be closed. */
@@ -74,7 +73,7 @@ export class Pipeline {
   }
 
   get executedSeq(): Seq {
-    return (this.#open.firstSeq + this.#open.commits.length - 1) as Seq;
+    return (this.#open.firstSeq + this.#open.commitCount - 1) as Seq;
   }
 
   get durableSeq(): Seq {
@@ -107,8 +106,8 @@ export class Pipeline {
   /** The client's first call that is not durable yet. */
   firstInFlight(client: ClientRecord): number {
     for (const batch of [this.#writing, this.#open]) {
-      const call = batch?.calls.find((each) => each.client === client);
-      if (call !== undefined) return call.callId;
+      const callId = batch?.calls.firstOf(client);
+      if (callId !== undefined) return callId;
     }
     return Number.POSITIVE_INFINITY;
   }
@@ -156,8 +155,8 @@ export class Pipeline {
     const batch = this.#open;
     this.#options.owner.sealing(batch);
     this.#writing = batch;
-    this.#open = this.#newBatch((batch.firstSeq + batch.commits.length) as Seq);
-    const { log, durable } = batch.seal(this.#batchNumber + 1);
+    this.#open = this.#newBatch((batch.firstSeq + batch.commitCount) as Seq);
+    const { log, durable } = batch.seal(this.#batchNumber + 1, this.#options.engine);
     this.#options.log.append(log).then(
       () => this.#appended(batch, durable),
       (error: unknown) => this.#failed(error),
@@ -202,7 +201,7 @@ export class Pipeline {
     const lost = this.#writing === undefined ? [this.#open] : [this.#writing, this.#open];
     for (const batch of lost.toReversed()) batch.undo(this.#options.engine);
     this.#writing = undefined;
-    this.#open = new OpenBatch((this.#durableSeq + 1) as Seq, this.#nowMicros(), new ByteWriter());
+    this.#open = new OpenBatch((this.#durableSeq + 1) as Seq, this.#nowMicros(), newBatchWriters());
     for (const batch of lost) this.#open.adopt(batch);
   }
 

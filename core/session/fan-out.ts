@@ -20,6 +20,10 @@ export class TableSet {
     this.#tables = new Set(sorted);
   }
 
+  get isEmpty(): boolean {
+    return this.#tables.size === 0;
+  }
+
   has(tableId: number): boolean {
     return this.#tables.has(tableId);
   }
@@ -73,7 +77,8 @@ export class CommitBytes {
   #encode(set: TableSet): EncodedCommits {
     const body = new ByteWriter();
     let count = 0;
-    for (const batch of this.#batches) {
+    // A batch makes its commits when it is asked for them.
+    for (const batch of set.isEmpty ? [] : this.#batches) {
       for (const commit of batch.commits) {
         if (commit.seq > this.#after && this.#encodeCommit(body, commit, batch.bytes, set)) count++;
       }

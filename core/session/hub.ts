@@ -5,7 +5,7 @@
  */
 
 import type { Authority } from '../authority/authority.ts';
-import { type DurableBatch, settledOutcome } from '../authority/batch.ts';
+import type { DurableBatch } from '../authority/batch.ts';
 import type { ClientRecord } from '../authority/clients.ts';
 import { leasedColumns } from '../authority/id-lease.ts';
 import { type Codec, compileCodec } from '../codec/bsatn.ts';
@@ -115,12 +115,13 @@ export class SessionHub {
   #durable(batch: DurableBatch): void {
     this.#recent.add(batch);
     const outcomes = new Map<Session, Outcome[]>();
-    for (const call of batch.calls) {
-      const session = this.#byClient.get(call.client);
+    const { calls } = batch;
+    for (let i = 0; i < calls.length; i++) {
+      const session = this.#byClient.get(calls.clients[i] as ClientRecord);
       if (session === undefined) continue;
       const own = outcomes.get(session);
-      if (own === undefined) outcomes.set(session, [settledOutcome(call)]);
-      else own.push(settledOutcome(call));
+      if (own === undefined) outcomes.set(session, [calls.outcome(i)]);
+      else own.push(calls.outcome(i));
     }
     const commits = new CommitBytes([batch], (batch.firstSeq - 1) as Seq, batch.lastSeq);
     for (const session of this.#sessions) session.durable(commits, outcomes.get(session) ?? []);
