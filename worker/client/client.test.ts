@@ -31,6 +31,19 @@ describe('a call', () => {
     await expect(call).rejects.toThrow('there is nothing to put');
   });
 
+  test('made by a listener of rows is told after the step that the listener was told of', async () => {
+    const desk = await Desk.open();
+    const { client } = await desk.seat();
+    const [first, second] = [client.live(client.tables.item), client.live(client.tables.item)];
+    const seen: string[][] = [];
+    first.subscribe(() => {
+      if (first.rows.length === 1) client.reducers.put({ id: 2, text: 'b' });
+    });
+    second.subscribe(() => seen.push(second.rows.map(({ text }) => text)));
+    client.reducers.put({ id: 1, text: 'a' });
+    expect(seen).toEqual([['a'], ['a', 'b']]);
+  });
+
   test('[CLI-7] with wrong arguments throws where it is made, and nothing is sent', async () => {
     const desk = await Desk.open();
     const { client } = await desk.seat();

@@ -74,6 +74,7 @@ export class ClientState {
   readonly #queries = new Map<number, LiveRowsState<unknown>>();
   readonly #statusListeners = new Set<() => void>();
   readonly #callListeners = new Set<(handle: CallHandle) => void>();
+  readonly #steps: (readonly HostEvent[])[] = [];
   #lastHandleId = 0;
   #lastQueryId = 0;
   #isClosed = false;
@@ -143,8 +144,27 @@ export class ClientState {
     this.#onClosed();
   };
 
-  /** All events of one step: rows first, then what is told about them. */
+  /**
+   * All events of one step: rows first, then what is told about them. A listener that makes a call brings about the next
+   * step at once where the host is in process; it waits until this one has been told.
+   */
   receive = (events: readonly HostEvent[]): void => {
+    this.#steps.push(events);
+    if (this.#steps.length > 1) return;
+    const failures: unknown[] = [];
+    for (let step = this.#steps[0]; step !== undefined; step = this.#steps[0]) {
+      try {
+        this.#receiveStep(step);
+      } catch (error) {
+        // A listener's own; the next step is told all the same.
+        failures.push(error);
+      }
+      this.#steps.shift();
+    }
+    if (failures.length > 0) throw failures[0];
+  };
+
+  #receiveStep(events: readonly HostEvent[]): void {
     const statusBefore = this.status;
     const countersBefore = this.counters;
     const told: HostEvent[] = [];
@@ -155,7 +175,7 @@ export class ClientState {
     for (const event of told) this.#tell(event);
     if (this.status !== statusBefore || this.counters !== countersBefore)
       for (const listener of [...this.#statusListeners]) listener();
-  };
+  }
 
   #tell(event: HostEvent): void {
     switch (event.type) {
