@@ -56,7 +56,7 @@ class Room {
         return near as Transport;
       },
       openStore: async () => memoryStore(),
-    });
+    }).page();
     const state = new ClientState(defineModule(pad), host, () => {});
     await host.open({ url: '', database: 'pad', token: undefined, guard: false }, state.receive);
     state.simulate({ latencyMs });
