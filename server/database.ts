@@ -16,7 +16,7 @@ import { openCheckpoint } from './log/checkpoint-reader.ts';
 import { type DataFolder, openDataFolder } from './log/data-folder.ts';
 import type { DatabaseBirth } from './log/database-file.ts';
 import { SqliteLog } from './log/sqlite-log.ts';
-import { columnDefaults, describeModule } from './module-change.ts';
+import { columnDefaults, describeModule, moduleChange, refuseWithRows } from './module-change.ts';
 
 export interface DatabaseOptions {
   readonly definition: ModuleDefinition;
@@ -34,6 +34,11 @@ export interface DatabaseOptions {
 export interface OpenDatabase {
   readonly authority: Authority;
   readonly hub: SessionHub;
+  /**
+   * Goes on with other code of the module, from one call to the next, and gives true; false when its shapes are others, so
+   * that it has to be opened anew. Throws `schema-changed` when that would be refused.
+   */
+  readonly adopt: (definition: ModuleDefinition) => boolean;
   /** Makes everything durable. Connections must have ended before. */
   readonly close: () => Promise<void>;
 }
@@ -51,6 +56,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     return {
       authority,
       hub: new SessionHub({ authority, environment, authenticate }),
+      adopt: (definition) => adopt(authority, definition),
       close: async () => {
         try {
           await authority.close();
@@ -63,6 +69,17 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     folder?.release();
     throw error;
   }
+}
+
+function adopt(authority: Authority, definition: ModuleDefinition): boolean {
+  const running = authority.definition;
+  if (definition.hash === running.hash) {
+    authority.adopt(definition);
+    return true;
+  }
+  const change = moduleChange(describeModule(running), describeModule(definition), columnDefaults(definition));
+  refuseWithRows(change, ({ tableId }) => authority.engine.store(tableId).count);
+  return false;
 }
 
 function inMemory(options: DatabaseOptions): Promise<Authority> {

@@ -1,20 +1,25 @@
 /**
- * The databases beside Vite's dev server: opened when it listens, on its own port, and opened anew when their module
+ * The databases beside Vite's dev server: opened when it listens, on its own port, and given new code when their module
  * changes.
  *
  * Law: modules are loaded by Vite, and the `forerun` they import by Node, which is also where `serve` comes from: module
- * and authority share one copy. Data outlives every restart. A module that can't be served leaves its error in the
- * terminal and its database closed, until it changes.
+ * and authority share one copy. Data outlives every change. A module that can't be served leaves the one before it
+ * running, its error in the terminal and over the page, until it changes.
  */
 
 import type { Server } from 'node:http';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { EnvironmentModuleNode, ViteDevServer } from 'vite';
 import type { SqlValue } from '../core/engine/sql-value.ts';
+import { isModuleExport } from '../core/module/module-export.ts';
 import type { ModuleExports } from '../core/module/module.ts';
+import { isTable } from '../core/module/table.ts';
 import { nodeEnvironment } from './environment.ts';
+import { entryId, entryPrefix } from './module-files.ts';
 import { OwnCalls, type OwnReducers } from './own-calls.ts';
 import type { Served, serve } from './serve.ts';
+import { describedWithSource, placeOf, type SourcePlace } from './source-frame.ts';
 
 /** A database that this process serves, for what is done to it from inside. */
 export interface OwnDatabase {
@@ -32,9 +37,28 @@ export interface DevDatabasesOptions {
   readonly modules: ReadonlyMap<string, string>;
   readonly folder: string;
   readonly ready: ((database: OwnDatabase) => void | Promise<void>) | undefined;
+  /** A reducer threw; the text says which, what and where in the sources. */
+  readonly threw: (database: string, text: string) => void;
+}
+
+/** What became of a module that has changed. */
+export type Swap =
+  /** Its new code runs. `othersChanged`: exports that are no part of the database are others, too. */
+  | { readonly type: 'code'; readonly othersChanged: boolean }
+  /** Its tables or arguments are others: clients have to be built from it anew. */
+  | { readonly type: 'reopened' }
+  /** The one before goes on, if there was one. */
+  | { readonly type: 'failed'; readonly failure: SwapFailure };
+
+export interface SwapFailure {
+  readonly message: string;
+  /** The module's, or the one that the error comes from. */
+  readonly file: string;
+  readonly place: SourcePlace | undefined;
 }
 
 interface Open {
+  readonly entry: Entry;
   readonly served: Served;
   readonly calls: OwnCalls;
 }
@@ -45,25 +69,13 @@ interface Entry {
   readonly serve: typeof serve;
 }
 
-/** Begins the id of the module that exports an `Entry`; the name of the database follows. */
-export const entryPrefix = 'virtual:forerun/';
-
-/** As Vite's graph spells it. */
-export function entryId(name: string): string {
-  return `\0${entryPrefix}${name}`;
-}
-
-/** Its code. */
-export function entryCode(file: string): string {
-  return `export { serve } from 'forerun/server'; export * as module from ${JSON.stringify(file)};`;
-}
-
 const address = /^\/v1\/database\/([^/?]+)\/subscribe$/;
 
 export class DevDatabases {
   readonly #server: ViteDevServer;
   readonly #options: DevDatabasesOptions;
   readonly #open = new Map<string, Open>();
+  readonly #failures = new Map<string, SwapFailure>();
   /** Opening and closing, one after the other. */
   #work: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -95,11 +107,23 @@ export class DevDatabases {
     );
   }
 
-  /** Serves the modules of these databases as they are now. */
-  reopen(names: readonly string[]): Promise<void> {
+  /** Why a database does not run the module as it is now, if so. */
+  failureOf(name: string): SwapFailure | undefined {
+    return this.#failures.get(name);
+  }
+
+  /** Serves a database's module as it is now. */
+  swap(name: string): Promise<Swap> {
     return this.#then(async () => {
-      await this.#closeAll(names);
-      await this.#openAll(names);
+      try {
+        const swap = await this.#swap(name);
+        this.#failures.delete(name);
+        const news = swap.type === 'code' ? 'runs the new code' : 'runs the changed module, its rows were kept';
+        this.#server.config.logger.info(`forerun: database ${name} ${news}`, { timestamp: true });
+        return swap;
+      } catch (error) {
+        return { type: 'failed', failure: this.#report(name, error) };
+      }
     });
   }
 
@@ -108,22 +132,45 @@ export class DevDatabases {
     return this.#then(() => this.#closeAll([...this.#open.keys()]));
   }
 
-  #then(work: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(work, work);
-    return this.#work;
+  #then<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#work.then(work, work);
+    this.#work = done.then(
+      () => {},
+      () => {},
+    );
+    return done;
   }
 
   async #openAll(names: Iterable<string>): Promise<void> {
     for (const name of names) {
       if (this.#isClosed) return;
       try {
-        const open = await this.#openOne(name);
-        this.#open.set(name, open);
-        this.#announce(name, open);
+        await this.#openOne(name, await this.#load(name));
       } catch (error) {
         this.#report(name, error);
       }
     }
+  }
+
+  async #swap(name: string): Promise<Swap> {
+    const entry = await this.#load(name);
+    const open = this.#open.get(name);
+    if (open !== undefined) {
+      if (open.served.adopt(entry.module)) {
+        const othersChanged = !haveSameOthers(open.entry.module, entry.module);
+        this.#open.set(name, { ...open, entry });
+        return { type: 'code', othersChanged };
+      }
+      await this.#closeAll([name]);
+    }
+    try {
+      await this.#openOne(name, entry);
+    } catch (error) {
+      // Rows may forbid what the tables allow.
+      if (open !== undefined) await this.#openOne(name, open.entry);
+      throw error;
+    }
+    return { type: 'reopened' };
   }
 
   async #closeAll(names: readonly string[]): Promise<void> {
@@ -137,9 +184,12 @@ export class DevDatabases {
     );
   }
 
-  async #openOne(name: string): Promise<Open> {
+  async #load(name: string): Promise<Entry> {
     // What it exports is what `entryCode` says.
-    const entry = (await this.#server.ssrLoadModule(entryPrefix + name)) as unknown as Entry;
+    return (await this.#server.ssrLoadModule(entryPrefix + name)) as unknown as Entry;
+  }
+
+  async #openOne(name: string, entry: Entry): Promise<void> {
     const served = await entry.serve({
       module: entry.module,
       name,
@@ -149,8 +199,24 @@ export class DevDatabases {
       timestampToleranceMs: 2_000,
       // Of an HTTPS server, too, nothing is used but its address and its requests to become a WebSocket.
       server: this.#server.httpServer as Server,
+      diagnostics: { reducerThrew: (reducer, error) => this.#threw(name, reducer, error) },
     });
-    return { served, calls: new OwnCalls(served.authority, nodeEnvironment()) };
+    const open = { entry, served, calls: new OwnCalls(served.authority, nodeEnvironment()) };
+    this.#open.set(name, open);
+    this.#announce(name, open);
+  }
+
+  #threw(name: string, reducer: string, error: unknown): void {
+    const { config } = this.#server;
+    const text = `The reducer '${reducer}' threw, its call was rejected: ${describedWithSource(this.#mapped(error), config.root)}`;
+    config.logger.error(`forerun: database ${name}: ${text}`, { timestamp: true });
+    this.#options.threw(name, text);
+  }
+
+  /** With the lines of the sources on its stack. */
+  #mapped(error: unknown): unknown {
+    if (error instanceof Error) this.#server.ssrFixStacktrace(error);
+    return error;
   }
 
   #announce(name: string, open: Open): void {
@@ -173,11 +239,33 @@ export class DevDatabases {
     });
   }
 
-  #report(name: string, error: unknown): void {
+  #report(name: string, error: unknown): SwapFailure {
+    const { config, httpServer } = this.#server;
+    const file = this.#options.modules.get(name) ?? name;
+    // Our own errors say what to do; where in our code they come from is of no use.
+    const isOurs = error instanceof Error && error.name === 'ForerunError';
+    const mapped = this.#mapped(error);
+    const place = mapped instanceof Error ? placeOf(mapped.stack ?? '', config.root) : undefined;
+    const message = isOurs ? (error as Error).message : describedWithSource(mapped, config.root);
+    const failure = { message: `Database ${name}: ${message}`, file, place };
     // Vite is being closed: what was under way fails for that reason.
-    if (this.#isClosed || this.#server.httpServer?.listening === false) return;
-    this.#server.config.logger.error(`forerun: database ${name}: ${described(error)}`);
+    if (this.#isClosed || httpServer?.listening === false) return failure;
+    this.#failures.set(name, failure);
+    config.logger.error(`forerun: database ${name}: ${message}`, { timestamp: true });
+    return failure;
   }
+}
+
+/** All but what belongs to the database: what a page may use of the module. */
+function haveSameOthers(before: ModuleExports, after: ModuleExports): boolean {
+  const isOther = (value: unknown): boolean => !isModuleExport(value) && !isTable(value);
+  const others = (module: ModuleExports): Map<string, unknown> =>
+    new Map(
+      Object.entries(module).flatMap(([name, value]) =>
+        name === 'default' || !isOther(value) ? [] : [[name, typeof value === 'function' ? String(value) : value]],
+      ),
+    );
+  return isDeepStrictEqual(others(before), others(after));
 }
 
 /** Ids of all that imports it, directly or not. */
@@ -188,10 +276,4 @@ function importersOf(node: EnvironmentModuleNode, found: Set<string> = new Set()
     importersOf(importer, found);
   }
   return found;
-}
-
-/** Our own errors say what to do; where in our code they come from is of no use. */
-function described(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.name === 'ForerunError' ? error.message : (error.stack ?? error.message);
 }

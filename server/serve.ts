@@ -48,6 +48,12 @@ export interface Served {
   readonly url: string;
   readonly port: number;
   readonly authority: Authority;
+  /**
+   * Goes on with other code of the module, from one call to the next, and gives true; false when its tables or arguments are
+   * others, so that it has to be closed and served anew. Throws `module-invalid`, or `schema-changed` when that would be
+   * refused: the module that was goes on.
+   */
+  readonly adopt: (module: ModuleExports) => boolean;
   /** Ends all connections, makes everything durable, and lets go of port and folder. */
   readonly close: () => Promise<void>;
 }
@@ -114,6 +120,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     url: listening === undefined ? '' : `http://${urlHost(listening)}:${listening.port}`,
     port: listening?.port ?? port,
     authority,
+    adopt: (module) => database.adopt(defineModule(module)),
     close: () => (closing ??= stop()),
   };
 }

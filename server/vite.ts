@@ -5,15 +5,29 @@
  *     plugins: [forerun({ module: './src/module.ts' })]
  *     plugins: [forerun({ databases: { chat: './chat/module.ts', game: './game/module.ts' } })]
  *
- * Law: what a page imports as the module is the module, unchanged, beside the one line that attaches its worker; the
- * worker and the authority import the file as it is.
+ * Law: what a page imports as the module is the module, beside the lines that attach its worker (`module-files.ts`). When
+ * its code changes, authority and workers go on with the new code and the page stays; when its tables or arguments do, the
+ * rows are carried over and the page is loaded anew; when that is refused, the old one goes on, and terminal and page say
+ * why.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, posix, relative, resolve, sep } from 'node:path';
-import type { Plugin } from 'vite';
+import { join, resolve } from 'node:path';
+import type { DevEnvironment, EnvironmentModuleNode, Plugin } from 'vite';
 import { ForerunError } from '../core/errors.ts';
-import { DevDatabases, entryCode, entryId, entryPrefix, type OwnDatabase } from './dev-databases.ts';
+import { DevDatabases, type OwnDatabase, type SwapFailure } from './dev-databases.ts';
+import {
+  entryCode,
+  entryId,
+  entryPrefix,
+  type ModuleEvent,
+  moduleEvent,
+  pageModule,
+  plain,
+  slashed,
+  type ThrewEvent,
+  threwEvent,
+  writeWorker,
+} from './module-files.ts';
 
 export type { OwnDatabase } from './dev-databases.ts';
 export type { OwnReducers } from './own-calls.ts';
@@ -29,11 +43,15 @@ export interface ForerunPluginOptions {
   readonly ready?: (database: OwnDatabase) => void | Promise<void>;
 }
 
-/** Asks for a module's file as it is. */
-const plain = '?forerun-plain';
+/** What the command line asks a project's plugin for. */
+export interface ForerunPluginApi {
+  /** Name of the database to the path of its module. */
+  readonly modules: () => ReadonlyMap<string, string>;
+  readonly dataFolder: () => string;
+}
 
 /** The plugin. Throws `args-invalid` when no module is named. */
-export function forerun(options: ForerunPluginOptions): Plugin {
+export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi> {
   const named = { ...options.databases, ...(options.module !== undefined && { main: options.module }) };
   if (Object.keys(named).length === 0) {
     throw new ForerunError(
@@ -44,20 +62,25 @@ export function forerun(options: ForerunPluginOptions): Plugin {
   /** Name of the database by the module's file, as Vite spells it. */
   let databases = new Map<string, string>();
   let workers = '';
+  let root = '';
   let dev: DevDatabases | undefined;
+  const modules = (): Map<string, string> => new Map([...databases].map(([file, name]) => [name, file]));
+  const dataFolder = (): string => resolve(root, options.data ?? '.forerun');
 
   return {
     name: 'forerun',
     // Before Vite's own, which would read the file.
     enforce: 'pre',
+    api: { modules, dataFolder },
     config: () => ({
       ssr: { external: ['forerun', 'forerun/server'] },
       optimizeDeps: isInstalled() ? { include: ['forerun', 'forerun/client', 'forerun/worker'] } : {},
       server: { watch: { ignored: [`**/${options.data ?? '.forerun'}/**`] } },
     }),
-    configResolved({ root, cacheDir }) {
+    configResolved(config) {
+      root = config.root;
       databases = new Map(Object.entries(named).map(([name, file]) => [slashed(resolve(root, file)), name]));
-      workers = join(cacheDir, 'forerun');
+      workers = join(config.cacheDir, 'forerun');
     },
     resolveId: (id) => (id.startsWith(entryPrefix) ? `\0${id}` : undefined),
     load(id) {
@@ -65,24 +88,43 @@ export function forerun(options: ForerunPluginOptions): Plugin {
       if (entry !== undefined) return entryCode(entry[0]);
       const name = databases.get(id);
       if (name === undefined || this.environment.config.consumer !== 'client') return undefined;
-      return withWorker(id, writeWorker(workers, name, id));
+      const failure = dev?.failureOf(name);
+      // Vite shows it over the page, which could not reach the database anyway.
+      if (failure !== undefined) throw overlayError(failure);
+      return pageModule(name, id, writeWorker(workers, name, id));
     },
     configureServer(server) {
       dev = new DevDatabases(server, {
-        modules: new Map([...databases].map(([file, name]) => [name, file])),
-        folder: resolve(server.config.root, options.data ?? '.forerun'),
+        modules: modules(),
+        folder: dataFolder(),
         ready: options.ready,
+        threw: (database, text) =>
+          server.environments['client']?.hot.send(threwEvent, { database, text } satisfies ThrewEvent),
       });
     },
-    async hotUpdate({ file }) {
+    async hotUpdate({ type, file, timestamp, modules: changed, read }) {
       const names = dev?.using(file) ?? [];
-      if (names.length === 0) return undefined;
-      if (this.environment.name === 'client') {
-        await dev?.reopen(names);
-        // Page and worker run the module that was. Both start anew, now that the new one is served.
-        this.environment.hot.send({ type: 'full-reload' });
+      if (dev === undefined || names.length === 0) return undefined;
+      const { environment } = this;
+      if (environment.name !== 'client') return [];
+      // In the middle of being written; what it will hold is another change.
+      if (type === 'update' && (await read()).trim() === '') return [];
+      const swaps = await Promise.all(names.map((name) => (dev as DevDatabases).swap(name)));
+      const failed = swaps.find((swap) => swap.type === 'failed');
+      if (failed?.type === 'failed') {
+        environment.hot.send({ type: 'error', err: overlayError(failed.failure) });
+        return [];
       }
-      return [];
+      // Page and worker run the module that was. Both start anew, now that the new one is served.
+      if (swaps.some((swap) => swap.type === 'reopened')) {
+        environment.hot.send({ type: 'full-reload' });
+        return [];
+      }
+      for (const name of names) sendCode(environment, name, modules().get(name) ?? '', file, timestamp);
+      // The page itself goes on with what it has, unless it uses more of these files than reducers.
+      const isPagesToo =
+        swaps.some((swap) => swap.type === 'code' && swap.othersChanged) || isImportedBeside(changed, databases);
+      return isPagesToo ? undefined : [];
     },
     async closeBundle() {
       await dev?.close();
@@ -90,36 +132,44 @@ export function forerun(options: ForerunPluginOptions): Plugin {
   };
 }
 
-/** The module, which attaches its worker when it is loaded. */
-function withWorker(file: string, worker: string): string {
-  const self = JSON.stringify(`./${posix.basename(file)}${plain}`);
-  const url = JSON.stringify(from(file, worker));
-  return `
-    import schema from ${self};
-    import { attachWorker } from 'forerun/client';
-    attachWorker(schema, () => new Worker(new URL(${url}, import.meta.url), { type: 'module' }));
-    export * from ${self};
-    export default schema;
-  `;
+/** Has the workers of this database import their module anew, with everything that has changed below it. */
+function sendCode(
+  environment: DevEnvironment,
+  database: string,
+  moduleFile: string,
+  changedFile: string,
+  timestamp: number,
+): void {
+  const { moduleGraph, config } = environment;
+  const seen = new Set<EnvironmentModuleNode>();
+  for (const node of moduleGraph.getModulesByFile(changedFile) ?? [])
+    moduleGraph.invalidateModule(node, seen, timestamp, true);
+  for (const node of moduleGraph.getModulesByFile(moduleFile) ?? []) {
+    if (node.id?.endsWith(plain) !== true) continue;
+    const url = `${config.base.replace(/\/$/, '')}${node.url}&t=${timestamp}`;
+    environment.hot.send(moduleEvent, { database, url } satisfies ModuleEvent);
+  }
 }
 
-/** A real file, since bundlers follow workers by their files. */
-function writeWorker(folder: string, name: string, module: string): string {
-  const file = join(folder, `${encodeURIComponent(name)}.worker.js`);
-  mkdirSync(folder, { recursive: true });
-  const specifier = JSON.stringify(from(slashed(file), module) + plain);
-  writeFileSync(file, `import { host } from 'forerun/worker';\nimport * as module from ${specifier};\nhost(module);\n`);
-  return slashed(file);
+/** Whether a page imports one of these by another way than a module of a database. */
+function isImportedBeside(changed: readonly EnvironmentModuleNode[], databases: ReadonlyMap<string, string>): boolean {
+  const seen = new Set<EnvironmentModuleNode>();
+  const reachesPage = (node: EnvironmentModuleNode): boolean => {
+    if (seen.has(node) || (node.file !== null && databases.has(node.file))) return false;
+    seen.add(node);
+    return node.importers.size === 0 || [...node.importers].some(reachesPage);
+  };
+  return changed.some(reachesPage);
 }
 
-/** How `file` imports `target`. */
-function from(file: string, target: string): string {
-  const path = slashed(relative(dirname(file), target));
-  return path.startsWith('.') ? path : `./${path}`;
-}
-
-function slashed(path: string): string {
-  return sep === '/' ? path : path.replaceAll(sep, '/');
+function overlayError({ message, place, file }: SwapFailure): Error & { stack: string; plugin: string } {
+  const error = Object.assign(new Error(message), {
+    stack: '',
+    plugin: 'forerun',
+    id: file,
+    ...(place && { loc: { file, line: place.line, column: place.column }, frame: place.frame }),
+  });
+  return error;
 }
 
 /** As a dependency, and so to be pre-bundled: a worker's dependencies would be found late, and reload the page. */

@@ -35,6 +35,17 @@ let client: Client<typeof module>;
 
 const rewrite = (text: string): Promise<void> => writeFile(join(folder, 'module.ts'), text);
 
+/** Saves it until the terminal says so: of changes that follow each other too soon, the watcher misses some. */
+async function saved(text: string, pattern: RegExp): Promise<string> {
+  await rewrite(text);
+  const again = setInterval(() => void rewrite(`${text}\n// saved again at ${performance.now()}`), 1_000);
+  try {
+    return await vite.says(pattern);
+  } finally {
+    clearInterval(again);
+  }
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'forerun-plugin-'));
   await mkdir(join(folder, 'node_modules'));
@@ -62,18 +73,43 @@ test('a module is served on the port of Vite', async () => {
   expect(await add()).toBe(1);
 });
 
-test('a module that has changed is served anew, and its rows are kept', async () => {
-  await rewrite(source('10'));
-  await vite.says(/Database main/);
+test('[DEV-1] a module whose code has changed goes on with the new code, its rows and its connections', async () => {
+  let connections = 0;
+  const stop = client.onStatus(() => (connections += client.status.type === 'live' ? 0 : 1));
+  await saved(source('10'), /database main runs the new code/);
   expect(await add()).toBe(11);
+  stop();
+  expect(connections).toBe(0);
 });
 
-test('a module that can not be read is reported, and served when it can be again', async () => {
-  await rewrite(source('('));
-  await vite.says(/forerun: database main: /);
-  await rewrite(source('100'));
-  await vite.says(/Database main/);
-  expect(await add()).toBe(111);
+test('[DEV-2] of a module that can not be read the terminal tells what and where, and the one before it goes on', async () => {
+  await saved(source('('), /forerun: database main: .*/);
+  expect(await add()).toBe(21);
+  await saved(source('100'), /database main runs the new code/);
+  expect(await add()).toBe(121);
+});
+
+test('[DEV-3] an error in a reducer is shown with the line of the module that it comes from', async () => {
+  await saved(source('value.nothing.at'), /database main runs the new code/);
+  await expect(add()).rejects.toMatchObject({ code: 'reducer-threw' });
+  const told = await vite.says(/The reducer 'add' threw[^]*?\^/);
+  expect(told).toMatch(/TypeError: .*undefined/);
+  expect(told).toContain('at module.ts:9:');
+  expect(told).toContain('9 |     ctx.db.count.id.update({ id: 0, value: value + value.nothing.at });');
+});
+
+test('[DEV-2] a change that would lose rows is refused with the way out, and one that keeps them is taken over', async () => {
+  const withLabel = (column: string): string =>
+    source('1000')
+      .replace('value: t.u32() }', `value: t.u32(), ${column} }`)
+      .replaceAll('value: value +', "label: '', value: value +");
+  expect(await saved(withLabel('label: t.string()'), /forerun: database main: The column.*/)).toMatch(
+    /'label' of table 'count' is new.*\.default\(/,
+  );
+  await saved(
+    withLabel("label: t.string().default('none')"),
+    /database main runs the changed module, its rows were kept/,
+  );
 });
 
 test('a page gets the module with its worker, and the worker the module as it is', async () => {
