@@ -92,7 +92,7 @@ test('[DEV-2] of a module that can not be read the terminal tells what and where
 test('[DEV-3] an error in a reducer is shown with the line of the module that it comes from', async () => {
   await saved(source('value.nothing.at'), /database main runs the new code/);
   await expect(add()).rejects.toMatchObject({ code: 'reducer-threw' });
-  const told = await vite.says(/The reducer 'add' threw[^]*?\^/);
+  const told = await vite.says(/The reducer 'add' threw[\s\S]*?\^/);
   expect(told).toMatch(/TypeError: .*undefined/);
   expect(told).toContain('at module.ts:9:');
   expect(told).toContain('9 |     ctx.db.count.id.update({ id: 0, value: value + value.nothing.at });');
