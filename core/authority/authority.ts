@@ -213,6 +213,7 @@ export class Authority {
       return undefined;
     }
     const toleranceMicros = (this.#options.timestampToleranceMs ?? 250) * 1000;
+    const nowMicros = request.receivedMicros ?? this.#nowMicros();
     this.#run(
       client,
       {
@@ -220,7 +221,7 @@ export class Authority {
         callId: request.callId,
         reducerId: request.reducerId,
         args: request.args.value,
-        timestampMicros: admit(client, request.timestampMicros, this.#nowMicros(), toleranceMicros),
+        timestampMicros: admit(client, request.timestampMicros, nowMicros, toleranceMicros),
         sender: client.identity,
         connectionId: request.connectionId,
         idHints: request.idHints,

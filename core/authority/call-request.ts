@@ -8,6 +8,8 @@ export interface CallRequest {
   readonly callId: CallId;
   readonly reducerId: number;
   readonly timestampMicros: number;
+  /** The authority's time when it came, where that is known: a frame of calls needs one look at the clock. */
+  readonly receivedMicros?: number;
   /** Canonical arguments, or why they are none. */
   readonly args: { readonly value: unknown } | { readonly refused: Rejection };
   readonly connectionId: ConnectionId | null;

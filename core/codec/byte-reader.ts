@@ -80,6 +80,18 @@ export class ByteReader {
     return this.data.getBigUint64(this.take(8), true);
   }
 
+  /** A u64 as a number, rounded where it lies beyond 2^53. */
+  safeU64(): number {
+    const at = this.take(8);
+    return this.data.getUint32(at + 4, true) * 0x1_0000_0000 + this.data.getUint32(at, true);
+  }
+
+  /** The next byte, which stays the next. */
+  peek(): number {
+    if (this.offset === this.#end) this.refuse('a byte expected, none left');
+    return this.data.getUint8(this.offset);
+  }
+
   u128(): bigint {
     return this.u128At(this.take(16));
   }

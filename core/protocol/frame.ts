@@ -34,6 +34,7 @@ import {
   type CallId,
   clientIdFromBytes,
   epochFromBytes,
+  type IdHint,
   idBytes,
   type Outcome,
   type Rejection,
@@ -252,10 +253,14 @@ function decodeCall(reader: ByteReader): CallMessage {
     type: 'call',
     callId: reader.varint() as CallId,
     reducerId: reader.varint(),
-    timestampMicros: Number(reader.u64()),
-    idHints: list(reader, () => ({ tableId: reader.varint(), column: reader.varint(), first: reader.u64() })),
+    timestampMicros: reader.safeU64(),
+    idHints: decodeIdHints(reader, reader.varint()),
     args: reader.rawView(reader.varint()),
   };
+}
+
+export function decodeIdHints(reader: ByteReader, count: number): IdHint[] {
+  return elements(reader, count, () => ({ tableId: reader.varint(), column: reader.varint(), first: reader.u64() }));
 }
 
 function encodeSubscription(writer: ByteWriter, { subscriptionId, queries }: SubscriptionRequest): void {
@@ -333,9 +338,12 @@ function seqBefore(reader: ByteReader, lastSeq: Seq): Seq {
 
 /** Every element takes at least a byte, but for `emptyMax` of them: a count beyond what is left is a lie. */
 function list<T>(reader: ByteReader, element: (reader: ByteReader) => T, emptyMax = 0): T[] {
-  const count = reader.varint();
+  return elements(reader, reader.varint(), element, emptyMax);
+}
+
+function elements<T>(reader: ByteReader, count: number, element: (reader: ByteReader) => T, emptyMax = 0): T[] {
   if (count > reader.remaining + emptyMax) reader.refuse(`a list of ${count} elements in ${reader.remaining} bytes`);
-  const elements: T[] = [];
-  for (let i = 0; i < count; i++) elements.push(element(reader));
-  return elements;
+  const list: T[] = [];
+  for (let i = 0; i < count; i++) list.push(element(reader));
+  return list;
 }

@@ -5,26 +5,22 @@
  * engine wait in `#held` until the batch they are as of is durable.
  */
 
-import { unreachable } from '../assert.ts';
+import { AssertionError, unreachable } from '../assert.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { CallRequest } from '../authority/call-request.ts';
 import type { ClientRecord } from '../authority/clients.ts';
 import { clientLeaseSize, type Lease } from '../authority/id-lease.ts';
+import type { Codec } from '../codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
 import type { Outcome } from '../commit/call.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
 import type { TableDefinition } from '../module/definition.ts';
-import { decodeClientMessage, encodeServerMessage } from '../protocol/frame.ts';
-import type {
-  CallMessage,
-  ClientMessage,
-  HelloMessage,
-  ServerMessage,
-  SubscriptionRequest,
-} from '../protocol/messages.ts';
+import { clientTag, decodeClientMessage, encodeServerMessage } from '../protocol/frame.ts';
+import type { ClientMessage, HelloMessage, ServerMessage, SubscriptionRequest } from '../protocol/messages.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { subscribedTable } from '../query/subscription-query.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
+import { readCall } from './call-reader.ts';
 import { CommitBytes, TableSet } from './fan-out.ts';
 import type { SessionHub } from './hub.ts';
 import { sendSnapshot } from './snapshot.ts';
@@ -46,7 +42,7 @@ export class Session implements TransportEvents {
   readonly number: number;
   readonly #hub: SessionHub;
   readonly #authority: Authority;
-  readonly #argsReader = new ByteReader(new Uint8Array());
+  readonly #argsCodec: (reducerId: number) => Codec | undefined;
   #transport: Transport | undefined;
   #state: State = { type: 'greeting' };
   #tables = new TableSet([]);
@@ -55,6 +51,7 @@ export class Session implements TransportEvents {
 
   constructor(hub: SessionHub, authority: Authority, number: number) {
     this.#hub = hub;
+    this.#argsCodec = (reducerId) => hub.argsCodec(reducerId);
     this.#authority = authority;
     this.number = number;
   }
@@ -70,7 +67,16 @@ export class Session implements TransportEvents {
   receive(frame: Uint8Array): void {
     try {
       const reader = new ByteReader(frame);
-      while (reader.remaining > 0 && this.#state.type !== 'closed') this.#handle(decodeClientMessage(reader));
+      let nowMicros: number | undefined;
+      while (reader.remaining > 0) {
+        const state = this.#state;
+        if (state.type === 'live' && reader.peek() === clientTag.call) {
+          reader.u8();
+          nowMicros ??= this.#hub.nowMicros();
+          this.#call(state.client, readCall(reader, this.#argsCodec, state.connectionId, nowMicros));
+        } else if (state.type === 'closed') return;
+        else this.#handle(decodeClientMessage(reader));
+      }
     } catch (error) {
       if (!(error instanceof ForerunError)) throw error;
       this.fail(error.code, error.message);
@@ -141,7 +147,7 @@ export class Session implements TransportEvents {
     if (state.type !== 'live') throw new ForerunError('frame-invalid', 'Say hello first, and wait for the welcome.');
     switch (message.type) {
       case 'call':
-        return this.#call(state.client, state.connectionId, message);
+        throw new AssertionError('the calls of a live session are read by readCall');
       case 'subscribe':
         return this.#subscribe(state.subscriptions, message.subscription);
       case 'unsubscribe':
@@ -214,32 +220,10 @@ export class Session implements TransportEvents {
     this.#lendIds(client);
   }
 
-  #call(client: ClientRecord, connectionId: ConnectionId, message: CallMessage): void {
-    const request: CallRequest = {
-      callId: message.callId,
-      reducerId: message.reducerId,
-      timestampMicros: message.timestampMicros,
-      args: this.#args(message),
-      connectionId,
-      idHints: message.idHints,
-    };
+  #call(client: ClientRecord, request: CallRequest): void {
     const known = this.#authority.call(client, request);
     if (known !== undefined) this.#hub.repeat(this, known);
-    if (message.idHints.length > 0) this.#lendIds(client);
-  }
-
-  #args(message: CallMessage): CallRequest['args'] {
-    const codec = this.#hub.argsCodec(message.reducerId);
-    if (codec === undefined) return { value: undefined };
-    try {
-      this.#argsReader.reset(message.args);
-      const value = codec.decode(this.#argsReader);
-      this.#argsReader.expectEnd();
-      return { value };
-    } catch (error) {
-      if (!(error instanceof ForerunError)) throw error;
-      return { refused: { code: 'args-invalid', message: `The arguments can't be read: ${error.message}` } };
-    }
+    if (request.idHints.length > 0) this.#lendIds(client);
   }
 
   #subscribe(subscriptions: Map<number, readonly TableDefinition[]>, request: SubscriptionRequest): void {
