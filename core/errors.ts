@@ -29,6 +29,7 @@ export const errorCodes = [
   'reducer-not-callable',
   'reducer-threw',
   'reducer-unknown',
+  'replica-taken',
   'row-invalid',
   'row-missing',
   'schema-changed',

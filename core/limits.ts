@@ -28,6 +28,12 @@ export const limits = {
   snapshotChunkRows: 1_000,
   /** Log bytes of the newest batches kept in memory for clients that come back; those further behind get a snapshot. */
   recentBytesMax: 16_777_216,
+  /** Log bytes that a client which comes back is sent instead of a snapshot, at most. */
+  resumeBytesMax: 16_777_216,
+  /** Changed rows that wait to be kept on the client's device; beyond it all rows are written anew instead. */
+  unstoredChangesMax: 100_000,
+  /** A client that waits so long for the storage of its device goes on in memory. */
+  storageMsMax: 10_000,
   /** A scheduled row with a shorter interval, or one below zero, is due after this. */
   scheduleIntervalMsMin: 1,
   /** Of a scheduled reducer with `whenLate: 'catchUp'`, so many missed runs are made; older ones are skipped. */

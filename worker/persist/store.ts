@@ -1,59 +1,98 @@
 /**
- * What a client keeps on its device, and the one door to `idb`. So far: the token by which the authority knows it again.
+ * Where a client keeps what outlives a reload: records of bytes under numbers, in a few sections. What the bytes mean is
+ * `stored-format.ts`'s.
  *
- * Where there is no IndexedDB (Node), or it refuses (private mode, a full disk), a client works in memory.
+ * Law: a write takes effect as one or not at all, after those before it, and what a resolved write put there is there
+ * after a crash. Whoever opens a store is its owner until somebody else opens it: from then on the older owner's writes
+ * are refused, so that two hosts that both believe to be the only one can't mix their states. Implementations pass
+ * `test/contract/client-store.ts`.
  */
 
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { ForerunError } from '../../core/errors.ts';
+
+export type Section = 'state' | 'calls' | 'changes' | 'image';
+export const sections: readonly Section[] = ['state', 'calls', 'changes', 'image'];
+
+export interface StoredRecord {
+  readonly section: Section;
+  readonly key: number;
+  readonly value: Uint8Array;
+}
+
+/** First the removals, then the puts. */
+export interface StoreWrite {
+  readonly remove: readonly KeyRange[];
+  readonly put: readonly StoredRecord[];
+}
+
+/** Both ends belong to it. */
+export interface KeyRange {
+  readonly section: Section;
+  readonly from: number;
+  readonly to: number;
+}
 
 export interface ClientStore {
-  readonly token: () => Promise<string>;
-  readonly putToken: (token: string) => Promise<void>;
+  readonly kind: 'indexedDB' | 'folder' | 'memory';
+  /** Makes the caller the owner and gives every record, by section and key. Once, first. Rejects like `write`. */
+  readonly open: () => Promise<readonly StoredRecord[]>;
+  /** Rejects with `storage-unavailable`, `replica-taken` when somebody else is the owner; nothing of it is kept then. */
+  readonly write: (write: StoreWrite) => Promise<void>;
+  /** Calls back once when the storage goes away by itself: deleted, or wanted by another version. */
+  readonly onLost: (listener: (reason: string) => void) => void;
   readonly close: () => void;
 }
 
-/** Version of what is stored; see `stored-format.ts` for what each added. */
-export const storedVersion = 1;
+/** Gives the store, or why there is none. Never rejects. */
+export type OpenStore = (place: StorePlace) => Promise<ClientStore>;
 
-interface StoredSchema extends DBSchema {
-  meta: { key: string; value: string };
+export interface StorePlace {
+  /** Names the replica on this device. */
+  readonly replica: string;
+  /** Of a Node client. */
+  readonly folder: string | undefined;
 }
 
-/** Never rejects: what can't be stored is kept in memory. */
-export async function openStore(database: string): Promise<ClientStore> {
-  if (typeof indexedDB === 'undefined') return memoryStore();
-  try {
-    return indexedStore(
-      await openDB<StoredSchema>(`forerun/${database}`, storedVersion, {
-        upgrade: (db) => {
-          db.createObjectStore('meta');
-        },
-      }),
-    );
-  } catch {
-    return memoryStore();
-  }
-}
-
+/** Lives as long as the object, which can be opened again and again. */
 export function memoryStore(): ClientStore {
-  let token = '';
+  const records = new Map<Section, Map<number, Uint8Array>>(sections.map((section) => [section, new Map()]));
   return {
-    token: async () => token,
-    putToken: async (value) => {
-      token = value;
-    },
+    kind: 'memory',
+    open: async () => recordsOf(records),
+    write: async (write) => applyWrite(records, write),
+    onLost: () => {},
     close: () => {},
   };
 }
 
-function indexedStore(db: IDBPDatabase<StoredSchema>): ClientStore {
-  const memory = memoryStore();
-  return {
-    token: async () => (await db.get('meta', 'token').catch(() => undefined)) ?? memory.token(),
-    putToken: async (value) => {
-      await memory.putToken(value);
-      await db.put('meta', value, 'token').catch(() => undefined);
-    },
-    close: () => db.close(),
-  };
+/** In the order that `ClientStore.open` promises. */
+export function recordsOf(records: ReadonlyMap<Section, ReadonlyMap<number, Uint8Array>>): StoredRecord[] {
+  return sections.flatMap((section) =>
+    [...(records.get(section) ?? [])]
+      .sort(([a], [b]) => a - b)
+      .map(([key, value]) => ({ section, key, value: value.slice() })),
+  );
+}
+
+export function applyWrite(records: ReadonlyMap<Section, Map<number, Uint8Array>>, { remove, put }: StoreWrite): void {
+  for (const { section, from, to } of remove) {
+    const known = records.get(section);
+    for (const key of known?.keys() ?? []) if (key >= from && key <= to) known?.delete(key);
+  }
+  for (const { section, key, value } of put) records.get(section)?.set(key, value.slice());
+}
+
+export function replicaTaken(): ForerunError {
+  return new ForerunError(
+    'replica-taken',
+    'Another tab or process has taken over what this client keeps on the device. Close one of the two, or give each its own database name or folder.',
+  );
+}
+
+export function storageUnavailable(reason: string, cause?: unknown): ForerunError {
+  return new ForerunError(
+    'storage-unavailable',
+    `What this client does can't be kept on this device: ${reason}. It goes on in memory; calls that are not answered yet would be lost by a reload.`,
+    { cause },
+  );
 }

@@ -1,0 +1,193 @@
+/**
+ * A client's store in IndexedDB, and the one door to `idb`.
+ *
+ * One object store per section, with numbers as keys; `owner` holds the number of the present owner, which every write
+ * compares in its own transaction. Writes are strict: a call that was sent must not be forgotten by a loss of power, or
+ * its number would be given again. Version 1 held only the token, in `meta`.
+ */
+
+import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
+import { limits } from '../../core/limits.ts';
+import {
+  type ClientStore,
+  replicaTaken,
+  type Section,
+  sections,
+  storageUnavailable,
+  type StoredRecord,
+  type StoreWrite,
+} from './store.ts';
+import { tokenRecord } from './stored-format.ts';
+
+/** Of the object stores; what the records hold has a version of its own. */
+export const layoutVersion = 2;
+
+interface StoredSchema extends DBSchema {
+  state: { key: number; value: Uint8Array };
+  calls: { key: number; value: Uint8Array };
+  changes: { key: number; value: Uint8Array };
+  image: { key: number; value: Uint8Array };
+  owner: { key: number; value: number };
+}
+
+type Database = IDBPDatabase<StoredSchema>;
+
+const nameOf = (replica: string): string => `forerun/${replica}`;
+
+/** Rejects with `storage-unavailable`: private mode, a full disk, another version of the app that does not let go. */
+export async function openIndexedStore(replica: string): Promise<ClientStore> {
+  const opened = Promise.withResolvers<Database>();
+  const lost = new Lost();
+  const opening = openDB<StoredSchema>(nameOf(replica), layoutVersion, {
+    upgrade: async (db, oldVersion, _, transaction) => {
+      for (const section of sections) if (!db.objectStoreNames.contains(section)) db.createObjectStore(section);
+      if (!db.objectStoreNames.contains('owner')) db.createObjectStore('owner');
+      if (oldVersion !== 1) return;
+      // Its schema is not that of this version.
+      const token: unknown = await (transaction as unknown as OldTransaction).objectStore('meta').get('token');
+      if (typeof token === 'string') await transaction.objectStore('state').put(...entryOf(tokenRecord(token)));
+      (db as unknown as IDBPDatabase).deleteObjectStore('meta');
+    },
+    blocked: () => opened.reject(storageUnavailable('an older version of this app is open in another tab, close it')),
+    blocking: (_, __, event) => {
+      // A newer version waits for this one, which must not hold it up.
+      (event.target as IDBDatabase).close();
+      lost.tell('a newer version of this app has taken it over, reload this page');
+    },
+    terminated: () => lost.tell('the browser has closed or deleted it'),
+  });
+  const timer = setTimeout(
+    () => opened.reject(storageUnavailable('the browser does not open its IndexedDB')),
+    limits.storageMsMax,
+  );
+  opening.then(opened.resolve, (cause: unknown) => opened.reject(storageUnavailable(reasonOf(cause), cause)));
+  try {
+    return new IndexedStore(await opened.promise, lost);
+  } catch (error) {
+    // Should it open after all.
+    opening.then((db) => db.close()).catch(() => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Also when something holds it open: then it goes when that lets go. */
+export async function deleteIndexedStore(replica: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    deleteDB(nameOf(replica), { blocked: () => resolve() }).then(resolve, reject);
+  });
+}
+
+interface OldTransaction {
+  readonly objectStore: (name: string) => { readonly get: (key: string) => Promise<unknown> };
+}
+
+/** Tells one listener once, also one that comes late. */
+class Lost {
+  #reason: string | undefined;
+  #listener: ((reason: string) => void) | undefined;
+
+  tell(reason: string): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#listener?.(reason);
+  }
+
+  listen(listener: (reason: string) => void): void {
+    this.#listener = listener;
+    if (this.#reason !== undefined) listener(this.#reason);
+  }
+}
+
+class IndexedStore implements ClientStore {
+  readonly kind = 'indexedDB';
+  readonly #db: Database;
+  readonly #lost: Lost;
+  #owner = 0;
+
+  constructor(db: Database, lost: Lost) {
+    this.#db = db;
+    this.#lost = lost;
+  }
+
+  async open(): Promise<readonly StoredRecord[]> {
+    return inTime(async () => {
+      const transaction = this.#db.transaction([...sections, 'owner'], 'readwrite', { durability: 'strict' });
+      const owners = transaction.objectStore('owner');
+      this.#owner = ((await owners.get(0)) ?? 0) + 1;
+      void owners.put(this.#owner, 0);
+      const records: StoredRecord[] = [];
+      for (const section of sections) {
+        const store = transaction.objectStore(section);
+        const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
+        for (const [i, key] of keys.entries()) records.push({ section, key, value: bytesOf(values[i]) });
+      }
+      await transaction.done;
+      return records;
+    });
+  }
+
+  async write({ remove, put }: StoreWrite): Promise<void> {
+    return inTime(async () => {
+      const touched = new Set<Section>([...remove, ...put].map(({ section }) => section));
+      const transaction = this.#db.transaction([...touched, 'owner'], 'readwrite', { durability: 'strict' });
+      // The promises of the requests fail with the transaction, which is what counts.
+      const requests: Promise<unknown>[] = [];
+      if ((await transaction.objectStore('owner').get(0)) !== this.#owner) {
+        transaction.abort();
+        await transaction.done.catch(() => {});
+        throw replicaTaken();
+      }
+      for (const { section, from, to } of remove)
+        requests.push(transaction.objectStore(section).delete(IDBKeyRange.bound(from, to)));
+      for (const record of put) requests.push(transaction.objectStore(record.section).put(...entryOf(record)));
+      await Promise.all([transaction.done, ...requests]);
+    });
+  }
+
+  onLost(listener: (reason: string) => void): void {
+    this.#lost.listen(listener);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function entryOf({ key, value }: StoredRecord): [Uint8Array, number] {
+  // Of a view into something larger, all of that would be kept.
+  return [value.byteLength === value.buffer.byteLength ? value : value.slice(), key];
+}
+
+/** What is no bytes is nobody's of ours; the checksums refuse it. */
+function bytesOf(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : new Uint8Array();
+}
+
+/** A transaction can wait for ever behind one of a tab that is frozen. */
+async function inTime<T>(act: () => Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(storageUnavailable('the browser does not carry out what is asked of its IndexedDB')),
+    limits.storageMsMax,
+  );
+  const acting = act();
+  // If it fails after it was given up.
+  acting.catch(() => {});
+  try {
+    return await Promise.race([acting, late.promise]);
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown };
+    if (code === 'replica-taken' || code === 'storage-unavailable') throw error;
+    throw storageUnavailable(reasonOf(error), error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'the browser refuses';
+  if (cause.name === 'QuotaExceededError') return 'the browser has no room left for it';
+  return `the browser refuses (${cause.name}: ${cause.message})`;
+}

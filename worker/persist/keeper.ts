@@ -1,0 +1,256 @@
+/**
+ * Keeps the client's state on the device while it changes: calls at once, rows and what belongs to them now and then.
+ *
+ * Law: what has been written is a state that the client was in, however many of the newest writes are missing. A call is
+ * sent when it is written. Rows, their position, and the calls they answer are written together; only then may the
+ * authority forget those calls' outcomes. One write is under way at a time, and what comes meanwhile goes into the next.
+ */
+
+import { assert } from '../../core/assert.ts';
+import { ByteWriter } from '../../core/codec/bytes.ts';
+import type { CallId } from '../../core/commit/call.ts';
+import type { Key, RowChange } from '../../core/commit/row-change.ts';
+import { encodeChange } from '../../core/engine/change-codec.ts';
+import type { Engine } from '../../core/engine/engine.ts';
+import type { Environment } from '../../core/environment.ts';
+import { ForerunError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { checksum } from './checksum.ts';
+import type { ClientStore, KeyRange, StoredRecord } from './store.ts';
+import {
+  callRecord,
+  changesRecord,
+  imageChunkBytes,
+  imageChunkRecord,
+  imageRecord,
+  type StoredCall,
+  type StoredState,
+  stateRecord,
+  tokenRecord,
+} from './stored-format.ts';
+
+export interface KeeperOptions {
+  readonly store: ClientStore;
+  readonly environment: Environment;
+  readonly engine: Engine;
+  /** The state as of now, but for what the keeper knows itself. */
+  readonly state: () => Omit<StoredState, 'version' | 'changesFrom' | 'changesTo'>;
+  /** The confirmed rows where pending calls have put others. */
+  readonly beneath: () => readonly RowChange[];
+  readonly events: KeeperEvents;
+  /** What is there already. */
+  readonly changesTo: number;
+  readonly hasImage: boolean;
+}
+
+export interface KeeperEvents {
+  /** Every call up to this one is there after a reload. */
+  readonly stored: (callId: CallId) => void;
+  /** So are rows that hold what came of the calls up to this one. */
+  readonly settled: (callId: CallId) => void;
+  /** Nothing is kept from here on. */
+  readonly lost: (error: ForerunError) => void;
+}
+
+/** Rows are written so long after they have changed, or with the next ones. */
+const rowsDelayMs = 250;
+/** The image is written anew when the changes since the last one are beyond this, or beyond this part of it. */
+const changesBytesMin = 262_144;
+const changesPart = 8;
+
+export class Keeper {
+  readonly #options: KeeperOptions;
+  #calls: StoredCall[] = [];
+  #removed: KeyRange[] = [];
+  #records: StoredRecord[] = [];
+  #changes = new Map<number, Map<Key, RowChange>>();
+  #changeCount = 0;
+  #rowsAreDue = false;
+  #rowsAreDirty = false;
+  #timer: (() => void) | undefined;
+  #imageIsWanted: boolean;
+  #imageSums: string[] = [];
+  #imageBytes = 0;
+  #changesBytes = 0;
+  #changesFrom: number;
+  #changesTo: number;
+  #isWriting = false;
+  #isAsked = false;
+  #isOver = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#changesFrom = options.changesTo;
+    this.#changesTo = options.changesTo;
+    this.#imageIsWanted = !options.hasImage;
+    options.store.onLost((reason) => this.#fail(new ForerunError('storage-unavailable', reason)));
+  }
+
+  call(call: StoredCall): void {
+    if (this.#isOver) return;
+    this.#calls.push(call);
+    this.#ask();
+  }
+
+  /** These records, with the next write. */
+  put(...records: readonly StoredRecord[]): void {
+    if (this.#isOver) return;
+    this.#records.push(...records);
+    this.#ask();
+  }
+
+  remove(range: KeyRange): void {
+    if (this.#isOver) return;
+    this.#removed.push(range);
+    this.#ask();
+  }
+
+  token(token: string): void {
+    this.put(tokenRecord(token));
+  }
+
+  /** Confirmed rows have changed, by key the last counts; or calls were answered, or the position moved. */
+  changed(changes: readonly RowChange[]): void {
+    if (this.#isOver) return;
+    for (const change of changes) {
+      const { event, ephemeral } = this.#options.engine.shape(change.tableId).table;
+      if (event || ephemeral) continue;
+      let rows = this.#changes.get(change.tableId);
+      if (rows === undefined) this.#changes.set(change.tableId, (rows = new Map()));
+      if (!rows.has(change.key)) this.#changeCount++;
+      rows.set(change.key, change);
+    }
+    // Of what piles up behind a storage that is slow, the rows as they are then are enough.
+    if (this.#changeCount > limits.unstoredChangesMax) this.replaced();
+    this.#rowsAreDirty = true;
+    this.#timer ??= this.#options.environment.scheduler.after(rowsDelayMs, () => {
+      this.#timer = undefined;
+      this.#rowsAreDue = true;
+      this.#ask();
+    });
+  }
+
+  /** The rows are others: all of them are to be written. */
+  replaced(): void {
+    this.#changes.clear();
+    this.#changeCount = 0;
+    this.#imageIsWanted = true;
+    this.changed([]);
+  }
+
+  /** Writes what there is to write. Resolves when it is written, or can't be. */
+  flush(): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
+    this.#rowsAreDue ||= this.#rowsAreDirty;
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#write();
+    });
+  }
+
+  /** Nothing is written any more. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.();
+    this.#options.store.close();
+    for (const done of this.#waiting.splice(0)) done();
+  }
+
+  #ask(): void {
+    if (this.#isAsked || this.#isWriting || this.#isOver) return;
+    this.#isAsked = true;
+    this.#options.environment.scheduler.soon(() => {
+      this.#isAsked = false;
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    if (this.#isWriting || this.#isOver) return;
+    const withRows = this.#rowsAreDue && this.#rowsAreDirty;
+    const lastCall = this.#calls.at(-1);
+    const put = [...this.#records, ...this.#calls.map(callRecord)];
+    const remove = this.#removed;
+    if (put.length + remove.length === 0 && !withRows) {
+      for (const done of this.#waiting.splice(0)) done();
+      return;
+    }
+    this.#records = [];
+    this.#calls = [];
+    this.#removed = [];
+    const settled = withRows ? this.#addRows(put, remove) : undefined;
+    this.#isWriting = true;
+    this.#options.store.write({ put, remove }).then(
+      () => {
+        this.#isWriting = false;
+        if (this.#isOver) return;
+        if (lastCall !== undefined) this.#options.events.stored(lastCall.callId);
+        if (settled !== undefined) this.#options.events.settled(settled);
+        this.#write();
+      },
+      (error: unknown) => {
+        assert(error instanceof ForerunError, 'a store rejects with an error of ours');
+        this.#fail(error);
+      },
+    );
+  }
+
+  /** Everything of one moment. Gives up to which call it holds what came of them. */
+  #addRows(put: StoredRecord[], remove: KeyRange[]): CallId {
+    const state = this.#options.state();
+    if (state.seq !== undefined) this.#addChanges(put, remove);
+    put.push(stateRecord({ ...state, version: 2, changesFrom: this.#changesFrom, changesTo: this.#changesTo }));
+    remove.push({ section: 'calls', from: 0, to: state.settledCallId });
+    this.#rowsAreDue = false;
+    this.#rowsAreDirty = false;
+    return state.settledCallId;
+  }
+
+  #addChanges(put: StoredRecord[], remove: KeyRange[]): void {
+    const isLong = this.#changesBytes > Math.max(changesBytesMin, this.#imageBytes / changesPart);
+    const changes = [...this.#changes.values()].flatMap((rows) => [...rows.values()]);
+    this.#changes.clear();
+    this.#changeCount = 0;
+    if (this.#imageIsWanted || isLong) this.#addImage(put, remove);
+    else if (changes.length > 0) put.push(this.#nextChanges(changes));
+  }
+
+  #addImage(put: StoredRecord[], remove: KeyRange[]): void {
+    const image = this.#options.engine.export();
+    const sums: string[] = [];
+    for (let at = 0; at < image.length; at += imageChunkBytes) {
+      const chunk = image.subarray(at, at + imageChunkBytes);
+      const sum = `${checksum(chunk)} ${checksum(chunk, 1)} ${chunk.length}`;
+      if (this.#imageSums[sums.length] !== sum) put.push(imageChunkRecord(sums.length, chunk));
+      sums.push(sum);
+    }
+    remove.push(
+      { section: 'image', from: sums.length, to: Number.MAX_SAFE_INTEGER },
+      { section: 'changes', from: 0, to: Number.MAX_SAFE_INTEGER },
+    );
+    put.push(imageRecord({ bytes: image.length, chunks: sums.length }));
+    this.#imageSums = sums;
+    this.#imageBytes = image.length;
+    this.#imageIsWanted = false;
+    this.#changesBytes = 0;
+    this.#changesFrom = this.#changesTo;
+    // The image has what was predicted; this takes it out again.
+    const beneath = this.#options.beneath();
+    if (beneath.length > 0) put.push(this.#nextChanges(beneath));
+  }
+
+  #nextChanges(changes: readonly RowChange[]): StoredRecord {
+    const writer = new ByteWriter();
+    for (const change of changes) encodeChange(writer, change, this.#options.engine.shape(change.tableId));
+    this.#changesBytes += writer.offset;
+    return changesRecord(this.#changesTo++, writer.take());
+  }
+
+  #fail(error: ForerunError): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#options.events.lost(error);
+  }
+}
