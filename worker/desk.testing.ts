@@ -9,7 +9,7 @@ import { Identity } from '../core/value/identity.ts';
 import { type Client, ClientState } from './client/client.ts';
 import type { HostApi, HostEvent } from './client/host-api.ts';
 import { Host } from './host.ts';
-import { type ClientStore, memoryStore } from './persist/store.ts';
+import type { ClientStore } from './persist/store.ts';
 
 const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string().index(), count: t.u32() });
 const secret = table({}, { id: t.u32().primaryKey() });
@@ -109,12 +109,19 @@ export class Desk {
   }
 
   /** A client that is opening; `ready` of the seat lets time go on until it has its rows. */
-  async seat(options: { readonly token?: string; readonly store?: ClientStore } = {}): Promise<Seat> {
+  async seat(options: SeatOptions = {}): Promise<Seat> {
     const seat = new Seat(this, options);
     await seat.opened;
     await this.time.advance(1);
     return seat;
   }
+}
+
+export interface SeatOptions {
+  readonly token?: string;
+  readonly store?: ClientStore | undefined;
+  readonly isReachable?: boolean;
+  readonly heard?: string[];
 }
 
 /** One client, and what its page was told. */
@@ -127,7 +134,13 @@ export class Seat {
   readonly lives: Transport[] = [];
   isReachable = true;
 
-  constructor(desk: Desk, { token, store }: { readonly token?: string; readonly store?: ClientStore }) {
+  /** Calls that the page was told of, with their states. */
+  readonly heard: string[];
+  #isAlive = true;
+
+  constructor(desk: Desk, { token, store, isReachable = true, heard = [] }: SeatOptions) {
+    this.heard = heard;
+    this.isReachable = isReachable;
     const definition = defineModule(deskModule);
     const connect = (_url: string, events: TransportEvents & { readonly opened: () => void }): Transport => {
       if (!this.isReachable) {
@@ -146,16 +159,25 @@ export class Seat {
     };
     this.host = new Host({
       definition,
-      environment: desk.time.environment,
+      environment: desk.time.environmentOf(() => this.#isAlive),
       connect,
-      openStore: async () => store ?? memoryStore(),
+      openStore: async () => store,
     }).page();
     const state = new ClientState(definition, this.host, () => {});
-    this.opened = this.host.open({ url: '', database: 'desk', token, guard: true }, (events) => {
-      this.told.push(events);
-      state.receive(events);
-    });
+    this.opened = this.host.open(
+      { url: '', replica: 'desk', storage: 'device', pageId: '', token, guard: true },
+      (events) => {
+        this.told.push(events);
+        state.receive(events);
+      },
+    );
     this.client = state as unknown as DeskClient;
+    this.client.onCall(({ reducer, state: step }) => heard.push(`${reducer} ${step}`));
+  }
+
+  /** As if the process were gone: what it has left to do is not done. */
+  kill(): void {
+    this.#isAlive = false;
   }
 
   /** As if the network failed. */

@@ -6,9 +6,9 @@
  */
 
 import { unreachable } from '../core/assert.ts';
-import { type CallId, clientIdFromBytes, type ClientId, type Outcome, type Seq } from '../core/commit/call.ts';
+import type { CallId, ClientId, Outcome, Seq } from '../core/commit/call.ts';
+import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
-import type { Environment } from '../core/environment.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
@@ -16,77 +16,94 @@ import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
 import { protocolVersion } from '../core/protocol/version.ts';
 import { ConnectionId } from '../core/value/connection-id.ts';
 import { Identity } from '../core/value/identity.ts';
-import type { ClientStatus, HostCall, HostListener, HostOptions, Simulation, WatchRequest } from './client/host-api.ts';
+import { AnsweredCalls } from './answered-calls.ts';
+import type {
+  CommonStatus,
+  ClientStatus,
+  HostCall,
+  HostListener,
+  HostOptions,
+  PageAnswer,
+  Simulation,
+  WatchRequest,
+} from './client/host-api.ts';
 import { Connection } from './connection/connection.ts';
+import { Device, type DeviceOptions } from './device.ts';
 import { OwnCalls } from './own-calls.ts';
 import type { PageFeed } from './page-feed.ts';
 import { Pages } from './pages.ts';
-import type { ClientStore } from './persist/store.ts';
 import type { ClientIds } from './predict/client-ids.ts';
 import { Predictor } from './predict/predictor.ts';
+import { type HostStart, newClientId, type StartHome } from './start.ts';
 import { SubscribedRows } from './subscribed-rows.ts';
 
 /** What the host needs of its home. */
-export interface HostHome {
-  readonly definition: ModuleDefinition;
-  readonly environment: Environment;
+export interface HostHome extends StartHome {
   readonly connect: (url: string, events: TransportEvents & { readonly opened: () => void }) => Transport;
-  readonly openStore: (database: string) => Promise<ClientStore>;
-}
-
-/** What the loop works with, opened and its own from here on. */
-export interface HostParts {
-  readonly home: HostHome;
-  readonly options: HostOptions;
-  readonly store: ClientStore;
-  readonly engine: Engine;
-  readonly ids: ClientIds;
-  /** Empty for someone new. */
-  readonly token: string;
 }
 
 type Event =
   | { readonly type: 'call'; readonly page: PageFeed; readonly request: HostCall }
   | { readonly type: 'watch'; readonly page: PageFeed; readonly request: WatchRequest }
+  | { readonly type: 'answer'; readonly answer: PageAnswer }
   | { readonly type: 'welcomed'; readonly welcome: WelcomeMessage }
   | { readonly type: 'received'; readonly messages: readonly ServerMessage[] }
   | { readonly type: 'lost'; readonly error: ForerunError; readonly retryMs: number | undefined }
+  | { readonly type: 'stored'; readonly callId: CallId }
+  | { readonly type: 'settled'; readonly callId: CallId }
+  | { readonly type: 'unkept'; readonly error: ForerunError }
   | { readonly type: 'adopt'; readonly definition: ModuleDefinition }
   | { readonly type: 'refresh' };
 
+/** How the connection stands; the rest of a status is the same for all of them. */
+type LinkStatus = ClientStatus extends infer S ? (S extends ClientStatus ? Omit<S, keyof CommonStatus> : never) : never;
+
 export class HostLoop {
-  readonly #environment: Environment;
-  readonly #store: ClientStore;
+  readonly #home: HostHome;
   readonly #engine: Engine;
   readonly #ids: ClientIds;
   readonly #predictor: Predictor;
   readonly #pages: Pages;
+  readonly #answered: AnsweredCalls;
   readonly #calls: OwnCalls;
   readonly #rows: SubscribedRows;
   readonly #connection: Connection;
+  readonly #device: Device;
+  #isToBeReviewed: boolean;
   #clientId: ClientId;
   #token: string;
   #identity: Identity | undefined;
   #connectionId: ConnectionId | null = null;
-  #settledCallId = 0;
+  #settledCallId: number;
   #predicts = true;
-  #status: ClientStatus = { type: 'connecting', ready: false, pending: 0, identity: undefined };
+  #link: LinkStatus = { type: 'connecting' };
   #isClosed = false;
 
-  constructor({ home, options, store, engine, ids, token }: HostParts) {
-    const { definition, environment } = home;
-    this.#environment = environment;
-    this.#store = store;
+  constructor(home: HostHome, options: HostOptions, start: HostStart) {
+    const { environment, definition } = home;
+    const { engine, ids } = start;
+    this.#home = home;
     this.#engine = engine;
     this.#ids = ids;
-    this.#token = token;
-    // A new id for each start: no call of an earlier one can be taken for one of ours.
-    this.#clientId = this.#newClientId();
+    this.#token = start.token;
+    this.#clientId = start.clientId;
+    this.#identity = start.identity === undefined ? undefined : Identity.fromString(start.identity);
+    this.#settledCallId = start.settledCallId;
+    this.#isToBeReviewed = start.isToBeReviewed;
     const predictor = new Predictor(engine, ids);
     const pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) });
     this.#predictor = predictor;
     this.#pages = pages;
-    this.#calls = new OwnCalls({ engine, predictor, pages, send: (message) => this.#connection.send(message) });
+    this.#answered = new AnsweredCalls(environment.clock, start.answered);
+    this.#calls = new OwnCalls({
+      engine,
+      predictor,
+      pages,
+      answered: this.#answered,
+      isLive: () => this.#connection.isLive,
+      send: (message) => this.#connection.send(message),
+      keep: (call) => this.#device.keep(call),
+    });
     this.#rows = new SubscribedRows({
       definition,
       engine,
@@ -94,7 +111,7 @@ export class HostLoop {
       pages,
       events: {
         reconciled: (result) => this.#calls.reconciled(result),
-        advanced: (seq, outcomes) => this.#advanced(seq, outcomes),
+        advanced: (seq, outcomes, changes) => this.#advanced(seq, outcomes, changes),
       },
     });
     this.#connection = new Connection({
@@ -108,15 +125,32 @@ export class HostLoop {
         lost: (error, retryMs) => this.handle({ type: 'lost', error, retryMs }),
       },
     });
+    this.#device = new Device({
+      start,
+      environment,
+      predictor,
+      state: () => this.#state(),
+      events: {
+        stored: (callId) => this.handle({ type: 'stored', callId }),
+        settled: (callId) => this.handle({ type: 'settled', callId }),
+        unkept: (error) => this.handle({ type: 'unkept', error }),
+      },
+    });
+    this.#restore(start);
   }
 
   start(): void {
     this.#connection.start();
   }
 
-  openPage(listener: HostListener): PageFeed {
-    const page = this.#pages.open(listener);
+  openPage(listener: HostListener, pageId: string): PageFeed {
+    const page = this.#pages.open(listener, pageId);
     this.#emitStatus();
+    const earlier = this.#calls.earlier(pageId);
+    if (earlier.length > 0) page.push({ type: 'earlier', calls: earlier });
+    if (this.#isToBeReviewed) page.push({ type: 'moduleChanged', calls: earlier });
+    const { unsendable } = this.#device;
+    if (unsendable.length > 0) page.push({ type: 'unsendable', calls: unsendable });
     page.deliver();
     return page;
   }
@@ -133,51 +167,87 @@ export class HostLoop {
     if (offline !== undefined) this.#connection.simulateOffline(offline);
   }
 
-  close(): void {
-    this.#isClosed = true;
+  /** Resolves when everything is kept that can be. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#connection.stop();
-    this.#pages.closeAll();
-    this.#engine.close();
-    this.#store.close();
+    await this.#device.flush();
+    this.#end();
+  }
+
+  /** Nothing of this client is left on the device, and its pages are told so. */
+  async forget(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#pages.push({ type: 'forgotten' });
+    this.#pages.deliver();
+    this.#connection.stop();
+    await this.#device.wipe();
+    this.#end();
   }
 
   handle(event: Event): void {
     if (this.#isClosed) return;
-    switch (event.type) {
-      case 'call':
-        this.#call(event.page, event.request);
-        break;
-      case 'watch':
-        event.page.watch(event.request);
-        break;
-      case 'welcomed':
-        this.#welcomed(event.welcome);
-        break;
-      case 'received':
-        this.#received(event.messages);
-        break;
-      case 'lost':
-        this.#lost(event.error, event.retryMs);
-        break;
-      case 'adopt':
-        this.#adopt(event.definition);
-        break;
-      case 'refresh':
-        this.#pages.refresh();
-        break;
-      default:
-        unreachable(event);
-    }
+    this.#react(event);
     this.#emitStatus();
     this.#pages.deliver();
   }
 
-  /** New code while developing: what is pending runs again with it. Another shape is the page's to load anew. */
-  #adopt(definition: ModuleDefinition): void {
-    if (definition.hash !== this.#engine.definition.hash) return;
-    this.#engine.adopt(definition);
-    this.#calls.reconciled(this.#predictor.rerun());
-    this.#pages.refresh();
+  #react(event: Event): void {
+    switch (event.type) {
+      case 'call':
+        return this.#call(event.page, event.request);
+      case 'watch':
+        return event.page.watch(event.request);
+      case 'answer':
+        return this.#answer(event.answer);
+      case 'welcomed':
+        return this.#welcomed(event.welcome);
+      case 'received':
+        return this.#received(event.messages);
+      case 'lost':
+        return this.#lost(event.error, event.retryMs);
+      case 'stored':
+        return this.#calls.stored(event.callId);
+      case 'settled':
+        return this.#acknowledge(event.callId);
+      case 'unkept':
+        return this.#unkept(event.error);
+      case 'adopt':
+        return this.#adopt(event.definition);
+      case 'refresh':
+        return this.#pages.refresh();
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #end(): void {
+    this.#isClosed = true;
+    this.#device.close();
+    this.#pages.closeAll();
+    this.#engine.close();
+  }
+
+  #state(): ReturnType<DeviceOptions['state']> {
+    return {
+      clientId: this.#clientId,
+      identity: this.#identity?.toHexString(),
+      hasRows: this.#rows.isReady,
+      epoch: this.#rows.position?.epoch,
+      seq: this.#rows.position?.seq,
+      settledCallId: this.#settledCallId as CallId,
+      answered: this.#answered.recent,
+      subscriptions: this.#rows.subscriptions,
+      ids: this.#ids.snapshot(),
+    };
+  }
+
+  /** Rows and calls of the last start. */
+  #restore({ hasRows, position, subscriptions, calls, settledCallId, isImageKept }: HostStart): void {
+    if (hasRows) this.#rows.restore(position, subscriptions);
+    this.#calls.restore(calls, settledCallId, this.#whyUnpredicted());
+    if (this.#isToBeReviewed) this.#calls.hold();
+    this.#device.changed(hasRows && !isImageKept ? 'all' : []);
   }
 
   #call(page: PageFeed, request: HostCall): void {
@@ -197,14 +267,10 @@ export class HostLoop {
     return this.#rows.isReady ? undefined : 'The rows have not arrived yet.';
   }
 
-  #newClientId(): ClientId {
-    return clientIdFromBytes(this.#environment.entropy.fill(new Uint8Array(16)));
-  }
-
   #hello(): HelloMessage {
     // Someone new is given another identity each time, and the id may belong to the one of a lost welcome. No call has
     // been sent under it.
-    if (this.#token === '' && this.#identity === undefined) this.#clientId = this.#newClientId();
+    if (this.#token === '' && this.#identity === undefined) this.#clientId = newClientId(this.#home.environment);
     return {
       type: 'hello',
       version: protocolVersion,
@@ -218,25 +284,42 @@ export class HostLoop {
   }
 
   #welcomed(welcome: WelcomeMessage): void {
-    this.#identity = new Identity(welcome.identity);
+    const identity = new Identity(welcome.identity);
+    if (this.#identity?.isEqual(identity) === false) return this.#refuseStranger();
+    this.#identity = identity;
     this.#connectionId = new ConnectionId(welcome.connectionId);
     if (welcome.token !== '') {
       this.#token = welcome.token;
-      void this.#store.putToken(welcome.token);
+      this.#device.token(welcome.token);
     }
     if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
     this.#rows.welcomed(welcome);
+    this.#renumber(welcome.lastCallId);
     this.#calls.sendAll();
-    this.#status = { type: 'live', ready: this.#rows.isReady, pending: 0, identity: undefined, progress: 0 };
+    this.#device.changed([]);
+    this.#link = { type: 'live', progress: 0 };
+  }
+
+  /** They would send what another has done. */
+  #refuseStranger(): void {
+    const message =
+      'What is kept on this device under this name belongs to somebody else. Call forget() to wipe it, or connect with a name of its own.';
+    this.#connection.stop();
+    this.#link = { type: 'stopped', code: 'token-invalid', message };
+  }
+
+  /** What was kept had gone back, so that calls were given numbers again. */
+  #renumber(lastCallId: CallId): void {
+    const moved = this.#calls.renumber(lastCallId);
+    this.#device.discard(moved.map(({ before }) => before));
+    for (const { call } of moved) if (!this.#device.keep(call)) this.#calls.unkept();
   }
 
   #lost(error: ForerunError, retryMs: number | undefined): void {
     this.#rows.lost();
-    const common = { ready: this.#rows.isReady, pending: 0, identity: undefined };
-    this.#status =
-      retryMs === undefined
-        ? { type: 'stopped', ...common, code: error.code, message: error.message }
-        : { type: 'offline', ...common, retryMs, message: error.message };
+    if (retryMs !== undefined) this.#link = { type: 'offline', retryMs, message: error.message };
+    else if (error.code === 'module-mismatch') this.#link = { type: 'stale', message: error.message };
+    else this.#link = { type: 'stopped', code: error.code, message: error.message };
   }
 
   #received(messages: readonly ServerMessage[]): void {
@@ -254,7 +337,8 @@ export class HostLoop {
       case 'applied':
         return this.#rows.receive(message);
       case 'lease':
-        return this.#ids.lend(message.tableId, message.column, message.from, message.to);
+        this.#ids.lend(message.tableId, message.column, message.from, message.to);
+        return this.#device.changed([]);
       case 'subscriptionRefused':
         return this.#lost(new ForerunError('query-invalid', message.message), undefined);
       case 'welcome':
@@ -267,24 +351,58 @@ export class HostLoop {
     }
   }
 
-  #advanced(seq: Seq, outcomes: readonly Outcome[]): void {
+  #advanced(seq: Seq, outcomes: readonly Outcome[], changes: readonly RowChange[] | 'all'): void {
+    this.#device.changed(changes);
     const last = outcomes.at(-1);
     // A call that was answered twice may come late.
     if (last === undefined || last.callId <= this.#settledCallId) return;
     this.#settledCallId = last.callId;
-    this.#connection.send({ type: 'acknowledge', seq, callId: last.callId });
+    // What a reload would ask for again must not be forgotten there.
+    if (this.#device.isForgetful) this.#connection.send({ type: 'acknowledge', seq, callId: last.callId });
+  }
+
+  #acknowledge(callId: CallId): void {
+    const seq = this.#rows.position?.seq;
+    if (seq !== undefined && callId > 0) this.#connection.send({ type: 'acknowledge', seq, callId });
+  }
+
+  #unkept(error: ForerunError): void {
+    if (error.code === 'replica-taken') {
+      this.#connection.stop();
+      this.#link = { type: 'stopped', code: error.code, message: error.message };
+      return;
+    }
+    this.#calls.unkept();
+  }
+
+  #answer(answer: PageAnswer): void {
+    if (answer.type === 'dismiss') {
+      this.#device.dismiss(answer.key);
+      return this.#pages.push({ type: 'unsendable', calls: this.#device.unsendable });
+    }
+    if (!this.#isToBeReviewed) return;
+    this.#isToBeReviewed = false;
+    this.#device.discard(answer.discard);
+    this.#calls.release(answer.discard as readonly CallId[]);
+    this.#pages.refresh();
+  }
+
+  /** New code while developing: what is pending runs again with it. Another shape is the page's to load anew. */
+  #adopt(definition: ModuleDefinition): void {
+    if (definition.hash !== this.#engine.definition.hash) return;
+    this.#engine.adopt(definition);
+    this.#calls.reconciled(this.#predictor.rerun());
+    this.#pages.refresh();
   }
 
   #emitStatus(): void {
-    const common = {
+    const link = this.#link.type === 'live' ? { ...this.#link, progress: this.#rows.progress } : this.#link;
+    this.#pages.status({
+      ...link,
       ready: this.#rows.isReady,
       pending: this.#predictor.pending.size,
       identity: this.#identity?.toHexString(),
-    };
-    const status: ClientStatus =
-      this.#status.type === 'live'
-        ? { ...this.#status, ...common, progress: this.#rows.progress }
-        : { ...this.#status, ...common };
-    this.#pages.status(status);
+      storage: this.#device.storage,
+    });
   }
 }

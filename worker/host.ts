@@ -3,13 +3,20 @@
  * them when the last one has gone. Each page has a `HostApi` of its own.
  */
 
-import { Engine } from '../core/engine/engine.ts';
 import { ForerunError } from '../core/errors.ts';
 import { defineModule, type ModuleExports } from '../core/module/module.ts';
-import type { HostApi, HostCall, HostListener, HostOptions, Simulation, WatchRequest } from './client/host-api.ts';
+import type {
+  HostApi,
+  HostCall,
+  HostListener,
+  HostOptions,
+  PageAnswer,
+  Simulation,
+  WatchRequest,
+} from './client/host-api.ts';
 import { type HostHome, HostLoop } from './host-loop.ts';
 import type { PageFeed } from './page-feed.ts';
-import { ClientIds } from './predict/client-ids.ts';
+import { startOf } from './start.ts';
 
 export class Host {
   readonly #home: HostHome;
@@ -38,22 +45,11 @@ export class Host {
     if (!this.#open.delete(page) || this.#open.size > 0) return;
     const loop = this.#loop;
     this.#loop = undefined;
-    (await loop?.catch(() => undefined))?.close();
+    await (await loop?.catch(() => undefined))?.close();
   }
 
   async #start(options: HostOptions): Promise<HostLoop> {
-    const store = await this.#home.openStore(options.database);
-    const ids = new ClientIds();
-    const { definition } = this.#home;
-    const engine = await Engine.open({
-      definition,
-      ids,
-      recordReads: true,
-      guard: options.guard,
-      replicates: (table) => table.public,
-    });
-    const token = options.token ?? (await store.token());
-    const loop = new HostLoop({ home: this.#home, options, store, engine, ids, token });
+    const loop = new HostLoop(this.#home, options, await startOf(this.#home, options));
     loop.start();
     return loop;
   }
@@ -77,7 +73,7 @@ class HostPage implements HostApi {
     if (this.#isOpening) throw new ForerunError('internal', 'A page opens its host once.');
     this.#isOpening = true;
     const loop = await this.#options.enter(this, options);
-    if (this.#isOpening) this.#opened = { loop, feed: loop.openPage(listener) };
+    if (this.#isOpening) this.#opened = { loop, feed: loop.openPage(listener, options.pageId) };
   }
 
   call(request: HostCall): void {
@@ -105,6 +101,14 @@ class HostPage implements HostApi {
   async adopt(url: string): Promise<void> {
     const module: ModuleExports = await import(/* @vite-ignore */ url);
     this.#opened?.loop.handle({ type: 'adopt', definition: defineModule(module) });
+  }
+
+  answer(answer: PageAnswer): void {
+    this.#whenOpen().loop.handle({ type: 'answer', answer });
+  }
+
+  async forget(): Promise<void> {
+    await this.#whenOpen().loop.forget();
   }
 
   async close(): Promise<void> {

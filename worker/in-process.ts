@@ -4,7 +4,7 @@ import { defineModule, type ModuleExports } from '../core/module/module.ts';
 import { webSocketTransport } from './connection/web-socket.ts';
 import { clientEnvironment } from './environment.ts';
 import { Host } from './host.ts';
-import { openStore } from './persist/store.ts';
+import { openStore } from './persist/open-store.ts';
 
 export function inProcessHost(module: ModuleExports): Host {
   return new Host({

@@ -1,21 +1,24 @@
 /**
- * The calls that this client's pages make: numbered, predicted, sent, and told of until they are answered.
+ * The calls that this client's pages make: numbered, predicted, kept, sent, and told of until they are answered.
  *
  * Law: numbers are given in the order in which the calls were made, and calls are sent in that order, on each connection
- * from the first that is not answered.
+ * from the first that is not answered. A call is sent when it is kept on the device, or when nothing is kept there: so a
+ * number that somebody else has heard of is never forgotten and given again.
  */
 
 import { type Codec, compileCodec } from '../core/codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
 import type { Call, CallId, ClientId } from '../core/commit/call.ts';
-import { limits } from '../core/limits.ts';
 import type { Engine } from '../core/engine/engine.ts';
+import { limits } from '../core/limits.ts';
 import type { CallMessage } from '../core/protocol/messages.ts';
 import type { ConnectionId } from '../core/value/connection-id.ts';
 import type { Identity } from '../core/value/identity.ts';
-import type { CallProgress, HostCall, PredictionSummary } from './client/host-api.ts';
+import type { AnsweredCalls } from './answered-calls.ts';
+import type { CallProgress, EarlierCall, HostCall, PredictionSummary } from './client/host-api.ts';
 import type { PageFeed } from './page-feed.ts';
 import type { Pages } from './pages.ts';
+import type { StoredCall } from './persist/stored-format.ts';
 import type { PendingCall, Prediction } from './predict/pending.ts';
 import type { Predictor, ReconcileResult } from './predict/predictor.ts';
 
@@ -23,7 +26,12 @@ export interface OwnCallsOptions {
   readonly engine: Engine;
   readonly predictor: Predictor;
   readonly pages: Pages;
+  readonly answered: AnsweredCalls;
+  /** There is a connection. */
+  readonly isLive: () => boolean;
   readonly send: (message: CallMessage) => void;
+  /** False when nothing is kept on this device; else `stored` follows. */
+  readonly keep: (call: StoredCall) => boolean;
 }
 
 /** What a call is made with, beside what the page says. */
@@ -36,36 +44,59 @@ export interface CallCircumstances {
   readonly unpredicted: string | undefined;
 }
 
-interface Caller {
-  readonly page: PageFeed;
+/** Who made a call: also a page that is gone, or was another tab's. */
+export interface CallOrigin {
+  readonly pageId: string;
   readonly handleId: number;
 }
 
+interface Caller extends CallOrigin {
+  /** Undefined when nobody waits for it here. */
+  readonly page: PageFeed | undefined;
+}
+
 export class OwnCalls {
-  readonly #engine: Engine;
-  readonly #predictor: Predictor;
-  readonly #pages: Pages;
-  readonly #send: (message: CallMessage) => void;
+  readonly #options: OwnCallsOptions;
   readonly #argsCodecs: readonly Codec[];
   readonly #callers = new Map<CallId, Caller>();
   #lastCallId = 0;
+  /** Every call up to this one may be sent. */
+  #sendableCallId = 0;
+  /** Calls after this one have not been sent since this start. */
+  #sentCallId = 0;
+  /** Nothing is sent until the app has looked at what a new module makes of it. */
+  #isHeld = false;
   #replayedTold = 0;
   #rolledBackTold = 0;
 
-  constructor({ engine, predictor, pages, send }: OwnCallsOptions) {
-    this.#engine = engine;
-    this.#predictor = predictor;
-    this.#pages = pages;
-    this.#send = send;
-    this.#argsCodecs = engine.definition.reducers.map((reducer) => compileCodec(reducer.params));
+  constructor(options: OwnCallsOptions) {
+    this.#options = options;
+    this.#argsCodecs = options.engine.definition.reducers.map((reducer) => compileCodec(reducer.params));
   }
 
-  make(page: PageFeed, { handleId, reducerId, args }: HostCall, circumstances: CallCircumstances): void {
-    const reducer = this.#engine.definition.reducers[reducerId];
+  /** Calls of an earlier start, in order. */
+  restore(
+    calls: readonly { readonly call: Call; readonly origin: CallOrigin }[],
+    lastCallId: number,
+    unpredicted: string | undefined,
+  ): void {
+    for (const { call, origin } of calls) {
+      this.#callers.set(call.callId, { ...origin, page: undefined });
+      this.#predict(call, unpredicted);
+    }
+    this.#lastCallId = Math.max(lastCallId, calls.at(-1)?.call.callId ?? 0);
+    this.#sendableCallId = this.#lastCallId;
+    this.#sentCallId = this.#lastCallId;
+  }
+
+  make(page: PageFeed, request: HostCall, circumstances: CallCircumstances): void {
+    const { handleId, reducerId, args } = request;
+    const { engine, predictor, keep } = this.#options;
+    if (request.again && this.#isKnown(page, handleId)) return;
     const codec = this.#argsCodecs[reducerId];
-    if (reducer === undefined || codec === undefined)
+    if (codec === undefined)
       return refuse(page, handleId, 'reducer-unknown', `There is no reducer number ${reducerId}.`);
-    if (this.#predictor.pending.size >= limits.pendingCallsMax) {
+    if (predictor.pending.size >= limits.pendingCallsMax) {
       return refuse(
         page,
         handleId,
@@ -76,64 +107,176 @@ export class OwnCalls {
     const { unpredicted, ...made } = circumstances;
     const callId = ++this.#lastCallId as CallId;
     const call: Call = { ...made, callId, reducerId, args: codec.decode(new ByteReader(args)), idHints: [] };
-    this.#callers.set(callId, { page, handleId });
-    const { pending, changes } = this.#predictor.predict(
-      call,
-      reducer.predict ? unpredicted : 'The reducer says predict: false.',
-    );
-    this.#pages.changed(changes);
-    this.#progress(pending, {
-      type: 'predicted',
-      prediction: summary(pending.prediction),
-      timestampMicros: call.timestampMicros,
-    });
-    this.#send(this.#message(call, args));
+    this.#callers.set(callId, { page, pageId: page.pageId, handleId });
+    const pending = this.#predict(call, unpredicted);
+    this.#progress(callId, predictedProgress(pending));
+    const stored = storedCall(call, engine.definition.reducers[reducerId]?.name ?? '', args, page.pageId, handleId);
+    if (!keep(stored)) this.#sendUpTo(callId);
+  }
+
+  /** Everything up to this call is there after a reload. */
+  stored(callId: CallId): void {
+    for (const { call } of this.#options.predictor.pending.after(this.#sendableCallId as CallId))
+      if (call.callId <= callId) this.#progress(call.callId, { type: 'stored' });
+    this.#sendUpTo(callId);
+  }
+
+  /** Nothing is kept from here on, so there is nothing to wait for. */
+  unkept(): void {
+    this.#sendUpTo(this.#lastCallId);
   }
 
   /** A new connection: everything that is not answered is sent again. */
   sendAll(): void {
-    for (const { call } of this.#predictor.pending) this.#send(this.#message(call, undefined));
+    this.#send(0);
+  }
+
+  /** Sends nothing until `release`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(discarded: readonly CallId[]): void {
+    this.#isHeld = false;
+    for (const callId of discarded) {
+      this.#progress(callId, {
+        type: 'rejected',
+        rejection: { code: 'call-rejected', message: 'The app has discarded this call.' },
+      });
+      this.#callers.delete(callId);
+    }
+    this.reconciled(this.#options.predictor.discard(discarded));
+    this.#send(0);
+  }
+
+  /**
+   * The authority has run calls of this client up to `callId`. If that is beyond all that this start knows of, the storage
+   * has gone back, and calls made since have numbers that were given before; nobody has heard of them yet, so they get
+   * others. Gives their records.
+   */
+  renumber(callId: CallId): { readonly before: CallId; readonly call: StoredCall }[] {
+    const { predictor, engine } = this.#options;
+    const from = this.#sentCallId;
+    if (callId <= from) return [];
+    const shift = callId - from;
+    this.#lastCallId = Math.max(this.#lastCallId, from) + shift;
+    this.#sentCallId = callId;
+    const { moved, changes } = predictor.renumber(from as CallId, shift);
+    this.#options.pages.changed(changes);
+    // From the last one, so that no number is taken that is still to be moved.
+    const callers = moved.toReversed().map(({ call }) => {
+      const before = (call.callId - shift) as CallId;
+      const caller = this.#callers.get(before);
+      this.#callers.delete(before);
+      if (caller !== undefined) this.#callers.set(call.callId, caller);
+      return caller;
+    });
+    return moved.map(({ call }, i) => {
+      const { pageId = '', handleId = 0 } = callers.at(-1 - i) ?? {};
+      const { name = '' } = engine.definition.reducers[call.reducerId] ?? {};
+      return {
+        before: (call.callId - shift) as CallId,
+        call: storedCall(call, name, this.#encodeArgs(call), pageId, handleId),
+      };
+    });
+  }
+
+  /** What a page is told when it opens: calls that nobody on this device waits for any more. */
+  earlier(pageId: string): EarlierCall[] {
+    return [...this.#options.predictor.pending].flatMap((pending) => {
+      const { call } = pending;
+      const caller = this.#callers.get(call.callId);
+      const isOwn = pageId !== '' && caller?.pageId === pageId;
+      if (caller?.page !== undefined || isOwn) return [];
+      return [
+        { handleId: -call.callId, reducerId: call.reducerId, args: this.#encodeArgs(call), ...predictedOf(pending) },
+      ];
+    });
   }
 
   /** The page is gone, and with it whoever waits for its calls. */
   forget(page: PageFeed): void {
-    for (const [callId, caller] of this.#callers) if (caller.page === page) this.#callers.delete(callId);
+    for (const [callId, caller] of this.#callers)
+      if (caller.page === page) this.#callers.set(callId, { ...caller, page: undefined });
   }
 
   /** Tells the pages what a message of the authority did to rows and calls. */
   reconciled({ changes, settled, outcomeChanges }: ReconcileResult): void {
-    this.#pages.changed(changes);
+    this.#options.pages.changed(changes);
     for (const { pending, from, to } of outcomeChanges) {
-      this.#progress(pending, { type: 'outcomeChanged', from: summary(from), to: summary(to) });
+      this.#progress(pending.call.callId, { type: 'outcomeChanged', from: summary(from), to: summary(to) });
     }
     for (const { pending, outcome, asPredicted } of settled) {
-      this.#progress(
-        pending,
+      const progress: CallProgress =
         outcome.type === 'rejected'
           ? { type: 'rejected', rejection: outcome.rejection }
-          : { type: 'confirmed', seq: outcome.type === 'committed' ? outcome.seq : undefined, asPredicted },
-      );
+          : { type: 'confirmed', seq: outcome.type === 'committed' ? outcome.seq : undefined, asPredicted };
+      const caller = this.#callers.get(pending.call.callId);
+      if (caller !== undefined) this.#options.answered.add(caller, progress);
+      this.#progress(pending.call.callId, progress);
       this.#callers.delete(pending.call.callId);
     }
     this.#count(settled.length > 0);
   }
 
+  #predict(call: Call, unpredicted: string | undefined): PendingCall {
+    const { engine, predictor, pages } = this.#options;
+    const predicts = engine.definition.reducers[call.reducerId]?.predict === true;
+    const { pending, changes } = predictor.predict(call, predicts ? unpredicted : 'The reducer says predict: false.');
+    pages.changed(changes);
+    return pending;
+  }
+
+  /** A page that came from another host makes its calls again: those that got here are taken up, not made twice. */
+  #isKnown(page: PageFeed, handleId: number): boolean {
+    const { answered, predictor } = this.#options;
+    const progress = answered.find({ pageId: page.pageId, handleId });
+    if (progress !== undefined) {
+      page.push({ type: 'call', handleId, progress });
+      return true;
+    }
+    for (const [callId, caller] of this.#callers) {
+      if (caller.page !== undefined || caller.handleId !== handleId || caller.pageId !== page.pageId) continue;
+      this.#callers.set(callId, { ...caller, page });
+      const pending = predictor.pending.get(callId);
+      if (pending !== undefined) this.#progress(callId, predictedProgress(pending));
+      if (callId <= this.#sendableCallId) this.#progress(callId, { type: 'stored' });
+      return true;
+    }
+    return false;
+  }
+
+  #sendUpTo(callId: number): void {
+    const from = this.#sendableCallId;
+    this.#sendableCallId = Math.max(from, callId);
+    this.#send(from);
+  }
+
+  #send(afterCallId: number): void {
+    const { predictor, send, isLive } = this.#options;
+    if (this.#isHeld || !isLive()) return;
+    for (const { call } of predictor.pending.after(afterCallId as CallId)) {
+      if (call.callId > this.#sendableCallId) break;
+      const { callId, reducerId, timestampMicros, idHints } = call;
+      this.#sentCallId = Math.max(this.#sentCallId, callId);
+      send({ type: 'call', callId, reducerId, timestampMicros, idHints, args: this.#encodeArgs(call) });
+    }
+  }
+
   #count(isSettled: boolean): void {
-    const { pending, counters } = this.#predictor;
+    const { predictor, pages } = this.#options;
+    const { pending, counters } = predictor;
     if (!isSettled && this.#replayedTold === counters.replayed && this.#rolledBackTold === counters.rolledBack) return;
     this.#replayedTold = counters.replayed;
     this.#rolledBackTold = counters.rolledBack;
-    this.#pages.push({ type: 'counters', counters: { pending: pending.size, ...counters } });
+    pages.push({ type: 'counters', counters: { pending: pending.size, ...counters } });
   }
 
-  #progress({ call }: PendingCall, progress: CallProgress): void {
-    const caller = this.#callers.get(call.callId);
-    caller?.page.push({ type: 'call', handleId: caller.handleId, progress });
-  }
-
-  #message(call: Call, args: Uint8Array | undefined): CallMessage {
-    const { callId, reducerId, timestampMicros, idHints } = call;
-    return { type: 'call', callId, reducerId, timestampMicros, idHints, args: args ?? this.#encodeArgs(call) };
+  #progress(callId: CallId, progress: CallProgress): void {
+    const caller = this.#callers.get(callId);
+    if (caller?.page !== undefined) caller.page.push({ type: 'call', handleId: caller.handleId, progress });
+    // Pages that were told of it when they opened know it by this.
+    else this.#options.pages.push({ type: 'call', handleId: -callId, progress });
   }
 
   #encodeArgs(call: Call): Uint8Array {
@@ -145,6 +288,32 @@ export class OwnCalls {
 
 function refuse(page: PageFeed, handleId: number, code: 'reducer-unknown' | 'limit-reached', message: string): void {
   page.push({ type: 'call', handleId, progress: { type: 'rejected', rejection: { code, message } } });
+}
+
+function storedCall(call: Call, reducer: string, args: Uint8Array, pageId: string, handleId: number): StoredCall {
+  return {
+    callId: call.callId,
+    clientId: call.clientId,
+    reducer,
+    timestampMicros: call.timestampMicros,
+    sender: call.sender.__identity__,
+    connectionId: call.connectionId?.__connection_id__,
+    idHints: call.idHints,
+    args,
+    pageId,
+    handleId,
+  };
+}
+
+function predictedOf({ call, prediction }: PendingCall): {
+  readonly prediction: PredictionSummary;
+  readonly timestampMicros: number;
+} {
+  return { prediction: summary(prediction), timestampMicros: call.timestampMicros };
+}
+
+function predictedProgress(pending: PendingCall): CallProgress {
+  return { type: 'predicted', ...predictedOf(pending) };
 }
 
 function summary(prediction: Prediction): PredictionSummary {

@@ -17,6 +17,8 @@ export interface PageFeedOptions {
   readonly engine: Engine;
   readonly environment: Environment;
   readonly listener: HostListener;
+  /** Empty for a page that shares its host with nobody. */
+  readonly pageId: string;
   /** Asks the host to call `refresh` and then `deliver`. */
   readonly wake: () => void;
 }
@@ -24,6 +26,7 @@ export interface PageFeedOptions {
 const refreshMs = 16;
 
 export class PageFeed {
+  readonly pageId: string;
   readonly #engine: Engine;
   readonly #environment: Environment;
   readonly #listener: HostListener;
@@ -35,7 +38,8 @@ export class PageFeed {
   #refreshedMs: number = Number.NEGATIVE_INFINITY;
   #wakeAsked = false;
 
-  constructor({ engine, environment, listener, wake }: PageFeedOptions) {
+  constructor({ engine, environment, listener, pageId, wake }: PageFeedOptions) {
+    this.pageId = pageId;
     this.#engine = engine;
     this.#environment = environment;
     this.#listener = listener;

@@ -30,8 +30,8 @@ export class Pages {
     return this.#feeds.size;
   }
 
-  open(listener: HostListener): PageFeed {
-    const feed = new PageFeed({ ...this.#options, listener });
+  open(listener: HostListener, pageId: string): PageFeed {
+    const feed = new PageFeed({ ...this.#options, listener, pageId });
     this.#feeds.add(feed);
     return feed;
   }

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from 'vitest';
 import { Desk, type Seat } from './desk.testing.ts';
-import { openStore } from './persist/store.ts';
 
 /** A small generator with a fixed seed: the breaks fall somewhere else in each round, and the same in each run. */
 function generator(seed: number): () => number {
@@ -61,33 +60,6 @@ describe('a client that connects again', () => {
     const rows = (seat: Seat) => seat.client.live('SELECT * FROM item ORDER BY id').ready();
     expect(await rows(one)).toEqual(await rows(newcomer));
     expect(inserted).toEqual([60]);
-  });
-});
-
-describe('a start of a client', () => {
-  test('[EXO-7] [EXO-8] draws a new clientId and begins with nothing pending, so that no call is taken for an older one', async () => {
-    const desk = await Desk.open();
-    const store = await openStore('desk');
-    const first = await desk.seat({ store });
-    first.client.reducers.write({ text: 'first' });
-    await desk.time.advance(10);
-    // Sent, and forgotten by its client before it is answered.
-    first.client.reducers.write({ text: 'second' });
-    await first.client.close();
-    const again = await desk.seat({ store });
-    expect(again.client.status).toMatchObject({ identity: first.client.status.identity, pending: 0 });
-    const call = again.client.reducers.write({ text: 'third' });
-    await desk.time.advance(100);
-    expect(call.state).toBe('confirmed');
-    expect(notes(again).map(({ text }) => text)).toContain('third');
-  });
-
-  test('[CLI-12] works in memory where there is no IndexedDB', async () => {
-    expect(typeof indexedDB).toBe('undefined');
-    const store = await openStore('desk');
-    await store.putToken('abc');
-    expect(await store.token()).toBe('abc');
-    expect(await (await openStore('desk')).token()).toBe('');
   });
 });
 

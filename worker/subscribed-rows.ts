@@ -7,6 +7,7 @@
 
 import { unreachable } from '../core/assert.ts';
 import type { Epoch, Outcome, Position, Seq } from '../core/commit/call.ts';
+import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { BatchMessage, SnapshotMessage, SubscriptionRequest, WelcomeMessage } from '../core/protocol/messages.ts';
@@ -25,8 +26,8 @@ export interface SubscribedRowsOptions {
 export interface SubscribedRowsEvents {
   /** What became of rows and calls. */
   readonly reconciled: (result: ReconcileResult) => void;
-  /** The rows are as of this seq; these calls are answered. */
-  readonly advanced: (seq: Seq, outcomes: readonly Outcome[]) => void;
+  /** The rows are as of this seq, these changes later; these calls are answered. */
+  readonly advanced: (seq: Seq, outcomes: readonly Outcome[], changes: readonly RowChange[] | 'all') => void;
 }
 
 export type RowsMessage =
@@ -80,6 +81,16 @@ export class SubscribedRows {
     return [{ subscriptionId, queries }];
   }
 
+  /**
+   * Rows of an earlier start. Their position is good only for what they are of: without one they are shown until those
+   * that are asked for now have come.
+   */
+  restore(position: Position | undefined, subscriptions: readonly SubscriptionRequest[]): void {
+    this.#isReady = true;
+    this.#epoch = position?.epoch;
+    if (JSON.stringify(subscriptions) === JSON.stringify(this.subscriptions)) this.#position = position;
+  }
+
   welcomed({ epoch, resumed }: WelcomeMessage): void {
     this.#epoch = epoch;
     this.#staging = resumed
@@ -97,7 +108,11 @@ export class SubscribedRows {
       case 'batch':
         if (this.#staging !== undefined) return this.#staging.absorb(message);
         this.#events.reconciled(this.#predictor.reconcile(message.lastSeq, message.commits, message.outcomes));
-        return this.#advance(message.lastSeq, message.outcomes);
+        return this.#advance(
+          message.lastSeq,
+          message.outcomes,
+          message.commits.flatMap((commit) => commit.changes),
+        );
       case 'snapshot':
         this.#staging?.add(message);
         return;
@@ -118,7 +133,7 @@ export class SubscribedRows {
     this.#isReady = true;
     for (const tableId of tables.keys()) this.#pages.touch(tableId);
     if (this.#epoch !== undefined) this.#position = { epoch: this.#epoch, seq };
-    this.#advance(seq, outcomes);
+    this.#advance(seq, outcomes, 'all');
   }
 
   #load(staging: SnapshotStaging): void {
@@ -129,8 +144,8 @@ export class SubscribedRows {
     }
   }
 
-  #advance(seq: Seq, outcomes: readonly Outcome[]): void {
+  #advance(seq: Seq, outcomes: readonly Outcome[], changes: readonly RowChange[] | 'all'): void {
     if (this.#position !== undefined && seq > this.#position.seq) this.#position = { ...this.#position, seq };
-    this.#events.advanced(seq, outcomes);
+    this.#events.advanced(seq, outcomes, changes);
   }
 }

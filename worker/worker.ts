@@ -22,6 +22,8 @@ export function host(module: ModuleExports): void {
     watchRows: inner.watchRows.bind(inner),
     simulate: inner.simulate.bind(inner),
     adopt: inner.adopt.bind(inner),
+    answer: inner.answer.bind(inner),
+    forget: inner.forget.bind(inner),
     close: inner.close.bind(inner),
   });
 }

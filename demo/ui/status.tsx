@@ -35,6 +35,8 @@ function described(status: ClientStatus): string {
       return status.ready ? 'Live' : 'Loading';
     case 'offline':
       return status.pending > 0 ? 'Offline – your changes are kept' : 'Offline';
+    case 'stale':
+      return 'A new version is here – reload the page';
     case 'stopped':
       return status.message;
   }

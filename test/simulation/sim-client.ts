@@ -10,7 +10,6 @@ import { ClientState } from '../../worker/client/client.ts';
 import type { HostApi, HostEvent } from '../../worker/client/host-api.ts';
 import type { LiveRows } from '../../worker/client/live-rows.ts';
 import { Host } from '../../worker/host.ts';
-import { memoryStore } from '../../worker/persist/store.ts';
 import { differenceOf } from './checkers.ts';
 import { expectThat, shown } from './failure.ts';
 import { Mirror, publicTables, shapeOf } from './mirror.ts';
@@ -65,7 +64,7 @@ export class SimClient {
     this.#host = new Host({
       definition,
       environment: options.actor.environment,
-      openStore: async () => memoryStore(),
+      openStore: async () => undefined,
       connect: (_url, events) => options.connect(events),
     }).page();
     this.state = new ClientState(definition, this.#host, () => {});
@@ -90,7 +89,9 @@ export class SimClient {
 
   async open(): Promise<void> {
     const { token, guard } = this.#options;
-    await this.#host.open({ url: '', database: this.name, token, guard }, (events) => this.#receive(events));
+    await this.#host.open({ url: '', replica: this.name, storage: 'device', pageId: '', token, guard }, (events) =>
+      this.#receive(events),
+    );
     this.#mirror = new Mirror(this.state);
     for (const id of publicTables) this.#live.set(id, this.state.live(this.state.tables[shapeOf(id).table.accessor]));
     this.#aggregate = this.state.live(aggregate);

@@ -1,5 +1,5 @@
 /**
- * One call, as its maker sees it: predicted, then confirmed or rejected; and told when a replay changes what it does.
+ * One call, as its maker sees it: predicted, stored, then confirmed or rejected; and told when a replay changes what it does.
  *
  *     const call = client.reducers.move({ dx: 1, dy: 0 });
  *     await call.predicted; // the rows show it
@@ -22,19 +22,23 @@ export interface OutcomeChange {
   readonly to: PredictionSummary;
 }
 
-export type CallState = 'calling' | 'predicted' | 'confirmed' | 'rejected';
+export type CallState = 'calling' | 'predicted' | 'stored' | 'confirmed' | 'rejected';
 
 export class CallHandle implements PromiseLike<Confirmation> {
   readonly reducer: string;
+  /** As they were checked; not to be changed. */
+  readonly args: unknown;
   #state: CallState = 'calling';
   #prediction: PredictionSummary | undefined;
+  #isStored = false;
   #timestampMicros: number | undefined;
   #result: { readonly confirmation: Confirmation } | { readonly error: Error } | undefined;
   readonly #waiters = new Set<() => void>();
   readonly #outcomeListeners = new Set<(change: OutcomeChange) => void>();
 
-  constructor(reducer: string) {
+  constructor(reducer: string, args: unknown) {
     this.reducer = reducer;
+    this.args = args;
   }
 
   get state(): CallState {
@@ -70,6 +74,22 @@ export class CallHandle implements PromiseLike<Confirmation> {
         () => {
           if (this.#prediction !== undefined) resolve(this.#prediction);
           else if (this.#result !== undefined && 'error' in this.#result) reject(this.#result.error);
+        },
+      );
+    });
+  }
+
+  /**
+   * Resolves when the call survives a reload: it is kept on this device until it is answered, and is sent once, from
+   * whichever page is open then. Where nothing is kept (`client.status.storage`), it resolves with the answer.
+   */
+  get stored(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#when(
+        () => this.#isStored || this.#result !== undefined,
+        () => {
+          if (this.#result !== undefined && 'error' in this.#result && !this.#isStored) reject(this.#result.error);
+          else resolve();
         },
       );
     });
@@ -112,7 +132,11 @@ export class CallHandle implements PromiseLike<Confirmation> {
       case 'predicted':
         this.#prediction = progress.prediction;
         this.#timestampMicros = progress.timestampMicros;
-        this.#state = 'predicted';
+        if (this.#state === 'calling') this.#state = 'predicted';
+        break;
+      case 'stored':
+        this.#isStored = true;
+        if (this.#state === 'predicted') this.#state = 'stored';
         break;
       case 'outcomeChanged':
         this.#prediction = progress.to;

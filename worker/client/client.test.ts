@@ -128,8 +128,13 @@ describe('a client', () => {
     expect(second.client.status.identity).toBe(first.client.status.identity);
     const stranger = await desk.seat();
     expect(stranger.client.status.identity).not.toBe(first.client.status.identity);
+    await second.client.close();
+    const same = await desk.seat({ store, token: first.client.status.identity ?? '' });
+    expect(same.client.status.type).toBe('live');
+    await same.client.close();
+    // Somebody else would send what this one did.
     const chosen = await desk.seat({ store, token: 'f'.repeat(64) });
-    expect(chosen.client.status.identity).toBe('f'.repeat(64));
+    expect(chosen.client.status).toMatchObject({ type: 'stopped', code: 'token-invalid' });
   });
 
   test('is told that its rows are there, and waits for them on request', async () => {

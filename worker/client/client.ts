@@ -5,7 +5,7 @@
 
 import { unreachable } from '../../core/assert.ts';
 import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
-import { ByteWriter } from '../../core/codec/bytes.ts';
+import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
 import { type Canonical, compileCanonical } from '../../core/codec/canonical.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
@@ -19,8 +19,18 @@ import type { Query, TableQuery } from '../../core/module/table-query.ts';
 import type { Tables } from '../../core/module/table-view.ts';
 import { planQuery } from '../../core/query/plan-query.ts';
 import { CallHandle } from './call-handle.ts';
-import type { ClientCounters, ClientStatus, HostApi, HostEvent, QuerySource, Simulation } from './host-api.ts';
+import type {
+  ClientCounters,
+  ClientStatus,
+  CommonStatus,
+  EarlierCall,
+  HostApi,
+  HostEvent,
+  QuerySource,
+  Simulation,
+} from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
+import { type ModuleReview, type UnsentCall, unsentCall } from './module-review.ts';
 import { type TableHandle, TableState } from './table-handle.ts';
 
 /** Typed by the module, without generated code. */
@@ -40,6 +50,21 @@ export interface Client<M extends ModuleExports> {
   readonly onCall: (listener: (handle: CallHandle) => void) => () => void;
   /** Resolves when the subscribed rows are here; rejects when the client stops before. */
   readonly ready: () => Promise<void>;
+  /**
+   * Calls back with the calls that this version of the module can't take, when they are found and when they are
+   * dismissed; at once when there are some. The result stops it.
+   */
+  readonly onUnsent: (listener: (calls: readonly UnsentCall[]) => void) => () => void;
+  /**
+   * Calls back when calls wait that were made with another version of the module: they are sent when the review says so.
+   * Without a listener they are sent at once. To be called right after `connect`. The result stops it.
+   */
+  readonly onModuleChanged: (listener: (review: ModuleReview) => void) => () => void;
+  /**
+   * Signs out: wipes what is kept on this device, calls that were not sent included, and ends the client, in every tab.
+   * Resolves when it is gone.
+   */
+  readonly forget: () => Promise<void>;
   /** Slow or no network, or no prediction, to be felt in demos and tests. */
   readonly simulate: (simulation: Simulation) => void;
   /** Ends it: pending calls reject with `client-closed`. */
@@ -59,12 +84,20 @@ interface CallCodec {
   readonly codec: Codec;
 }
 
+/** Before the host has said anything. */
+export const unknownStatus: CommonStatus = {
+  ready: false,
+  pending: 0,
+  identity: undefined,
+  storage: { type: 'memory', reason: undefined },
+};
+
 const noCounters: ClientCounters = { pending: 0, confirmed: 0, diverged: 0, rolledBack: 0, replayed: 0 };
 
 export class ClientState {
   readonly reducers: Readonly<Record<string, (args?: unknown) => CallHandle>>;
   readonly tables: Readonly<Record<string, TableState>>;
-  status: ClientStatus = { type: 'connecting', ready: false, pending: 0, identity: undefined };
+  status: ClientStatus = { ...unknownStatus, type: 'connecting' };
   counters: ClientCounters = noCounters;
   readonly #definition: ModuleShape;
   readonly #host: HostApi;
@@ -75,6 +108,9 @@ export class ClientState {
   readonly #statusListeners = new Set<() => void>();
   readonly #callListeners = new Set<(handle: CallHandle) => void>();
   readonly #steps: (readonly HostEvent[])[] = [];
+  readonly #unsentListeners = new Set<(calls: readonly UnsentCall[]) => void>();
+  readonly #reviewListeners = new Set<(review: ModuleReview) => void>();
+  #unsent: readonly UnsentCall[] = [];
   #lastHandleId = 0;
   #lastQueryId = 0;
   #isClosed = false;
@@ -116,6 +152,23 @@ export class ClientState {
   onCall = (listener: (handle: CallHandle) => void): (() => void) => {
     this.#callListeners.add(listener);
     return () => this.#callListeners.delete(listener);
+  };
+
+  onUnsent = (listener: (calls: readonly UnsentCall[]) => void): (() => void) => {
+    this.#unsentListeners.add(listener);
+    if (this.#unsent.length > 0) listener(this.#unsent);
+    return () => this.#unsentListeners.delete(listener);
+  };
+
+  onModuleChanged = (listener: (review: ModuleReview) => void): (() => void) => {
+    this.#reviewListeners.add(listener);
+    return () => this.#reviewListeners.delete(listener);
+  };
+
+  forget = async (): Promise<void> => {
+    if (this.#isClosed) return;
+    await this.#host.forget();
+    await this.close();
   };
 
   ready = (): Promise<void> =>
@@ -199,9 +252,54 @@ export class ClientState {
         for (const listener of [...this.#callListeners]) listener(handle);
         return;
       }
+      case 'earlier':
+        for (const call of event.calls) this.#earlier(call);
+        return;
+      case 'moduleChanged':
+        return this.#review(event.calls);
+      case 'unsendable':
+        this.#unsent = event.calls.map((call) =>
+          unsentCall(call, () => this.#host.answer({ type: 'dismiss', key: call.key })),
+        );
+        for (const listener of [...this.#unsentListeners]) listener(this.#unsent);
+        return;
+      case 'forgotten':
+        return this.#forgotten();
       default:
         return unreachable(event);
     }
+  }
+
+  /** A handle for a call of a page that is gone. */
+  #earlier({ handleId, reducerId, args, prediction, timestampMicros }: EarlierCall): void {
+    const reducer = this.#definition.reducers[reducerId];
+    if (reducer === undefined || this.#handles.has(handleId)) return;
+    const handle = new CallHandle(reducer.accessor, compileCodec(reducer.params).decode(new ByteReader(args)));
+    this.#handles.set(handleId, handle);
+    handle.advance({ type: 'predicted', prediction, timestampMicros });
+    handle.advance({ type: 'stored' });
+    for (const listener of [...this.#callListeners]) listener(handle);
+  }
+
+  #review(calls: readonly EarlierCall[]): void {
+    const handles = new Map(
+      calls.flatMap(({ handleId }) => {
+        const handle = this.#handles.get(handleId);
+        return handle === undefined ? [] : [[handle, -handleId] as const];
+      }),
+    );
+    const send: ModuleReview['send'] = ({ discard = [] } = {}) =>
+      this.#host.answer({ type: 'reviewed', discard: discard.flatMap((handle) => handles.get(handle) ?? []) });
+    if (this.#reviewListeners.size === 0) return send();
+    for (const listener of [...this.#reviewListeners]) listener({ calls: [...handles.keys()], send });
+  }
+
+  #forgotten(): void {
+    const message =
+      'What this client had on the device was wiped, here or in another tab. Connect again to start anew.';
+    this.status = { ...unknownStatus, type: 'stopped', code: 'client-closed', message };
+    for (const handle of this.#handles.values()) handle.abandon();
+    this.#handles.clear();
   }
 
   #caller(reducer: ReducerDefinition): (args?: unknown) => CallHandle {
@@ -212,12 +310,13 @@ export class ClientState {
         throw new ForerunError('client-closed', 'This client is closed. Connect again to make calls.');
       codecs ??= { canonical: compileCanonical(reducer.params, 'args-invalid'), codec: compileCodec(reducer.params) };
       writer.reset();
-      codecs.codec.encode(writer, codecs.canonical(args, reducer.accessor));
-      const handle = new CallHandle(reducer.accessor);
+      const canonical = codecs.canonical(args, reducer.accessor);
+      codecs.codec.encode(writer, canonical);
+      const handle = new CallHandle(reducer.accessor, canonical);
       const handleId = ++this.#lastHandleId;
       this.#handles.set(handleId, handle);
       for (const listener of [...this.#callListeners]) listener(handle);
-      this.#host.call({ handleId, reducerId: reducer.reducerId, args: writer.take() });
+      this.#host.call({ handleId, reducerId: reducer.reducerId, args: writer.take(), again: false });
       return handle;
     };
   }

@@ -6,8 +6,8 @@ import { proxy, releaseProxy, wrap } from 'comlink';
 import { ForerunError } from '../../core/errors.ts';
 import type { ModuleExports } from '../../core/module/module.ts';
 import { resolveModule } from '../../core/module/module-shape.ts';
-import { type Client, ClientState } from './client.ts';
-import type { HostApi, HostEvent, HostOptions } from './host-api.ts';
+import { type Client, ClientState, unknownStatus } from './client.ts';
+import type { HostApi, HostEvent, HostOptions, StorageOption } from './host-api.ts';
 
 export interface ConnectOptions<M extends ModuleExports> {
   /** `import * as game from './module.ts'` */
@@ -20,6 +20,11 @@ export interface ConnectOptions<M extends ModuleExports> {
   readonly token?: string;
   /** The worker that runs the replica: a file of yours that calls `host(module)` of `forerun/worker`. */
   readonly worker?: () => Worker;
+  /**
+   * Where what the client does is kept, so that it survives a reload: in a page on the device (default; `durable` asks
+   * the browser never to evict it), in Node in a folder of its own, or nowhere (`memory`, Node's default).
+   */
+  readonly storage?: StorageOption;
   /** Raise errors in development for what a reducer must not use. Default: true, except in production builds. */
   readonly guard?: boolean;
 }
@@ -59,7 +64,9 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
   hosts.set(schema, (hosts.get(schema) ?? new Set()).add(host));
   const hostOptions: HostOptions = {
     url: socketUrl(options.url, options.database ?? 'main'),
-    database: options.database ?? 'main',
+    replica: options.database ?? 'main',
+    storage: options.storage ?? 'device',
+    pageId: '',
     token: options.token,
     guard: options.guard ?? isDevelopment(),
   };
@@ -94,6 +101,8 @@ function inWorker(worker: Worker): RunningHost {
       watchRows: (tableId) => soon(() => remote.watchRows(tableId)),
       simulate: (simulation) => soon(() => remote.simulate(simulation)),
       adopt: (url) => remote.adopt(url),
+      answer: (answer) => soon(() => remote.answer(answer)),
+      forget: () => remote.forget(),
       // A worker that never began will not answer.
       close: () => Promise.race([remote.close(), broken.catch(() => {})]),
     },
@@ -142,6 +151,8 @@ function inProcess(module: ModuleExports): RunningHost {
       watchRows: (tableId) => soon((each) => each.watchRows(tableId)),
       simulate: (simulation) => soon((each) => each.simulate(simulation)),
       adopt: async (url) => (await loading).adopt(url),
+      answer: (answer) => soon((each) => each.answer(answer)),
+      forget: async () => (await loading).forget(),
       close: async () => (await loading).close(),
     },
     end: () => {},
@@ -151,7 +162,7 @@ function inProcess(module: ModuleExports): RunningHost {
 function stopped(error: unknown): HostEvent {
   const { code, message } =
     error instanceof ForerunError ? error : { code: 'internal' as const, message: String(error) };
-  return { type: 'status', status: { type: 'stopped', ready: false, pending: 0, identity: undefined, code, message } };
+  return { type: 'status', status: { ...unknownStatus, type: 'stopped', code, message } };
 }
 
 function socketUrl(url: string | undefined, database: string): string {

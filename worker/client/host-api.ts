@@ -10,6 +10,7 @@ import type { Rejection } from '../../core/commit/call.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import type { QuerySpec } from '../../core/module/query-spec.ts';
+import type { ProductType } from '../../core/value/column-type.ts';
 
 export interface HostApi {
   /** Starts the replica and the connection. Resolves when calls and queries can be made, with or without a connection. */
@@ -22,8 +23,18 @@ export interface HostApi {
   readonly simulate: (simulation: Simulation) => void;
   /** New code of the module, by where it is to be imported from: the development server's way. */
   readonly adopt: (url: string) => Promise<void>;
+  readonly answer: (answer: PageAnswer) => void;
+  /** Wipes what is kept on this device, for every page. Resolves when it is gone. */
+  readonly forget: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
+
+/** What a page decides when it was asked. */
+export type PageAnswer =
+  /** Of a `moduleChanged`: send the calls, but for these. */
+  | { readonly type: 'reviewed'; readonly discard: readonly number[] }
+  /** An unsendable call needs to be kept no longer. */
+  | { readonly type: 'dismiss'; readonly key: number };
 
 export type HostListener = (events: readonly HostEvent[]) => void;
 
@@ -31,12 +42,18 @@ export interface HostOptions {
   /** `ws://…/v1/database/<name>/subscribe`, or where an in-process authority is. */
   readonly url: string;
   /** Names what is stored on this device. */
-  readonly database: string;
+  readonly replica: string;
+  readonly storage: StorageOption;
+  /** Drawn at random by a page that shares its host with others; empty for one that does not. */
+  readonly pageId: string;
   /** Shown to the authority instead of a stored one. */
   readonly token: string | undefined;
   /** Raise errors for what a reducer must not use. */
   readonly guard: boolean;
 }
+
+/** Where what a client does is kept: on the device, which may evict it; there, until the user deletes it; nowhere. */
+export type StorageOption = 'device' | 'durable' | 'memory' | { readonly folder: string };
 
 export interface HostCall {
   /** Numbered by the page, to tell its calls apart in events. */
@@ -44,6 +61,28 @@ export interface HostCall {
   readonly reducerId: number;
   /** BSATN of the parameters. */
   readonly args: Uint8Array;
+  /** It was made at another host, which may have heard of it. */
+  readonly again: boolean;
+}
+
+/** A call of an earlier page that is not answered yet. */
+export interface EarlierCall {
+  readonly handleId: number;
+  readonly reducerId: number;
+  readonly args: Uint8Array;
+  readonly prediction: PredictionSummary;
+  readonly timestampMicros: number;
+}
+
+/** A call that this version of the module can't take; kept until it is dismissed. */
+export interface UnsendableCall {
+  readonly key: number;
+  readonly reducer: string;
+  /** The type of the arguments when it was made, and their BSATN. */
+  readonly params: ProductType;
+  readonly args: Uint8Array;
+  readonly timestampMicros: number;
+  readonly reason: string;
 }
 
 export interface WatchRequest {
@@ -73,6 +112,12 @@ export type HostEvent =
   | { readonly type: 'queryFailed'; readonly queryId: number; readonly message: string }
   /** BSATN as of `decodeStep`: each `before` and `after`, either of which may be absent. */
   | { readonly type: 'changes'; readonly tableId: number; readonly count: number; readonly bytes: Uint8Array }
+  /** Calls of earlier pages, which wait for their answer as this page's do. */
+  | { readonly type: 'earlier'; readonly calls: readonly EarlierCall[] }
+  /** The module is another one than that of these calls. They wait for `reviewed`. */
+  | { readonly type: 'moduleChanged'; readonly calls: readonly EarlierCall[] }
+  | { readonly type: 'unsendable'; readonly calls: readonly UnsendableCall[] }
+  | { readonly type: 'forgotten' }
   | { readonly type: 'counters'; readonly counters: ClientCounters };
 
 export interface ClientCounters {
@@ -85,6 +130,8 @@ export interface ClientCounters {
 
 export type CallProgress =
   | { readonly type: 'predicted'; readonly prediction: PredictionSummary; readonly timestampMicros: number }
+  /** It survives a reload. */
+  | { readonly type: 'stored' }
   /** A replay changed what the call does. */
   | { readonly type: 'outcomeChanged'; readonly from: PredictionSummary; readonly to: PredictionSummary }
   | { readonly type: 'confirmed'; readonly seq: number | undefined; readonly asPredicted: boolean }
@@ -95,40 +142,34 @@ export type PredictionSummary =
   | { readonly type: 'failing'; readonly rejection: Rejection }
   | { readonly type: 'unpredicted'; readonly reason: string };
 
-/**
- * `ready`: whether the subscribed rows have been here once. `identity` is 64 hex digits, once known.
- */
-export type ClientStatus =
-  | {
-      readonly type: 'connecting';
-      readonly ready: boolean;
-      readonly pending: number;
-      readonly identity: string | undefined;
-    }
-  | {
-      readonly type: 'live';
-      readonly ready: boolean;
-      readonly pending: number;
-      readonly identity: string | undefined;
-      readonly progress: number;
-    }
-  | {
-      readonly type: 'offline';
-      readonly ready: boolean;
-      readonly pending: number;
-      readonly identity: string | undefined;
-      readonly retryMs: number;
-      readonly message: string;
-    }
-  /** It won't try again: `code` says why. */
-  | {
-      readonly type: 'stopped';
-      readonly ready: boolean;
-      readonly pending: number;
-      readonly identity: string | undefined;
-      readonly code: ErrorCode;
-      readonly message: string;
-    };
+/** Whether what this client does would survive a reload. `reason` is there when it was to be kept and can't be. */
+export type StorageStatus =
+  | { readonly type: 'device' }
+  | { readonly type: 'memory'; readonly reason: string | undefined };
+
+export interface CommonStatus {
+  /** The subscribed rows have been here once, from the authority or from this device. */
+  readonly ready: boolean;
+  /** Calls that are not answered yet. */
+  readonly pending: number;
+  /** 64 hex digits, once known. */
+  readonly identity: string | undefined;
+  readonly storage: StorageStatus;
+}
+
+export type ClientStatus = CommonStatus &
+  (
+    | { readonly type: 'connecting' }
+    | { readonly type: 'live'; readonly progress: number }
+    | { readonly type: 'offline'; readonly retryMs: number; readonly message: string }
+    /**
+     * The authority runs another version of the module, which this one can't work with: `message` says how they differ.
+     * Rows and calls are kept; calls are sent once a page with the new version is loaded.
+     */
+    | { readonly type: 'stale'; readonly message: string }
+    /** It won't try again: `code` says why. */
+    | { readonly type: 'stopped'; readonly code: ErrorCode; readonly message: string }
+  );
 
 /** A result as differences to the one before: per row its place there, or -1 for the next fresh one. */
 export interface RowsUpdate {

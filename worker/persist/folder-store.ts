@@ -30,12 +30,13 @@ const headerLength = magic.length + 4;
 /** Below this a file is not worth writing anew. */
 const compactBytesMin = 4 * 1024 * 1024;
 
-type Files = typeof import('node:fs');
+/** Asked of Node itself, so that bundlers of pages don't look for it. */
+const nodeFiles = () => globalThis.process?.getBuiltinModule?.('node:fs');
+type Files = NonNullable<ReturnType<typeof nodeFiles>>;
 
 /** Rejects with `storage-unavailable` when the folder can't be used. */
 export async function openFolderStore(folder: string): Promise<ClientStore> {
-  // Asked of Node itself, so that bundlers of pages don't look for it.
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs') as Files | undefined;
+  const fs = nodeFiles();
   if (fs === undefined) throw storageUnavailable('folders are for clients in Node 20.16 or newer');
   try {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -6,7 +6,7 @@
  * its number would be given again. Version 1 held only the token, in `meta`.
  */
 
-import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import { limits } from '../../core/limits.ts';
 import {
   type ClientStore,
@@ -38,24 +38,9 @@ const nameOf = (replica: string): string => `forerun/${replica}`;
 export async function openIndexedStore(replica: string): Promise<ClientStore> {
   const opened = Promise.withResolvers<Database>();
   const lost = new Lost();
-  const opening = openDB<StoredSchema>(nameOf(replica), layoutVersion, {
-    upgrade: async (db, oldVersion, _, transaction) => {
-      for (const section of sections) if (!db.objectStoreNames.contains(section)) db.createObjectStore(section);
-      if (!db.objectStoreNames.contains('owner')) db.createObjectStore('owner');
-      if (oldVersion !== 1) return;
-      // Its schema is not that of this version.
-      const token: unknown = await (transaction as unknown as OldTransaction).objectStore('meta').get('token');
-      if (typeof token === 'string') await transaction.objectStore('state').put(...entryOf(tokenRecord(token)));
-      (db as unknown as IDBPDatabase).deleteObjectStore('meta');
-    },
-    blocked: () => opened.reject(storageUnavailable('an older version of this app is open in another tab, close it')),
-    blocking: (_, __, event) => {
-      // A newer version waits for this one, which must not hold it up.
-      (event.target as IDBDatabase).close();
-      lost.tell('a newer version of this app has taken it over, reload this page');
-    },
-    terminated: () => lost.tell('the browser has closed or deleted it'),
-  });
+  const opening = openDatabase(replica, lost, () =>
+    opened.reject(storageUnavailable('an older version of this app is open in another tab, close it')),
+  );
   const timer = setTimeout(
     () => opened.reject(storageUnavailable('the browser does not open its IndexedDB')),
     limits.storageMsMax,
@@ -72,10 +57,25 @@ export async function openIndexedStore(replica: string): Promise<ClientStore> {
   }
 }
 
-/** Also when something holds it open: then it goes when that lets go. */
-export async function deleteIndexedStore(replica: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    deleteDB(nameOf(replica), { blocked: () => resolve() }).then(resolve, reject);
+/** Also what is thrown at once, as where IndexedDB is forbidden, comes as a rejection. */
+async function openDatabase(replica: string, lost: Lost, blocked: () => void): Promise<Database> {
+  return openDB<StoredSchema>(nameOf(replica), layoutVersion, {
+    upgrade: async (db, oldVersion, _, transaction) => {
+      for (const section of sections) if (!db.objectStoreNames.contains(section)) db.createObjectStore(section);
+      if (!db.objectStoreNames.contains('owner')) db.createObjectStore('owner');
+      if (oldVersion !== 1) return;
+      // Its schema is not that of this version.
+      const token: unknown = await (transaction as unknown as OldTransaction).objectStore('meta').get('token');
+      if (typeof token === 'string') await transaction.objectStore('state').put(...entryOf(tokenRecord(token)));
+      (db as unknown as IDBPDatabase).deleteObjectStore('meta');
+    },
+    blocked,
+    blocking: (_, __, event) => {
+      // A newer version waits for this one, which must not hold it up.
+      (event.target as IDBDatabase).close();
+      lost.tell('a newer version of this app has taken it over, reload this page');
+    },
+    terminated: () => lost.tell('the browser has closed or deleted it'),
   });
 }
 
@@ -113,7 +113,7 @@ class IndexedStore implements ClientStore {
 
   async open(): Promise<readonly StoredRecord[]> {
     return inTime(async () => {
-      const transaction = this.#db.transaction([...sections, 'owner'], 'readwrite', { durability: 'strict' });
+      const transaction = this.#db.transaction([...sections, 'owner' as const], 'readwrite', { durability: 'strict' });
       const owners = transaction.objectStore('owner');
       this.#owner = ((await owners.get(0)) ?? 0) + 1;
       void owners.put(this.#owner, 0);
@@ -131,7 +131,7 @@ class IndexedStore implements ClientStore {
   async write({ remove, put }: StoreWrite): Promise<void> {
     return inTime(async () => {
       const touched = new Set<Section>([...remove, ...put].map(({ section }) => section));
-      const transaction = this.#db.transaction([...touched, 'owner'], 'readwrite', { durability: 'strict' });
+      const transaction = this.#db.transaction([...touched, 'owner' as const], 'readwrite', { durability: 'strict' });
       // The promises of the requests fail with the transaction, which is what counts.
       const requests: Promise<unknown>[] = [];
       if ((await transaction.objectStore('owner').get(0)) !== this.#owner) {

@@ -16,7 +16,7 @@ import type { Environment } from '../../core/environment.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { checksum } from './checksum.ts';
-import type { ClientStore, KeyRange, StoredRecord } from './store.ts';
+import { type ClientStore, type KeyRange, sections, type StoredRecord } from './store.ts';
 import {
   callRecord,
   changesRecord,
@@ -114,8 +114,7 @@ export class Keeper {
   changed(changes: readonly RowChange[]): void {
     if (this.#isOver) return;
     for (const change of changes) {
-      const { event, ephemeral } = this.#options.engine.shape(change.tableId).table;
-      if (event || ephemeral) continue;
+      if (!this.#isKept(change)) continue;
       let rows = this.#changes.get(change.tableId);
       if (rows === undefined) this.#changes.set(change.tableId, (rows = new Map()));
       if (!rows.has(change.key)) this.#changeCount++;
@@ -147,6 +146,15 @@ export class Keeper {
       this.#waiting.push(resolve);
       this.#write();
     });
+  }
+
+  /** Removes everything, and writes nothing any more. What fails to be removed, a later start can't use. */
+  async wipe(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.();
+    const remove = sections.map((section) => ({ section, from: 0, to: Number.MAX_SAFE_INTEGER }));
+    await this.#options.store.write({ remove, put: [] }).finally(() => this.#options.store.close());
   }
 
   /** Nothing is written any more. */
@@ -200,7 +208,7 @@ export class Keeper {
   /** Everything of one moment. Gives up to which call it holds what came of them. */
   #addRows(put: StoredRecord[], remove: KeyRange[]): CallId {
     const state = this.#options.state();
-    if (state.seq !== undefined) this.#addChanges(put, remove);
+    if (state.hasRows) this.#addChanges(put, remove);
     put.push(stateRecord({ ...state, version: 2, changesFrom: this.#changesFrom, changesTo: this.#changesTo }));
     remove.push({ section: 'calls', from: 0, to: state.settledCallId });
     this.#rowsAreDue = false;
@@ -237,8 +245,13 @@ export class Keeper {
     this.#changesBytes = 0;
     this.#changesFrom = this.#changesTo;
     // The image has what was predicted; this takes it out again.
-    const beneath = this.#options.beneath();
+    const beneath = this.#options.beneath().filter((change) => this.#isKept(change));
     if (beneath.length > 0) put.push(this.#nextChanges(beneath));
+  }
+
+  #isKept({ tableId }: RowChange): boolean {
+    const { event, ephemeral } = this.#options.engine.shape(tableId).table;
+    return !event && !ephemeral;
   }
 
   #nextChanges(changes: readonly RowChange[]): StoredRecord {

@@ -7,7 +7,7 @@
  */
 
 import { compileCodec } from '../../core/codec/bsatn.ts';
-import { ByteReader } from '../../core/codec/bytes.ts';
+import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
 import { compileCanonical } from '../../core/codec/canonical.ts';
 import type { Call, Position } from '../../core/commit/call.ts';
 import type { RowChange } from '../../core/commit/row-change.ts';
@@ -18,6 +18,7 @@ import { isSameType } from '../../core/module/same-type.ts';
 import { ConnectionId } from '../../core/value/connection-id.ts';
 import { Identity } from '../../core/value/identity.ts';
 import type { ProductType } from '../../core/value/column-type.ts';
+import type { CallOrigin } from '../own-calls.ts';
 import type { StoredCall, StoredModule, StoredReplica, StoredTable, StoredUnsendable } from './stored-format.ts';
 
 export interface Restored {
@@ -26,10 +27,12 @@ export interface Restored {
   readonly position: Position | undefined;
   readonly hasRows: boolean;
   /** In order; to be run again. */
-  readonly calls: readonly Call[];
+  readonly calls: readonly { readonly call: Call; readonly origin: CallOrigin }[];
   /** Calls of another module than this one: their records are to be written anew. */
   readonly isOtherModule: boolean;
-  /** Of them, those that this module can't take. */
+  /** Of them, those whose arguments have another form now. */
+  readonly rewritten: readonly StoredCall[];
+  /** And those that this module can't take. */
   readonly unsendable: readonly { readonly callId: number; readonly call: StoredUnsendable }[];
 }
 
@@ -57,8 +60,10 @@ export async function restore(
   const isOtherModule = module !== undefined && module.hash !== definition.hash;
   const tableIds = module === undefined ? undefined : commonTables(module, definition);
   const engine =
-    rows === undefined || tableIds === undefined ? undefined : await openRows(rows, tableIds, definition, engineOptions);
-  const { calls, unsendable } = takenCalls(stored, definition);
+    rows === undefined || tableIds === undefined
+      ? undefined
+      : await openRows(rows, tableIds, definition, engineOptions);
+  const { calls, unsendable, rewritten } = takenCalls(stored, definition);
   return {
     engine: engine ?? (await Engine.open(engineOptions)),
     hasRows: engine !== undefined,
@@ -68,6 +73,7 @@ export async function restore(
         : { epoch: state.epoch, seq: state.seq },
     calls,
     isOtherModule,
+    rewritten,
     unsendable,
   };
 }
@@ -129,23 +135,28 @@ function isSameTable(before: StoredTable, now: TableDefinition): boolean {
 function takenCalls(
   { calls, module }: StoredReplica,
   definition: ModuleDefinition,
-): { calls: Call[]; unsendable: Restored['unsendable'][number][] } {
-  const taken: Call[] = [];
+): { calls: Restored['calls'][number][]; unsendable: Restored['unsendable'][number][]; rewritten: StoredCall[] } {
+  const taken: Restored['calls'][number][] = [];
   const unsendable: Restored['unsendable'][number][] = [];
+  const rewritten: StoredCall[] = [];
   for (const stored of calls) {
     const params = module?.reducers[stored.reducer];
     const result = argsFor(stored, params, definition);
-    if ('args' in result) taken.push(callOf(stored, result.reducer, result.args));
-    else unsendable.push({ callId: stored.callId, call: unsendableOf(stored, params, result.reason) });
+    if ('args' in result) {
+      taken.push({ call: callOf(stored, result.reducer, result.args), origin: stored });
+      if (result.isConverted) rewritten.push({ ...stored, args: encoded(result.reducer, result.args) });
+    } else unsendable.push({ callId: stored.callId, call: unsendableOf(stored, params, result.reason) });
   }
-  return { calls: taken, unsendable };
+  return { calls: taken, unsendable, rewritten };
 }
 
 function argsFor(
   { reducer: name, args }: StoredCall,
   params: ProductType | undefined,
   { reducers }: ModuleDefinition,
-): { readonly reducer: ReducerDefinition; readonly args: unknown } | { readonly reason: string } {
+):
+  | { readonly reducer: ReducerDefinition; readonly args: unknown; readonly isConverted: boolean }
+  | { readonly reason: string } {
   const reducer = reducers.find((each) => each.name === name);
   if (reducer === undefined) return { reason: `This version of the app has no reducer '${name}' any more.` };
   if (params === undefined) return { reason: 'What its arguments mean was not kept.' };
@@ -153,13 +164,19 @@ function argsFor(
     const reader = new ByteReader(args);
     const value = compileCodec(params).decode(reader);
     reader.expectEnd();
-    if (isSameType(params, reducer.params)) return { reducer, args: value };
+    if (isSameType(params, reducer.params)) return { reducer, args: value, isConverted: false };
     const lost = params.fields.find((field) => !reducer.params.fields.some((each) => each.name === field.name));
     if (lost !== undefined) return { reason: `The reducer '${name}' takes no '${lost.name}' any more.` };
-    return { reducer, args: compileCanonical(reducer.params, 'args-invalid')(value, name) };
+    return { reducer, args: compileCanonical(reducer.params, 'args-invalid')(value, name), isConverted: true };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function encoded({ params }: ReducerDefinition, args: unknown): Uint8Array {
+  const writer = new ByteWriter();
+  compileCodec(params).encode(writer, args as never);
+  return writer.take();
 }
 
 function callOf(stored: StoredCall, { reducerId }: ReducerDefinition, args: unknown): Call {

@@ -43,9 +43,6 @@ export interface ClientStore {
   readonly close: () => void;
 }
 
-/** Gives the store, or why there is none. Never rejects. */
-export type OpenStore = (place: StorePlace) => Promise<ClientStore>;
-
 export interface StorePlace {
   /** Names the replica on this device. */
   readonly replica: string;

@@ -23,9 +23,19 @@
  */
 
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
-import { type CallId, clientIdFromBytes, type ClientId, type Epoch, idBytes, type IdHint, type Seq } from '../../core/commit/call.ts';
+import {
+  type CallId,
+  clientIdFromBytes,
+  type ClientId,
+  type Epoch,
+  idBytes,
+  type IdHint,
+  type Seq,
+} from '../../core/commit/call.ts';
 import type { SubscriptionRequest } from '../../core/protocol/messages.ts';
 import type { ColumnType, ProductType } from '../../core/value/column-type.ts';
+import type { AnsweredCall } from '../answered-calls.ts';
+import type { StoredIds } from '../predict/client-ids.ts';
 import { checksum } from './checksum.ts';
 import { type Section, sections, type StoredRecord } from './store.ts';
 
@@ -43,10 +53,12 @@ export interface StoredState {
   readonly clientId: ClientId;
   /** 64 hex digits; absent until the authority has told it. */
   readonly identity: string | undefined;
-  /** Of the rows; absent when there are none. */
+  readonly hasRows: boolean;
+  /** Of the rows; absent when there are none, or when they are good to be shown only. */
   readonly epoch: Epoch | undefined;
   readonly seq: Seq | undefined;
   readonly settledCallId: CallId;
+  readonly answered: readonly AnsweredCall[];
   /** What the rows are of. */
   readonly subscriptions: readonly SubscriptionRequest[];
   readonly ids: StoredIds;
@@ -54,9 +66,6 @@ export interface StoredState {
   readonly changesFrom: number;
   readonly changesTo: number;
 }
-
-/** Values that are lent to this client, by `tableId.column`; bigints as text. */
-export type StoredIds = Readonly<Record<string, { readonly ranges: readonly [string, string][]; readonly next: string }>>;
 
 /** As much of a module as it takes to read what was written with it. */
 export interface StoredModule {
@@ -97,6 +106,9 @@ export interface StoredCall {
   readonly connectionId: bigint | undefined;
   readonly idHints: readonly IdHint[];
   readonly args: Uint8Array;
+  /** The page that made it, and its number there. */
+  readonly pageId: string;
+  readonly handleId: number;
 }
 
 export const stateRecord = (state: StoredState): StoredRecord => sealed('state', stateKey, json(state));
@@ -135,8 +147,9 @@ export function readReplica(records: readonly StoredRecord[]): StoredReplica {
   const module = parsed<StoredModule>(states.get(moduleKey));
   const state = stateOf(parsed<StoredState>(states.get(stateKey)));
   const calls = state === undefined ? [] : callsOf(of('calls'), damage);
-  const rows = state?.seq === undefined ? undefined : rowsOf(state, parsed(states.get(imageKey)), of('image'), of('changes'));
-  if (state?.seq !== undefined && rows === undefined) damage.push('rows');
+  const rows =
+    state?.hasRows === true ? rowsOf(state, parsed(states.get(imageKey)), of('image'), of('changes')) : undefined;
+  if (state?.hasRows === true && rows === undefined) damage.push('rows');
   return {
     state,
     module,
@@ -207,6 +220,8 @@ function encodeCall(call: StoredCall): Uint8Array {
     writer.u64(first);
   }
   writer.byteArray(call.args);
+  writer.string(call.pageId);
+  writer.varint(call.handleId);
   return writer.take();
 }
 
@@ -226,6 +241,8 @@ function decodeCall(payload: Uint8Array): StoredCall | undefined {
         first: reader.u64(),
       })),
       args: reader.byteArray(),
+      pageId: reader.string(),
+      handleId: reader.varint(),
     };
     reader.expectEnd();
     return call;

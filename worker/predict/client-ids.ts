@@ -21,6 +21,13 @@ interface ColumnIds {
 
 /** Older ranges are dropped; a replay that would need them predicts other values, which the authority's answer replaces. */
 const rangesMax = 1_000;
+/** Of those that are used up, as many are kept for the next start: its pending calls may go on behind what they drew. */
+const rangesKept = 100;
+
+/** Values that are lent to this client, by `tableId.column`; bigints as text. */
+export type StoredIds = Readonly<
+  Record<string, { readonly ranges: readonly (readonly [string, string])[]; readonly next: string }>
+>;
 
 export class ClientIds implements IdSource {
   readonly #columns = new Map<string, ColumnIds>();
@@ -42,6 +49,28 @@ export class ClientIds implements IdSource {
   /** Values lent by another incarnation of the database are worth nothing. */
   forget(): void {
     this.#columns.clear();
+  }
+
+  /** What a later start goes on from: calls that are not answered then bring their hints. */
+  snapshot(): StoredIds {
+    const columns: Record<string, StoredIds[string]> = {};
+    for (const [key, { ranges, next }] of this.#columns) {
+      const left = ranges.filter(({ to }) => to > next);
+      const earlier = ranges.filter(({ to }) => to <= next).slice(-rangesKept);
+      columns[key] = {
+        ranges: [...earlier, ...left].map(({ from, to }) => [String(from), String(to)]),
+        next: String(next),
+      };
+    }
+    return columns;
+  }
+
+  restore(columns: StoredIds): void {
+    for (const [key, { ranges, next }] of Object.entries(columns)) {
+      const column = this.#column(key);
+      column.ranges.push(...ranges.map(([from, to]) => ({ from: BigInt(from), to: BigInt(to) })));
+      column.next = BigInt(next);
+    }
   }
 
   /** The next draws are of a new run. */

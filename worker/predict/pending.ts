@@ -67,6 +67,11 @@ export class PendingCalls {
     this.#index.add(pending.call.callId, prediction);
   }
 
+  /** Those that come after this one, in order. */
+  after(callId: CallId): PendingCall[] {
+    return this.#calls.slice(this.#calls.length - this.countAfter(callId));
+  }
+
   /** How many calls come after this one. */
   countAfter(callId: CallId): number {
     let low = 0;

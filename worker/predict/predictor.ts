@@ -6,13 +6,13 @@
  */
 
 import { assert, unreachable } from '../../core/assert.ts';
-import type { Call, Outcome, Seq } from '../../core/commit/call.ts';
+import type { Call, CallId, Outcome, Seq } from '../../core/commit/call.ts';
 import type { Commit } from '../../core/commit/commit.ts';
 import { invert, type Key, NetChanges, type Row, type RowChange } from '../../core/commit/row-change.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { Execution } from '../../core/engine/execute.ts';
 import type { ClientIds } from './client-ids.ts';
-import { type PendingCall, PendingCalls, type Prediction } from './pending.ts';
+import { appliedChanges, type PendingCall, PendingCalls, type Prediction } from './pending.ts';
 import { initialState, next, type ReconcileEffect, type ReconcileState, type RowComparison } from './reconcile.ts';
 
 export interface ReconcileResult {
@@ -115,6 +115,51 @@ export class Predictor {
     const result = this.#carryOut(next({ ...this.#state, mode: 'all' }, nothing, this.#rows));
     this.#state = { ...this.#state, mode };
     return result;
+  }
+
+  /** The confirmed rows where pending calls have put others: applied to the rows there are, they give the confirmed ones. */
+  beneath(): RowChange[] {
+    const seen = new Map<number, Set<Key>>();
+    const changes: RowChange[] = [];
+    for (const pending of this.#state.pending) {
+      for (const { tableId, key, before, after } of appliedChanges(pending)) {
+        let keys = seen.get(tableId);
+        if (keys === undefined) seen.set(tableId, (keys = new Set()));
+        // The first call that wrote a key has seen the confirmed row.
+        if (keys.has(key)) continue;
+        keys.add(key);
+        changes.push({ tableId, key, before: after, after: before });
+      }
+    }
+    return changes;
+  }
+
+  /** Takes calls out that will never be answered; what depended on them runs again. */
+  discard(callIds: readonly CallId[]): ReconcileResult {
+    const outcomes = callIds
+      .filter((callId) => this.#state.pending.get(callId) !== undefined)
+      .map((callId) => ({ type: 'unchanged', callId }) as const);
+    const result = this.reconcile(0 as Seq, [], outcomes);
+    return { ...result, settled: [] };
+  }
+
+  /** Gives the calls after `callId` numbers that are higher by `shift`, and runs them again. */
+  renumber(callId: CallId, shift: number): { readonly moved: PendingCall[]; readonly changes: readonly RowChange[] } {
+    const { pending } = this.#state;
+    const calls = pending.after(callId);
+    for (const each of calls.toReversed()) {
+      this.#carryOutOnRows({ type: 'rollBack', changes: appliedChanges(each) });
+      pending.remove(each.call.callId);
+    }
+    const moved = calls.map(({ call, prediction }) => {
+      const renumbered = { ...call, callId: (call.callId + shift) as CallId, idHints: [] };
+      const unpredicted =
+        prediction.type === 'unpredicted' && prediction.reads === undefined ? prediction.reason : undefined;
+      const again = this.predict(renumbered, unpredicted);
+      this.#net.addAll(again.changes);
+      return again.pending;
+    });
+    return { moved, changes: this.#net.take((tableId, a, b) => this.#engine.equal(tableId, a, b)) };
   }
 
   /** Nothing is pending and no row is here: rows may be written straight to the tables. */

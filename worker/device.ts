@@ -1,0 +1,114 @@
+/**
+ * What a host has of its device: something that keeps the client's state, or nothing, and since when.
+ *
+ * Law: once it has failed to keep something, nothing more is kept until the next start: what is there stays a state that
+ * the client was in.
+ */
+
+import type { CallId } from '../core/commit/call.ts';
+import type { RowChange } from '../core/commit/row-change.ts';
+import type { Environment } from '../core/environment.ts';
+import type { ForerunError } from '../core/errors.ts';
+import type { StorageStatus, UnsendableCall } from './client/host-api.ts';
+import { Keeper, type KeeperOptions } from './persist/keeper.ts';
+import type { StoredCall } from './persist/stored-format.ts';
+import type { Predictor } from './predict/predictor.ts';
+import type { HostStart } from './start.ts';
+
+export interface DeviceOptions {
+  readonly start: HostStart;
+  readonly environment: Environment;
+  readonly predictor: Predictor;
+  readonly state: KeeperOptions['state'];
+  readonly events: DeviceEvents;
+}
+
+export interface DeviceEvents {
+  /** Every call up to this one is there after a reload. */
+  readonly stored: (callId: CallId) => void;
+  /** So is what came of the calls up to this one: the authority may forget it. */
+  readonly settled: (callId: CallId) => void;
+  /** Nothing is kept from here on. */
+  readonly unkept: (error: ForerunError) => void;
+}
+
+export class Device {
+  readonly #keeper: Keeper | undefined;
+  #storage: StorageStatus;
+  #unsendable: readonly UnsendableCall[];
+
+  constructor({ start, environment, predictor, state, events }: DeviceOptions) {
+    const { store, engine, changesTo, isImageKept } = start;
+    this.#storage = start.storage;
+    this.#unsendable = start.unsendable;
+    if (store === undefined) return;
+    this.#keeper = new Keeper({
+      store,
+      environment,
+      engine,
+      changesTo,
+      hasImage: isImageKept,
+      state,
+      beneath: () => predictor.beneath(),
+      events: {
+        stored: events.stored,
+        settled: events.settled,
+        lost: (error) => {
+          this.#storage = { type: 'memory', reason: error.message };
+          events.unkept(error);
+        },
+      },
+    });
+  }
+
+  get storage(): StorageStatus {
+    return this.#storage;
+  }
+
+  /** Nothing has ever been kept, so that nothing can be asked for again after a reload. */
+  get isForgetful(): boolean {
+    return this.#keeper === undefined;
+  }
+
+  get unsendable(): readonly UnsendableCall[] {
+    return this.#unsendable;
+  }
+
+  /** False when it is not kept; else `stored` follows. */
+  keep(call: StoredCall): boolean {
+    if (this.#keeper === undefined || this.#storage.type === 'memory') return false;
+    this.#keeper.call(call);
+    return true;
+  }
+
+  /** Confirmed rows have changed, or something that belongs to them; `all`: they are others. */
+  changed(changes: readonly RowChange[] | 'all'): void {
+    if (changes === 'all') this.#keeper?.replaced();
+    else this.#keeper?.changed(changes);
+  }
+
+  token(token: string): void {
+    this.#keeper?.token(token);
+  }
+
+  discard(callIds: readonly number[]): void {
+    for (const callId of callIds) this.#keeper?.remove({ section: 'calls', from: callId, to: callId });
+  }
+
+  dismiss(key: number): void {
+    this.#unsendable = this.#unsendable.filter((call) => call.key !== key);
+    this.#keeper?.remove({ section: 'state', from: key, to: key });
+  }
+
+  async flush(): Promise<void> {
+    await this.#keeper?.flush();
+  }
+
+  async wipe(): Promise<void> {
+    await this.#keeper?.wipe();
+  }
+
+  close(): void {
+    this.#keeper?.close();
+  }
+}

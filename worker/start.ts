@@ -1,0 +1,157 @@
+/**
+ * The start of a host: what the device has kept, or nothing.
+ *
+ * Law: it never fails for the storage's sake. What can't be kept is not, and the status says so.
+ */
+
+import { clientIdFromBytes, type ClientId, type Position } from '../core/commit/call.ts';
+import type { Engine, EngineOptions } from '../core/engine/engine.ts';
+import type { Environment } from '../core/environment.ts';
+import { ForerunError } from '../core/errors.ts';
+import type { ModuleDefinition } from '../core/module/definition.ts';
+import type { SubscriptionRequest } from '../core/protocol/messages.ts';
+import type { AnsweredCall } from './answered-calls.ts';
+import type { HostOptions, StorageStatus, UnsendableCall } from './client/host-api.ts';
+import { describeStored, type Restored, restore } from './persist/restore.ts';
+import type { ClientStore, StorePlace } from './persist/store.ts';
+import {
+  callRecord,
+  moduleRecord,
+  readReplica,
+  type StoredReplica,
+  unsendableKeyBase,
+  unsendableRecord,
+} from './persist/stored-format.ts';
+import { ClientIds } from './predict/client-ids.ts';
+
+/** What a start needs of its home. */
+export interface StartHome {
+  readonly definition: ModuleDefinition;
+  readonly environment: Environment;
+  /** Undefined where nothing is to be kept. Rejects with `storage-unavailable`. */
+  readonly openStore: (place: StorePlace) => Promise<ClientStore | undefined>;
+}
+
+/** Where a client goes on from. */
+export interface HostStart {
+  readonly store: ClientStore | undefined;
+  readonly storage: StorageStatus;
+  readonly engine: Engine;
+  readonly ids: ClientIds;
+  /** Empty for someone new. */
+  readonly token: string;
+  readonly clientId: ClientId;
+  readonly identity: string | undefined;
+  readonly settledCallId: number;
+  readonly position: Position | undefined;
+  /** What the rows are of. */
+  readonly subscriptions: readonly SubscriptionRequest[];
+  readonly hasRows: boolean;
+  readonly calls: Restored['calls'];
+  readonly answered: readonly AnsweredCall[];
+  /** The calls were made with another module, and the app is to look at them before they are sent. */
+  readonly isToBeReviewed: boolean;
+  readonly unsendable: readonly UnsendableCall[];
+  readonly changesTo: number;
+  readonly isImageKept: boolean;
+}
+
+export async function startOf(home: StartHome, options: HostOptions): Promise<HostStart> {
+  const { definition, environment } = home;
+  const ids = new ClientIds();
+  const engineOptions: EngineOptions = {
+    definition,
+    ids,
+    recordReads: true,
+    guard: options.guard,
+    replicates: (table) => table.public,
+  };
+  const opened = await openStored(home, options);
+  const { stored } = opened;
+  const restored = await restore(stored, definition, engineOptions);
+  const unsendable = await keepChanges(opened, restored, definition);
+  const isLost = unsendable === undefined;
+  const { state } = stored;
+  if (state !== undefined) ids.restore(state.ids);
+  return {
+    store: isLost ? undefined : opened.store,
+    storage: isLost ? { type: 'memory', reason: 'what is kept on this device can not be changed' } : opened.storage,
+    engine: restored.engine,
+    ids,
+    token: options.token ?? stored.token,
+    clientId: state?.clientId ?? newClientId(environment),
+    identity: state?.identity,
+    settledCallId: state?.settledCallId ?? 0,
+    position: restored.position,
+    subscriptions: state?.subscriptions ?? [],
+    hasRows: restored.hasRows,
+    calls: restored.calls,
+    answered: state?.answered ?? [],
+    isToBeReviewed: restored.isOtherModule && restored.calls.length > 0,
+    unsendable: unsendable ?? [],
+    changesTo: state?.changesTo ?? 0,
+    isImageKept: restored.hasRows && !restored.isOtherModule,
+  };
+}
+
+export function newClientId({ entropy }: Environment): ClientId {
+  return clientIdFromBytes(entropy.fill(new Uint8Array(16)));
+}
+
+interface Opened {
+  readonly store: ClientStore | undefined;
+  readonly storage: StorageStatus;
+  readonly stored: StoredReplica;
+}
+
+async function openStored(home: StartHome, { replica, storage }: HostOptions): Promise<Opened> {
+  const nothing = readReplica([]);
+  if (storage === 'memory')
+    return { store: undefined, storage: { type: 'memory', reason: undefined }, stored: nothing };
+  const folder = typeof storage === 'object' ? storage.folder : undefined;
+  let store: ClientStore | undefined;
+  try {
+    store = await home.openStore({ replica, folder });
+    if (store === undefined) return { store, storage: { type: 'memory', reason: undefined }, stored: nothing };
+    return { store, storage: { type: 'device' }, stored: readReplica(await store.open()) };
+  } catch (error) {
+    if (!(error instanceof ForerunError)) throw error;
+    store?.close();
+    return { store: undefined, storage: { type: 'memory', reason: error.message }, stored: nothing };
+  }
+}
+
+/** After another module: its calls are written as this one understands them. Undefined when that fails. */
+async function keepChanges(
+  { store, stored }: Opened,
+  restored: Restored,
+  definition: ModuleDefinition,
+): Promise<UnsendableCall[] | undefined> {
+  const known = stored.unsendable.map(({ key, call }) => ({ ...call, key, args: Uint8Array.from(call.args) }));
+  if (store === undefined) return known;
+  const nextKey = Math.max(unsendableKeyBase - 1, ...known.map(({ key }) => key)) + 1;
+  const fresh = restored.unsendable.map(({ callId, call }, i) => ({ callId, key: nextKey + i, call }));
+  const module = describeStored(definition);
+  const isSame = stored.module !== undefined && !restored.isOtherModule && fresh.length === 0;
+  try {
+    if (!isSame) {
+      await store.write({
+        // Rows that were kept bear the old module's numbers; those that are here are kept anew.
+        remove: [
+          ...fresh.map(({ callId }) => ({ section: 'calls', from: callId, to: callId }) as const),
+          { section: 'changes', from: 0, to: Number.MAX_SAFE_INTEGER },
+          { section: 'image', from: 0, to: Number.MAX_SAFE_INTEGER },
+        ],
+        put: [
+          moduleRecord(module),
+          ...fresh.map(({ key, call }) => unsendableRecord(key, call)),
+          ...restored.rewritten.map(callRecord),
+        ],
+      });
+    }
+  } catch {
+    store.close();
+    return undefined;
+  }
+  return [...known, ...fresh.map(({ key, call }) => ({ ...call, key, args: Uint8Array.from(call.args) }))];
+}
