@@ -58,7 +58,10 @@ class Room {
       openStore: async () => memoryStore(),
     }).page();
     const state = new ClientState(defineModule(pad), host, () => {});
-    await host.open({ url: '', database: 'pad', token: undefined, guard: false }, state.receive);
+    await host.open(
+      { url: '', replica: 'pad', storage: 'memory', pageId: '', token: undefined, guard: false },
+      state.receive,
+    );
     state.simulate({ latencyMs });
     await this.time.advance(latencyMs * 4);
     return state as unknown as Client<typeof pad>;
