@@ -262,7 +262,9 @@ test('[CLI-12] in Node nothing is kept unless there is a folder, and then all of
   first.isReachable = false;
   first.cut();
   await desk.time.advance(1);
-  await first.client.reducers.bump({ id: 1 }).stored;
+  const bumped = first.client.reducers.bump({ id: 1 });
+  await desk.time.advance(1);
+  await bumped.stored;
   await first.client.close();
   const again = await desk.seat({ store: await openStore({ replica: 'desk', folder }), isReachable: false });
   expect(items(again)).toEqual([{ id: 1, text: 'a', count: 1 }]);
