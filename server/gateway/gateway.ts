@@ -20,6 +20,7 @@ import { encodeServerMessage } from '../../core/protocol/frame.ts';
 import type { Transport, TransportEvents } from '../../core/protocol/transport.ts';
 import { subprotocol } from '../../core/protocol/version.ts';
 import { refuseUpgrade } from '../http.ts';
+import { webSocketFrame } from './web-socket-frame.ts';
 
 export interface GatewayOptions {
   /** Takes each new connection, as `SessionHub.accept` does. */
@@ -45,7 +46,11 @@ export class Gateway {
   readonly #limits: GatewayLimits;
   readonly #sockets: WebSocketServer;
   readonly #connections = new Set<Connection>();
-  readonly #corked: Connection[] = [];
+  /** Those with frames that leave at the end of the tick. */
+  readonly #sending: Connection[] = [];
+  /** The frame that was put together last: many subscribers are sent the same. */
+  #lastPayload: Uint8Array | undefined;
+  #lastFrame: Buffer = Buffer.alloc(0);
   #stopHeartbeat: () => void = () => {};
   #drained: (() => void) | undefined;
   #isClosing = false;
@@ -109,7 +114,8 @@ export class Gateway {
     this.#options.accept((events) => {
       const connection = new Connection(webSocket, socket, events, {
         bufferedBytesMax: this.#limits.bufferedBytesMax,
-        corked: (corked) => this.#noteCorked(corked),
+        frameOf: (payload) => this.#frameOf(payload),
+        sending: (sending) => this.#noteSending(sending),
         failed: this.#options.connectionFailed,
         ended: (ended) => this.#remove(ended),
       });
@@ -123,10 +129,20 @@ export class Gateway {
     if (this.#connections.size === 0) this.#drained?.();
   }
 
-  #noteCorked(connection: Connection): void {
-    if (this.#corked.push(connection) > 1) return;
+  #frameOf(payload: Uint8Array): Buffer {
+    if (payload !== this.#lastPayload) {
+      this.#lastPayload = payload;
+      this.#lastFrame = webSocketFrame(payload);
+    }
+    return this.#lastFrame;
+  }
+
+  #noteSending(connection: Connection): void {
+    if (this.#sending.push(connection) > 1) return;
     process.nextTick(() => {
-      for (const each of this.#corked.splice(0)) each.uncork();
+      for (const each of this.#sending.splice(0)) each.flush();
+      // Its payload may be used again with other content.
+      this.#lastPayload = undefined;
     });
   }
 
@@ -141,8 +157,9 @@ export class Gateway {
 
 interface ConnectionHome {
   readonly bufferedBytesMax: number;
-  /** Called when it has been corked: it wants to be uncorked at the end of the tick. */
-  readonly corked: (connection: Connection) => void;
+  readonly frameOf: (payload: Uint8Array) => Buffer;
+  /** It has the first frame of this tick, and wants to be flushed at its end. */
+  readonly sending: (connection: Connection) => void;
   readonly failed: (error: unknown) => void;
   readonly ended: (connection: Connection) => void;
 }
@@ -152,7 +169,9 @@ class Connection implements Transport {
   readonly #socket: Duplex;
   readonly #events: TransportEvents;
   readonly #home: ConnectionHome;
-  #isCorked = false;
+  /** Those of this tick. The socket is ws's too, whose own frames, pongs and closes, it writes at once. */
+  #frames: Buffer[] = [];
+  #framesBytes = 0;
   /** This end has closed: nothing is taken and nothing is handed on any more. */
   #isOver = false;
   /** Heartbeats since the last sign of life. */
@@ -176,33 +195,41 @@ class Connection implements Transport {
     });
   }
 
-  send(frame: Uint8Array): void {
+  send(payload: Uint8Array): void {
     if (this.#isOver) return;
-    if (this.#webSocket.bufferedAmount > this.#home.bufferedBytesMax) {
+    if (this.bufferedBytes() > this.#home.bufferedBytesMax) {
       this.#terminate();
       return;
     }
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      this.#socket.cork();
-      this.#home.corked(this);
-    }
-    this.#webSocket.send(frame);
+    const frame = this.#home.frameOf(payload);
+    this.#framesBytes += frame.length;
+    if (this.#frames.push(frame) === 1) this.#home.sending(this);
   }
 
   close(code = 1000): void {
     if (this.#isOver) return;
+    this.flush();
     this.#isOver = true;
     this.#webSocket.close(code);
   }
 
   bufferedBytes(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#framesBytes + this.#webSocket.bufferedAmount;
   }
 
-  uncork(): void {
-    this.#isCorked = false;
-    this.#socket.uncork();
+  /** In one write, past ws, which has nothing under way: it neither compresses nor splits. */
+  flush(): void {
+    const frames = this.#frames;
+    if (frames.length === 0) return;
+    this.#frames = [];
+    this.#framesBytes = 0;
+    if (this.#isOver || this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    if (frames.length === 1) this.#socket.write(frames[0]);
+    else {
+      this.#socket.cork();
+      for (const frame of frames) this.#socket.write(frame);
+      this.#socket.uncork();
+    }
   }
 
   beat(beatsMax: number): void {
