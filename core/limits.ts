@@ -38,4 +38,6 @@ export const limits = {
   scheduleIntervalMsMin: 1,
   /** Of a scheduled reducer with `whenLate: 'catchUp'`, so many missed runs are made; older ones are skipped. */
   catchUpRunsMax: 100,
+  /** A query over HTTP that has more rows is refused with `limit-reached`. */
+  queryRowsMax: 100_000,
 } as const;

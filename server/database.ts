@@ -11,7 +11,7 @@ import type { ModuleDefinition } from '../core/module/definition.ts';
 import { SessionHub } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
 import type { ServerDiagnostics } from './diagnostics.ts';
-import { identityOf, openAuthenticator } from './gateway/auth.ts';
+import { type Authenticator, identityOf, openAuthenticator } from './gateway/auth.ts';
 import { openCheckpoint } from './log/checkpoint-reader.ts';
 import { type DataFolder, openDataFolder } from './log/data-folder.ts';
 import type { DatabaseBirth } from './log/database-file.ts';
@@ -34,6 +34,10 @@ export interface DatabaseOptions {
 export interface OpenDatabase {
   readonly authority: Authority;
   readonly hub: SessionHub;
+  /** Absent: in memory. */
+  readonly folder: DataFolder | undefined;
+  /** Who shows this token; for an empty one someone new. */
+  readonly authenticate: Authenticator['authenticate'];
   /**
    * Goes on with other code of the module, from one call to the next, and gives true; false when its shapes are others, so
    * that it has to be opened anew. Throws `schema-changed` when that would be refused.
@@ -56,6 +60,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     return {
       authority,
       hub: new SessionHub({ authority, environment, authenticate }),
+      folder,
+      authenticate,
       adopt: (definition) => adopt(authority, definition),
       close: async () => {
         try {

@@ -90,6 +90,10 @@ export class DevDatabases {
       );
       return;
     }
+    server.middlewares.use((request, response, next) => {
+      for (const { served } of this.#open.values()) if (served.handle(request, response)) return;
+      next();
+    });
     httpServer.once('listening', () => this.#then(() => this.#openAll(options.modules.keys())));
     // Until it is open, a client is to try again soon and not to wait for an answer.
     httpServer.on('upgrade', ({ url = '' }, socket) => {
@@ -199,7 +203,14 @@ export class DevDatabases {
       timestampToleranceMs: 2_000,
       // Of an HTTPS server, too, nothing is used but its address and its requests to become a WebSocket.
       server: this.#server.httpServer as Server,
-      diagnostics: { reducerThrew: (reducer, error) => this.#threw(name, reducer, error) },
+      diagnostics: {
+        reducerThrew: (reducer, error) => this.#threw(name, reducer, error),
+        modulePrinted: (level, reducer, text) => {
+          const { logger } = this.#server.config;
+          const print = level === 'error' ? logger.error : level === 'warn' ? logger.warn : logger.info;
+          print.call(logger, `forerun: ${reducer} printed: ${text}`, { timestamp: true });
+        },
+      },
     });
     const open = { entry, served, calls: new OwnCalls(served.authority, nodeEnvironment()) };
     this.#open.set(name, open);

@@ -2,10 +2,13 @@
 
 import type { Diagnostics } from '../core/authority/authority.ts';
 import { ForerunError } from '../core/errors.ts';
+import type { Level } from './database-diagnostics.ts';
 
 export interface ServerDiagnostics extends Diagnostics {
   /** The tables in the database file fall behind the log. Nothing is lost, but the next start takes longer. */
   readonly tablesFailed: (error: unknown) => void;
+  /** A reducer has printed something. */
+  readonly modulePrinted: (level: Level, reducer: string, text: string) => void;
   /** A bug of ours: handling what a connection sent threw something that is not a ForerunError. */
   readonly connectionFailed: (error: unknown) => void;
 }
@@ -17,6 +20,8 @@ export function printedDiagnostics(write: (line: string) => void = toStandardErr
     reducerThrew: (reducer, error) => print(`reducer ${reducer} threw, its call was rejected: ${described(error)}`),
     logFailed: (error) => print(`the log can not be written, calls are refused until it can: ${described(error)}`),
     tablesFailed: (error) => print(`the tables in the database file fall behind the log: ${described(error)}`),
+    modulePrinted: (level, reducer, text) =>
+      print(`${level === 'info' ? '' : `${level}: `}reducer ${reducer} printed: ${text}`),
     connectionFailed: (error) => print(`a connection was ended: ${described(error)}`),
   };
 }
@@ -26,7 +31,7 @@ function toStandardError(line: string): void {
 }
 
 /** The stack of an error that is not one of ours, and the chain of causes, on one line. */
-function described(error: unknown): string {
+export function described(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const text = error instanceof ForerunError ? `${error.code}: ${error.message}` : (error.stack ?? String(error));
   const cause = error.cause === undefined ? '' : ` caused by ${described(error.cause)}`;

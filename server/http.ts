@@ -1,17 +1,25 @@
 /**
- * Plain HTTP: signs of life, and errors as JSON `{"code", "message"}`.
+ * Plain HTTP of a server: signs of life, its database (`http/database-routes.ts`), and errors as JSON `{"code", "message"}`.
  *
- *     GET /v1/ping     200, empty: the server answers
- *     GET /health      200 or, while the log can't be written, 503: the database takes calls
+ *     GET /v1/ping      200, empty: the server answers
+ *     GET /health       200 or, while the log can't be written, 503: the database takes calls
+ *     POST /v1/identity a new identity and the token that proves it
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ForerunError } from '../core/errors.ts';
+import type { Identity } from '../core/value/identity.ts';
+import { answer, answerError, refuseMethod } from './http/answer.ts';
+import type { DatabaseRoutes } from './http/database-routes.ts';
 
 export interface HttpOptions {
   readonly database: string;
   readonly health: () => Health;
+  readonly routes: DatabaseRoutes;
+  /** A name or an identity is this database's. */
+  readonly isOurs: (nameOrIdentity: string) => boolean;
+  readonly newIdentity: () => Promise<{ readonly identity: Identity; readonly token: string }>;
 }
 
 export interface Health {
@@ -20,22 +28,38 @@ export interface Health {
   readonly connections: number;
 }
 
-/** Answers every request. */
-export function answerRequest(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { database, health }: HttpOptions,
-): void {
+/** Answers what is asked of the database or of the server; false for every other request. */
+export function handleRequest(request: IncomingMessage, response: ServerResponse, options: HttpOptions): boolean {
   const path = pathOf(request);
-  if (path !== '/v1/ping' && path !== '/health') return answer(response, 404, asJson(notFound(path)));
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.setHeader('allow', 'GET, HEAD');
-    return answer(response, 405, asJson(new ForerunError('not-found', `${path} answers GET only.`)));
-  }
-  if (path === '/v1/ping') return answer(response, 200, '');
+  const [, name, rest = ''] = /^\/v1\/database\/([^/]+)(\/.*)?$/.exec(path) ?? [];
+  if (name !== undefined) return options.isOurs(decoded(name)) && options.routes.handle(request, response, rest);
+  if (path === '/v1/identity') return handleIdentity(request, response, options);
+  if (path !== '/v1/ping' && path !== '/health') return false;
+  if (request.method !== 'GET' && request.method !== 'HEAD') refuseMethod(response, path, 'GET');
+  else if (path === '/v1/ping') answer(response, 200, '');
+  else answerHealth(response, options);
+  return true;
+}
+
+export function answerNotFound(request: IncomingMessage, response: ServerResponse): void {
+  answerError(response, notFound(pathOf(request)));
+}
+
+function answerHealth(response: ServerResponse, { database, health }: HttpOptions): void {
   const { failure, seq, connections } = health();
   const status = failure === undefined ? 'ok' : failure.code;
   answer(response, failure === undefined ? 200 : 503, JSON.stringify({ status, database, seq, connections }));
+}
+
+function handleIdentity(request: IncomingMessage, response: ServerResponse, { newIdentity }: HttpOptions): boolean {
+  if (request.method !== 'POST') refuseMethod(response, '/v1/identity', 'POST');
+  else {
+    newIdentity().then(
+      ({ identity, token }) => answer(response, 200, JSON.stringify({ identity: identity.toHexString(), token })),
+      (error: unknown) => answerError(response, error),
+    );
+  }
+  return true;
 }
 
 /** The database that a request to become a WebSocket names, or undefined when it is for another endpoint. */
@@ -57,7 +81,7 @@ export function refuseUpgrade(socket: Duplex, status: 400 | 404 | 503, error: Fo
 export function notFound(path: string): ForerunError {
   return new ForerunError(
     'not-found',
-    `There is nothing at ${path.slice(0, 200)}. Databases are at /v1/database/NAME/subscribe.`,
+    `There is nothing at ${path.slice(0, 200)}. Databases are at /v1/database/NAME.`,
   );
 }
 
@@ -75,12 +99,4 @@ function decoded(name: string): string {
 
 function asJson({ code, message }: ForerunError): string {
   return JSON.stringify({ code, message });
-}
-
-function answer(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, {
-    ...(body !== '' && { 'content-type': 'application/json' }),
-    'content-length': Buffer.byteLength(body),
-  });
-  response.end(body);
 }

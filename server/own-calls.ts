@@ -13,6 +13,8 @@ import type { Environment } from '../core/environment.ts';
 import { ForerunError, SenderError } from '../core/errors.ts';
 import type { ReducerDefinition } from '../core/module/definition.ts';
 import type { ModuleExports, ReducersOf } from '../core/module/module.ts';
+import type { ConnectionId } from '../core/value/connection-id.ts';
+import type { Identity } from '../core/value/identity.ts';
 
 /** The module's reducers, by export name. Each resolves with the seq of its commit, or undefined when nothing changed. */
 export type OwnReducers<M extends ModuleExports> = {
@@ -34,11 +36,12 @@ export class OwnCalls {
   #lastCallId = 0;
   #isClosed = false;
 
-  constructor(authority: Authority, environment: Environment) {
+  /** `identity` is on whose behalf it calls; absent: as the database. */
+  constructor(authority: Authority, environment: Environment, identity: Identity = authority.databaseIdentity) {
     this.#authority = authority;
     this.#environment = environment;
     const clientId = clientIdFromBytes(environment.entropy.fill(new Uint8Array(16)));
-    this.#client = authority.client(clientId, authority.databaseIdentity);
+    this.#client = authority.client(clientId, identity);
     this.#stop = authority.listen({
       durable: ({ calls }) => {
         for (const outcome of calls.outcomesOf(this.#client)) this.#settle(outcome);
@@ -48,7 +51,7 @@ export class OwnCalls {
   }
 
   /** Rejects with `SenderError` or a `ForerunError`, as on a client; `log-unavailable` and `client-closed` among them. */
-  call(reducer: string, args: unknown): Promise<Seq | undefined> {
+  call(reducer: string, args: unknown, connectionId: ConnectionId | null = null): Promise<Seq | undefined> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw closed();
       const definition = this.#authority.definition.reducers.find(({ accessor }) => accessor === reducer);
@@ -62,7 +65,7 @@ export class OwnCalls {
         reducerId: definition.reducerId,
         timestampMicros: Math.floor(this.#environment.clock.now() * 1000),
         args: { value },
-        connectionId: null,
+        connectionId,
         idHints: [],
       });
     });

@@ -6,7 +6,8 @@
  *     const { url } = await serve({ module: game, data: './data' });
  */
 
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Authority } from '../core/authority/authority.ts';
@@ -16,7 +17,20 @@ import { openDatabase } from './database.ts';
 import { printedDiagnostics, type ServerDiagnostics } from './diagnostics.ts';
 import { nodeEnvironment } from './environment.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { answerRequest, notFound, pathOf, refuseUpgrade, subscribedDatabase } from './http.ts';
+import {
+  answerNotFound,
+  handleRequest,
+  type HttpOptions,
+  notFound,
+  pathOf,
+  refuseUpgrade,
+  subscribedDatabase,
+} from './http.ts';
+import { Callers } from './http/callers.ts';
+import { DatabaseRoutes } from './http/database-routes.ts';
+import { KeptDiagnostics } from './kept-diagnostics.ts';
+import { writeAddress } from './log/data-folder.ts';
+import { listenToModule } from './module-console.ts';
 
 export interface ServeOptions {
   /** What `import * as game from './module.ts'` gives. */
@@ -39,8 +53,10 @@ export interface ServeOptions {
   readonly behindBytesMax?: number;
   /** What happens, for people. Default: one line each on standard error. */
   readonly diagnostics?: Partial<ServerDiagnostics>;
-  /** To serve beside something else: a server of yours that listens, or will. Its plain requests stay yours. */
+  /** To serve beside something else: a server of yours that listens, or will. Its plain requests stay yours: pass them to `handle`. */
   readonly server?: Server;
+  /** Answers plain requests that are not for the database. Default: with 404. Not with `server`. */
+  readonly requests?: RequestListener;
 }
 
 export interface Served {
@@ -54,6 +70,8 @@ export interface Served {
    * refused: the module that was goes on.
    */
   readonly adopt: (module: ModuleExports) => boolean;
+  /** Answers a plain request of a `server` of yours when it is for the database, and gives whether it was. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Ends all connections, makes everything durable, and lets go of port and folder. */
   readonly close: () => Promise<void>;
 }
@@ -64,36 +82,43 @@ export interface Served {
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { name = 'main', host = '127.0.0.1', port = 3000 } = options;
-  const diagnostics = { ...printedDiagnostics(), ...options.diagnostics };
+  const told = { ...printedDiagnostics(), ...options.diagnostics };
   const environment = nodeEnvironment();
+  const kept = new KeptDiagnostics(told);
   const database = await openDatabase({
     definition: defineModule(options.module),
     name,
     data: options.data,
     environment,
-    diagnostics,
+    diagnostics: kept.all,
     guard: options.guard,
     timestampToleranceMs: options.timestampToleranceMs,
     logBytesMax: options.logBytesMax,
     behindBytesMax: options.behindBytesMax,
   });
-  const { authority, hub } = database;
+  const { authority, hub, folder, authenticate } = database;
+  kept.keepIn(folder?.diagnosticsFile);
   const gateway = new Gateway({
     accept: (connect) => hub.accept(connect),
     scheduler: environment.scheduler,
-    connectionFailed: diagnostics.connectionFailed,
+    connectionFailed: told.connectionFailed,
   });
+  const callers = new Callers({ authority, environment, newConnectionId: () => hub.newConnectionId() });
   const isOurs = (nameOrIdentity: string | undefined): boolean =>
     nameOrIdentity === name || nameOrIdentity === authority.databaseIdentity.toHexString();
-  const health = () => ({
-    failure: authority.failure,
-    seq: authority.durableSeq,
-    connections: gateway.connectionCount,
-  });
+  const http: HttpOptions = {
+    database: name,
+    isOurs,
+    health: () => ({ failure: authority.failure, seq: authority.durableSeq, connections: gateway.connectionCount }),
+    newIdentity: () => authenticate(''),
+    routes: new DatabaseRoutes({ name, authority, authenticate, callers, diagnostics: kept.lines }),
+  };
+  const handle: Served['handle'] = (request, response) => handleRequest(request, response, http);
 
+  const others = options.requests ?? answerNotFound;
   const own =
     options.server === undefined
-      ? createServer((request, response) => answerRequest(request, response, { database: name, health }))
+      ? createServer((request, response) => void (handle(request, response) || others(request, response)))
       : undefined;
   const server = options.server ?? (own as Server);
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -101,11 +126,16 @@ export async function serve(options: ServeOptions): Promise<Served> {
     else if (own !== undefined) refuseUpgrade(socket, 404, notFound(pathOf(request)));
   };
   server.on('upgrade', upgrade);
+  const silence = listenToModule(authority.engine, kept.all.modulePrinted);
   const stop = async (): Promise<void> => {
     server.off('upgrade', upgrade);
     hub.close();
+    callers.close();
     await gateway.close();
+    if (folder !== undefined) rmSync(folder.addressFile, { force: true });
     await Promise.all([database.close(), own === undefined ? undefined : stopListening(own)]);
+    silence();
+    kept.lines.flush();
   };
   try {
     if (own !== undefined) await listen(own, port, host);
@@ -115,12 +145,15 @@ export async function serve(options: ServeOptions): Promise<Served> {
   }
   const address = server.address();
   const listening = typeof address === 'object' && address !== null ? address : undefined;
+  const url = listening === undefined ? '' : `http://${urlHost(listening)}:${listening.port}`;
+  if (folder !== undefined && url !== '') writeAddress(folder.addressFile, { url, pid: process.pid });
   let closing: Promise<void> | undefined;
   return {
-    url: listening === undefined ? '' : `http://${urlHost(listening)}:${listening.port}`,
+    url,
     port: listening?.port ?? port,
     authority,
     adopt: (module) => database.adopt(defineModule(module)),
+    handle,
     close: () => (closing ??= stop()),
   };
 }

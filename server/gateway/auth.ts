@@ -74,6 +74,21 @@ export async function openAuthenticator({ keyFile, entropy }: AuthenticatorOptio
   }
 }
 
+/** The one who has the data folder, and so the key: sees all, and reads the diagnostics. */
+export const ownerIdentity: Identity = identityOf(issuer, 'owner');
+
+/** A token by which the holder of the key file is its databases' owner. Throws `data-folder-unusable`. */
+export async function ownerToken(keyFile: string): Promise<string> {
+  const { privateKey } = await storedKeys(keyFile);
+  return new SignJWT({ hex_identity: ownerIdentity.toHexString() })
+    .setProtectedHeader({ alg: algorithm })
+    .setIssuer(issuer)
+    .setSubject('owner')
+    .setIssuedAt()
+    .setExpirationTime('10 minutes')
+    .sign(privateKey);
+}
+
 /**
  * `0xc200`, a checksum of four bytes, and the first 26 bytes of the BLAKE3 of `issuer|subject`, most significant first:
  * SpacetimeDB's `Identity::from_claims`.

@@ -6,7 +6,7 @@
  * and SQLite keeps it apart between two servers in one process, which a bare file lock would not.
  */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ForerunError } from '../../core/errors.ts';
@@ -15,6 +15,9 @@ export interface DataFolder {
   readonly path: string;
   readonly databaseFile: string;
   readonly tokenKeyFile: string;
+  readonly diagnosticsFile: string;
+  /** Where the server that has it listens, while it does. */
+  readonly addressFile: string;
   /** Lets others have the folder. */
   readonly release: () => void;
 }
@@ -38,10 +41,44 @@ export function openDataFolder(path: string, name: string): DataFolder {
   const release = lock(path);
   return {
     path,
-    databaseFile: join(path, `${name}.sqlite`),
-    tokenKeyFile: join(path, 'token-key.json'),
+    ...filesIn(path, name),
     release,
   };
+}
+
+/** Also for who reads them without having the folder. */
+export function filesIn(path: string, name: string): Omit<DataFolder, 'path' | 'release'> {
+  return {
+    databaseFile: join(path, `${name}.sqlite`),
+    tokenKeyFile: join(path, 'token-key.json'),
+    diagnosticsFile: join(path, `${name}.diagnostics.ndjson`),
+    addressFile: join(path, 'address.json'),
+  };
+}
+
+/** How to reach the server that has a folder. */
+export interface ServerAddress {
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** For tools of the owner; who can't be told is asked for the address. */
+export function writeAddress(file: string, address: ServerAddress): void {
+  try {
+    writeFileSync(file, JSON.stringify(address), { mode: 0o600 });
+  } catch {
+    // Serving goes on without it.
+  }
+}
+
+/** Undefined where no server has written one. It may be of one that was killed. */
+export function readAddress(file: string): ServerAddress | undefined {
+  try {
+    const { url, pid } = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof url === 'string' && typeof pid === 'number' ? { url, pid } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function lock(path: string): () => void {

@@ -1,0 +1,70 @@
+/**
+ * One query over HTTP. The owner may ask whatever SQLite can read; anyone else the language of subscriptions, over public
+ * tables.
+ *
+ * Law: nothing is written, and no more rows than `queryRowsMax` are read.
+ */
+
+import type { Engine } from '../../core/engine/engine.ts';
+import type { SqlValue } from '../../core/engine/sql-value.ts';
+import { ForerunError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { tablesRead } from '../../core/query/dependencies.ts';
+import { parseQuery } from '../../core/query/parse.ts';
+import { planSql } from '../../core/query/plan.ts';
+import { needsExact } from '../../core/query/select.ts';
+import { sqlToJson } from './json-values.ts';
+
+export interface QueryResult {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly SqlValue[])[];
+}
+
+/** Checks the text; the result runs it. Throws `query-invalid`, and the run `limit-reached`. */
+export function queryOf(engine: Engine, text: string, isOwner: boolean): () => QueryResult {
+  const sql = text.trim().replace(/;\s*$/, '');
+  if (isOwner) {
+    tablesRead(engine, sql);
+    return () => run(engine, sql);
+  }
+  const { definition } = engine;
+  if (definition.visibilityFilters.length > 0) {
+    throw new ForerunError(
+      'query-invalid',
+      'The module filters rows by who looks, which only subscriptions do so far: connect a client, or ask as the owner.',
+    );
+  }
+  const plan = parseQuery(sql, definition, { isVisible: (table) => table.public });
+  return () => run(engine, planSql(plan, 'sqlite'));
+}
+
+function run(engine: Engine, sql: string): QueryResult {
+  const { queryRowsMax } = limits;
+  const statement = engine.query(`SELECT * FROM (${sql}\n) LIMIT ${queryRowsMax + 1}`);
+  try {
+    const rows = statement.all([], needsExact);
+    if (rows.length > queryRowsMax) {
+      throw new ForerunError(
+        'limit-reached',
+        `The query has more than ${queryRowsMax} rows (queryRowsMax). Ask for fewer with WHERE, or LIMIT.`,
+      );
+    }
+    const names = statement.columnNames();
+    // The key of a table that has none is made of the row, and says no more than it.
+    const shown = names.flatMap((name, at) => (name === '_key' ? [] : [at]));
+    return {
+      columns: shown.map((at) => names[at] ?? ''),
+      rows: rows.map((row) => shown.map((at) => row[at] ?? null)),
+    };
+  } finally {
+    statement.free();
+  }
+}
+
+/** SpacetimeDB's form: one result per statement, of which there is one. */
+export function resultJson({ columns, rows }: QueryResult, micros: number): string {
+  const elements = columns.map((name) => ({ name: { some: name } }));
+  return JSON.stringify([
+    { schema: { elements }, rows: rows.map((row) => row.map(sqlToJson)), total_duration_micros: micros },
+  ]);
+}
