@@ -154,6 +154,11 @@ export class Authority {
     this.engine.adopt(definition);
   }
 
+  /** To be read from; only the authority appends. */
+  get log(): AuthorityOptions['log'] {
+    return this.#options.log;
+  }
+
   /** Rows as of it are in the engine; it may not be durable yet. */
   get executedSeq(): Seq {
     return this.#pipeline.executedSeq;

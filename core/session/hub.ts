@@ -16,6 +16,7 @@ import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { CommitBytes } from './fan-out.ts';
+import { type OlderBatches, readOlder } from './missed.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
 
@@ -79,12 +80,22 @@ export class SessionHub {
     return isNewer;
   }
 
+  /** What a replica at this position lacks and is kept in memory no longer; to be given to `missed`, which needs no time. */
+  async older(position: Position | undefined): Promise<OlderBatches | undefined> {
+    const { epoch, durableSeq, engine, log } = this.#authority;
+    if (position === undefined || position.epoch !== epoch || position.seq >= durableSeq) return undefined;
+    if (this.#recent.reaches(position.seq, durableSeq)) return undefined;
+    return readOlder(log, position.seq, (tableId) => engine.shape(tableId));
+  }
+
   /** What a replica at this position lacks, or undefined when it needs a snapshot. */
-  missed(position: Position): CommitBytes | undefined {
+  missed(position: Position | undefined, older: OlderBatches | undefined): CommitBytes | undefined {
     const { epoch, durableSeq, engine } = this.#authority;
-    if (position.epoch !== epoch || position.seq > durableSeq) return undefined;
-    const batches = this.#recent.after(position.seq, durableSeq, (tableId) => engine.shape(tableId));
-    return batches === undefined ? undefined : new CommitBytes(batches, position.seq, durableSeq);
+    if (position === undefined || position.epoch !== epoch || position.seq > durableSeq) return undefined;
+    const from = older?.lastSeq ?? position.seq;
+    const recent = this.#recent.after(from, durableSeq, (tableId) => engine.shape(tableId));
+    if (recent === undefined) return undefined;
+    return new CommitBytes([...(older?.batches ?? []), ...recent], position.seq, durableSeq);
   }
 
   /** Answers a call that ran before. */

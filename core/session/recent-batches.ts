@@ -38,11 +38,16 @@ export class RecentBatches {
     this.#dropped = 0;
   }
 
+  /** All commits above `seq` are here. */
+  reaches(seq: Seq, durableSeq: Seq): boolean {
+    return seq + 1 >= (this.#kept[this.#dropped]?.firstSeq ?? durableSeq + 1);
+  }
+
   /** All batches with commits above `seq`, up to the newest, `durableSeq`; undefined when they are kept no longer. */
   after(seq: Seq, durableSeq: Seq, shapeOf: (tableId: number) => RowShape): RecentBatch[] | undefined {
-    const kept = this.#kept.slice(this.#dropped);
-    if (seq + 1 < (kept[0]?.firstSeq ?? durableSeq + 1)) return undefined;
-    return kept
+    if (!this.reaches(seq, durableSeq)) return undefined;
+    return this.#kept
+      .slice(this.#dropped)
       .filter(({ firstSeq, commitCount }) => firstSeq + commitCount - 1 > seq)
       .map((batch) => ({ commits: readCommits(batch, shapeOf), bytes: batch.bytes }));
   }

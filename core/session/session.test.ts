@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ByteWriter } from '../codec/bytes.ts';
 import { rendered } from '../codec/rendered.testing.ts';
 import type { CallId, Epoch, Seq } from '../commit/call.ts';
@@ -481,13 +481,28 @@ describe('a client that comes back', () => {
     }
   });
 
-  it('[SES-3] to a hub that did not see what it missed gets a snapshot, and resumes if it missed nothing', async () => {
+  it('[SES-3] [SES-4] to a hub that did not see what it missed gets it from the log', async () => {
+    const { home, visitor } = await away(change);
+    visitor.connect(hubOf(home));
+    visitor.hello({ queries: everything });
+    await logRead(home);
+    expect(visitor.welcome).toMatchObject({ resumed: true });
+    expect(visitor.of('snapshot')).toEqual([]);
+    for (const accessor of ['entry', 'total', 'online', 'ended']) {
+      expect(text(visitor.rows(accessor))).toEqual(text(home.rows(accessor)));
+    }
+  });
+
+  it('[SES-3] gets a snapshot when it missed more than resumeBytesMax of the log, and resumes if it missed nothing', async () => {
     const { home, visitor } = await away(change);
     const young = hubOf(home);
     const { position } = visitor;
+    const { resumeBytesMax } = limits;
+    Object.assign(limits, { resumeBytesMax: 100 });
+    onTestFinished(() => void Object.assign(limits, { resumeBytesMax }));
     visitor.connect(young);
     visitor.hello({ queries: everything });
-    await home.time.settle();
+    await logRead(home);
     expect(visitor.welcome).toMatchObject({ resumed: false });
     expect(visitor.position?.seq).toBeGreaterThan(position?.seq ?? 0);
     visitor.connect(young);
@@ -497,6 +512,11 @@ describe('a client that comes back', () => {
     expect(text(visitor.rows('total'))).toEqual(text(home.rows('total')));
   });
 });
+
+/** A log is read batch by batch. */
+async function logRead(home: Home): Promise<void> {
+  for (let i = 0; i < 20; i++) await home.time.settle();
+}
 
 describe('a snapshot', () => {
   it('[SES-5] of rows that change while it is sent is, when applied, the rows as of that moment', async () => {

@@ -23,6 +23,7 @@ import type { ConnectionId } from '../value/connection-id.ts';
 import { readCall } from './call-reader.ts';
 import { CommitBytes, TableSet } from './fan-out.ts';
 import type { SessionHub } from './hub.ts';
+import type { OlderBatches } from './missed.ts';
 import { sendSnapshot } from './snapshot.ts';
 
 type State =
@@ -36,6 +37,14 @@ type State =
       readonly subscriptions: Map<number, readonly TableDefinition[]>;
     }
   | { readonly type: 'closed' };
+
+/** What was found out while a connection was being admitted. */
+interface Greeting {
+  readonly connectionId: ConnectionId;
+  readonly identity: bigint;
+  readonly token: string;
+  readonly older: OlderBatches | undefined;
+}
 
 export class Session implements TransportEvents {
   /** In the order in which connections were taken. */
@@ -173,12 +182,14 @@ export class Session implements TransportEvents {
     const client = this.#authority.client(hello.clientId, identity);
     const connectionId = this.#hub.newConnectionId();
     await this.#authority.connect(connectionId, identity);
+    const older = await this.#hub.older(hello.position);
     if (!this.#isAdmitting()) return this.#authority.disconnect(connectionId);
     if (!this.#hub.replace(client, this)) return this.#authority.disconnect(connectionId);
     this.#authority.acknowledge(client, hello.settledCallId);
     const subscriptions = new Map<number, readonly TableDefinition[]>();
     this.#state = { type: 'live', client, connectionId, subscriptions };
-    this.#welcome(hello, client, connectionId, identity.__identity__, token, subscriptions);
+    const greeting = { connectionId, identity: identity.__identity__, token, older };
+    this.#welcome(hello, client, greeting, subscriptions);
   }
 
   /** Asked again after each wait, in which the connection may have ended. */
@@ -189,14 +200,12 @@ export class Session implements TransportEvents {
   #welcome(
     hello: HelloMessage,
     client: ClientRecord,
-    connectionId: ConnectionId,
-    identity: bigint,
-    token: string,
+    { connectionId, identity, token, older }: Greeting,
     subscriptions: Map<number, readonly TableDefinition[]>,
   ): void {
     const refusals = hello.subscriptions.flatMap((request) => this.#accept(subscriptions, request) ?? []);
     this.#updateTables(subscriptions);
-    const missed = hello.position === undefined ? undefined : this.#hub.missed(hello.position);
+    const missed = this.#hub.missed(hello.position, older);
     const { durableSeq, epoch, databaseIdentity } = this.#authority;
     this.send({
       type: 'welcome',

@@ -6,7 +6,8 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import type { Log, LogBatch } from '../../core/commit/log.ts';
+import type { Seq } from '../../core/commit/call.ts';
+import { type Log, type LogBatch, searchBatch } from '../../core/commit/log.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { BatchReader, type LogExtent } from './batch-table.ts';
 import { type DatabaseBirth, openForReading } from './database-file.ts';
@@ -83,6 +84,23 @@ export class SqliteLog implements Log {
       }
     } catch (cause) {
       throw openingError(cause, this.path);
+    } finally {
+      db.close();
+    }
+  }
+
+  async find(seq: Seq): Promise<number | undefined> {
+    const db = openForReading(this.path);
+    try {
+      const place = db.prepare(
+        'SELECT first_seq AS firstSeq, commit_count AS commitCount FROM _forerun_log WHERE number = ?',
+      );
+      return searchBatch(this.#extent, seq, (number) => {
+        const row = place.get(number);
+        return row === undefined
+          ? undefined
+          : { firstSeq: Number(row['firstSeq']), commitCount: Number(row['commitCount']) };
+      });
     } finally {
       db.close();
     }

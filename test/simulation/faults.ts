@@ -137,8 +137,9 @@ export const faults: readonly Fault[] = [
     SessionHub.prototype,
     'missed',
     (original) =>
-      function (this: SessionHub, position: Position) {
-        return original.call(this, { ...position, seq: (position.seq + 1) as Seq });
+      function (this: SessionHub, position: Position | undefined, older) {
+        const wrong = position === undefined ? undefined : { ...position, seq: (position.seq + 1) as Seq };
+        return original.call(this, wrong, older);
       },
   ),
   fault(
