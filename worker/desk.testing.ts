@@ -2,7 +2,7 @@
 
 import { schema, SenderError, t, table } from 'forerun';
 import { Home, TestTime } from '../core/authority/home.testing.ts';
-import { defineModule } from '../core/module/module.ts';
+import { defineModule, type ModuleExports } from '../core/module/module.ts';
 import { memoryTransport, type Transport, type TransportEvents } from '../core/protocol/transport.ts';
 import { SessionHub } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
@@ -89,7 +89,7 @@ export class Desk {
   readonly hub: SessionHub;
   #identities = 0n;
 
-  private constructor(time: TestTime, home: Home) {
+  constructor(time: TestTime, home: Home) {
     this.time = time;
     this.home = home;
     this.hub = new SessionHub({
@@ -122,6 +122,8 @@ export interface SeatOptions {
   readonly store?: ClientStore | undefined;
   readonly isReachable?: boolean;
   readonly heard?: string[];
+  /** The desk's own unless its home has another one. */
+  readonly module?: ModuleExports;
 }
 
 /** One client, and what its page was told. */
@@ -138,10 +140,10 @@ export class Seat {
   readonly heard: string[];
   #isAlive = true;
 
-  constructor(desk: Desk, { token, store, isReachable = true, heard = [] }: SeatOptions) {
+  constructor(desk: Desk, { token, store, isReachable = true, heard = [], module = deskModule }: SeatOptions) {
     this.heard = heard;
     this.isReachable = isReachable;
-    const definition = defineModule(deskModule);
+    const definition = defineModule(module);
     const connect = (_url: string, events: TransportEvents & { readonly opened: () => void }): Transport => {
       if (!this.isReachable) {
         desk.time.environment.scheduler.soon(() => events.closed());

@@ -53,7 +53,12 @@ type Event =
   | { readonly type: 'settled'; readonly callId: CallId }
   | { readonly type: 'unkept'; readonly error: ForerunError }
   | { readonly type: 'adopt'; readonly definition: ModuleDefinition }
+  /** The connection has been lost for a while. */
+  | { readonly type: 'alone' }
   | { readonly type: 'refresh' };
+
+/** Without a connection for so long, a client no longer shows who else is there. */
+const aloneMs = 3_000;
 
 /** How the connection stands; the rest of a status is the same for all of them. */
 type LinkStatus = ClientStatus extends infer S ? (S extends ClientStatus ? Omit<S, keyof CommonStatus> : never) : never;
@@ -214,6 +219,9 @@ export class HostLoop {
         return this.#unkept(event.error);
       case 'adopt':
         return this.#adopt(event.definition);
+      case 'alone':
+        if (this.#link.type !== 'live') this.#rows.forgetEphemeral();
+        return;
       case 'refresh':
         return this.#pages.refresh();
       default:
@@ -317,6 +325,8 @@ export class HostLoop {
 
   #lost(error: ForerunError, retryMs: number | undefined): void {
     this.#rows.lost();
+    if (this.#link.type === 'live')
+      this.#home.environment.scheduler.after(aloneMs, () => this.handle({ type: 'alone' }));
     if (retryMs !== undefined) this.#link = { type: 'offline', retryMs, message: error.message };
     else if (error.code === 'module-mismatch') this.#link = { type: 'stale', message: error.message };
     else this.#link = { type: 'stopped', code: error.code, message: error.message };
@@ -335,6 +345,7 @@ export class HostLoop {
       case 'batch':
       case 'snapshot':
       case 'applied':
+      case 'ephemeral':
         return this.#rows.receive(message);
       case 'lease':
         this.#ids.lend(message.tableId, message.column, message.from, message.to);

@@ -55,6 +55,11 @@ export class SnapshotStaging {
     for (const row of rows) table.set(keyOf(row), row);
   }
 
+  /** These are all rows of their tables. */
+  replace(tables: ReadonlyMap<number, ReadonlyMap<Key, Row>>): void {
+    for (const [tableId, rows] of tables) if (this.#tables.has(tableId)) this.#tables.set(tableId, new Map(rows));
+  }
+
   /** A batch is about rows that are collected here, and about calls whose effects they contain. */
   absorb({ commits, outcomes }: BatchMessage): void {
     for (const outcome of outcomes) this.#outcomes.set(outcome.callId, outcome);

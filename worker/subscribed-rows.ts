@@ -10,7 +10,14 @@ import type { Epoch, Outcome, Position, Seq } from '../core/commit/call.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
-import type { BatchMessage, SnapshotMessage, SubscriptionRequest, WelcomeMessage } from '../core/protocol/messages.ts';
+import type {
+  BatchMessage,
+  EphemeralMessage,
+  SnapshotMessage,
+  SubscriptionRequest,
+  WelcomeMessage,
+} from '../core/protocol/messages.ts';
+import { batchOfOthers, completeTables, OwnEphemeralChanges } from './ephemeral-rows.ts';
 import type { Pages } from './pages.ts';
 import type { Predictor, ReconcileResult } from './predict/predictor.ts';
 import { SnapshotStaging } from './snapshot-staging.ts';
@@ -33,6 +40,7 @@ export interface SubscribedRowsEvents {
 export type RowsMessage =
   | BatchMessage
   | SnapshotMessage
+  | EphemeralMessage
   | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq };
 
 /** One subscription to everything that is public, for now. */
@@ -44,6 +52,7 @@ export class SubscribedRows {
   readonly #pages: Pages;
   readonly #events: SubscribedRowsEvents;
   readonly #publicTables: readonly number[];
+  readonly #ownEphemeral = new OwnEphemeralChanges();
   #epoch: Epoch | undefined;
   /** Of the rows that are here; a snapshot moves it when it is complete. */
   #position: Position | undefined;
@@ -101,18 +110,15 @@ export class SubscribedRows {
   /** What has come of a snapshot counts for nothing. */
   lost(): void {
     this.#staging = undefined;
+    this.#ownEphemeral.forget();
   }
 
   receive(message: RowsMessage): void {
     switch (message.type) {
       case 'batch':
-        if (this.#staging !== undefined) return this.#staging.absorb(message);
-        this.#events.reconciled(this.#predictor.reconcile(message.lastSeq, message.commits, message.outcomes));
-        return this.#advance(
-          message.lastSeq,
-          message.outcomes,
-          message.commits.flatMap((commit) => commit.changes),
-        );
+        return this.#receiveBatch(this.#ownEphemeral.complete(message));
+      case 'ephemeral':
+        return this.#receiveEphemeral(message);
       case 'snapshot':
         this.#staging?.add(message);
         return;
@@ -121,6 +127,46 @@ export class SubscribedRows {
       default:
         return unreachable(message);
     }
+  }
+
+  /** The rows of others are long out of date. */
+  forgetEphemeral(): void {
+    const tableIds = this.#publicTables.filter((tableId) => this.#isEphemeral(tableId));
+    if (tableIds.length > 0)
+      this.#receiveEphemeral({ type: 'ephemeral', callId: undefined, completeTables: tableIds, changes: [] });
+  }
+
+  #receiveBatch(batch: BatchMessage): void {
+    if (this.#staging !== undefined) return this.#staging.absorb(batch);
+    this.#events.reconciled(this.#predictor.reconcile(batch.lastSeq, batch.commits, batch.outcomes));
+    const changes = batch.commits.flatMap((commit) =>
+      commit.changes.filter(({ tableId }) => !this.#isEphemeral(tableId)),
+    );
+    this.#advance(batch.lastSeq, batch.outcomes, changes);
+  }
+
+  #receiveEphemeral(message: EphemeralMessage): void {
+    if (message.callId !== undefined) return this.#ownEphemeral.keep(message.callId, message.changes);
+    const seq = this.#position?.seq ?? (0 as Seq);
+    if (message.completeTables.length > 0) {
+      const tables = completeTables(message);
+      if (this.#staging !== undefined) this.#staging.replace(tables);
+      else this.#events.reconciled(this.#predictor.replaceRows(seq, tables, [], []));
+      return;
+    }
+    if (this.#staging !== undefined) return this.#staging.absorb(batchOfOthers(message, seq));
+    const changes = message.changes.filter((change) => !this.#isKnown(change));
+    if (changes.length > 0) this.#receiveBatch(batchOfOthers({ ...message, changes }, seq));
+  }
+
+  #isEphemeral(tableId: number): boolean {
+    return this.#engine.shape(tableId).table.ephemeral;
+  }
+
+  #isKnown({ tableId, key, after }: RowChange): boolean {
+    const confirmed = this.#predictor.confirmedRow(tableId, key);
+    if (confirmed === undefined || after === undefined) return confirmed === after;
+    return this.#engine.equal(tableId, confirmed, after);
   }
 
   #apply(seq: Seq): void {

@@ -31,9 +31,10 @@ import type { AuthorityOptions } from './authority-options.ts';
 import type { OpenBatch } from './batch.ts';
 import { type CallRequest, refusalOf } from './call-request.ts';
 import { emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
-import { type ClientRecord, Clients } from './clients.ts';
+import { type ClientRecord, Clients, unlogged } from './clients.ts';
 import { Connections } from './connections.ts';
 import { DatabaseCalls } from './database-calls.ts';
+import { EphemeralRows } from './ephemeral.ts';
 import { IdLeases, type Lease } from './id-lease.ts';
 import { type AuthorityListener, Pipeline } from './pipeline.ts';
 import { writeAcknowledged, writeClient, writeLease } from './record.ts';
@@ -62,6 +63,7 @@ export class Authority {
   readonly #pipeline: Pipeline;
   readonly #calls: DatabaseCalls;
   readonly #schedule: Schedule;
+  readonly #ephemeral: EphemeralRows;
   #runningClientNo = 0;
   #isClosed = false;
 
@@ -73,6 +75,7 @@ export class Authority {
     this.#clients = clients;
     this.#leases = leases;
     this.#connections.restore(recovered.connections);
+    this.#ephemeral = new EphemeralRows(engine);
     this.#pipeline = new Pipeline({
       log: options.log,
       engine,
@@ -88,13 +91,14 @@ export class Authority {
         },
         lost: (cause, isNew) => {
           this.#connections.lost();
+          this.#ephemeral.reset();
           this.#schedule.resync();
           if (isNew) options.diagnostics?.logFailed(cause);
         },
       },
     });
     this.#calls = new DatabaseCalls({
-      definition: this.definition,
+      definition: () => this.definition,
       database: clients.database,
       nowMicros: () => this.#nowMicros(),
       execute: (call) => this.#execute(clients.database, call),
@@ -102,7 +106,6 @@ export class Authority {
       threw: (reducer, error) => options.diagnostics?.reducerThrew(reducer, error),
     });
     this.#schedule = new Schedule({
-      definition: this.definition,
       engine,
       environment: options.environment,
       databaseIdentity: this.databaseIdentity,
@@ -259,10 +262,15 @@ export class Authority {
       throw new ForerunError('connection-refused', `The module refused the connection: ${rejection.message}`);
   }
 
-  /** Runs `clientDisconnected`, whose failure changes nothing. */
-  disconnect(connectionId: ConnectionId): void {
-    const identity = this.#connections.find(connectionId.__connection_id__);
-    if (identity !== undefined && !this.#isClosed) this.#endConnection(connectionId.__connection_id__, identity);
+  /** Runs `clientDisconnected`, whose failure changes nothing, and deletes the connection's ephemeral rows. */
+  disconnect({ __connection_id__: id }: ConnectionId): void {
+    if (this.#isClosed) return;
+    const identity = this.#connections.find(id);
+    if (identity !== undefined) this.#endConnection(id, identity);
+    const changes = this.#ephemeral.end(id);
+    if (changes.length === 0) return;
+    this.#pipeline.open.ephemeral.push({ client: undefined, callId: undefined, changes });
+    this.#pipeline.askFlush();
   }
 
   acknowledge(client: ClientRecord, callId: CallId): void {
@@ -340,13 +348,7 @@ export class Authority {
 
   #repeat(client: ClientRecord, callId: CallId): Outcome | undefined {
     if (callId >= this.#pipeline.firstInFlight(client)) return undefined;
-    return (
-      client.outcome(callId) ?? {
-        type: 'rejected',
-        callId,
-        rejection: { code: 'call-too-late', message: `Call ${callId} ran before, and its outcome is kept no longer.` },
-      }
-    );
+    return client.outcomeOfPast(callId);
   }
 
   #execute(client: ClientRecord, call: Call): Execution {
@@ -370,10 +372,16 @@ export class Authority {
   }
 
   #commit(client: ClientRecord, call: Call, changes: readonly RowChange[]): void {
+    const { callId } = call;
     const { open } = this.#pipeline;
-    if (changes.length === 0) open.unchanged(client, call.callId);
-    else open.commit(this.engine, client, call.callId, call.timestampMicros, changes);
-    this.#schedule.note(changes);
+    const ephemeral = this.#ephemeral.take(changes, call.connectionId?.__connection_id__);
+    if (ephemeral !== undefined) open.ephemeral.push({ client, callId, changes: ephemeral });
+    const logged = ephemeral === undefined ? changes : changes.filter(({ tableId }) => !this.#ephemeral.has(tableId));
+    if (logged.length > 0) open.commit(this.engine, client, callId, call.timestampMicros, logged);
+    else if (!this.#ephemeral.hasTables) open.unchanged(client, callId);
+    // Of a call of the database nobody asks what came of it.
+    else if (client !== this.#clients.database) open.calls.settle(client, callId, unlogged);
+    this.#schedule.note(logged);
     this.#pipeline.askFlush();
   }
 

@@ -15,6 +15,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import type { Identity } from '../value/identity.ts';
 import { type ClientRecord, outcomeOf, type Settled } from './clients.ts';
+import type { EphemeralChanges } from './ephemeral.ts';
 import {
   beginBatch,
   beginCommit,
@@ -86,18 +87,26 @@ export class DurableBatch {
   /** Seq of its last commit, or of the last one before it. */
   readonly lastSeq: Seq;
   readonly calls: BatchCalls;
+  /** Changes that are in no commit, in order. */
+  readonly ephemeral: readonly EphemeralChanges[];
   /** As in the log. */
   readonly bytes: Uint8Array;
   readonly #undo: Uint8Array;
   readonly #shapeOf: (tableId: number) => RowShape;
   #commits: readonly BatchCommit[] | undefined;
 
-  constructor(log: LogBatch, calls: BatchCalls, undo: Uint8Array, shapeOf: (tableId: number) => RowShape) {
+  constructor(
+    log: LogBatch,
+    { calls, ephemeral }: Pick<OpenBatch, 'calls' | 'ephemeral'>,
+    undo: Uint8Array,
+    shapeOf: (tableId: number) => RowShape,
+  ) {
     this.number = log.number;
     this.firstSeq = log.firstSeq;
     this.lastSeq = (log.firstSeq + log.commitCount - 1) as Seq;
     this.bytes = log.bytes;
     this.calls = calls;
+    this.ephemeral = ephemeral;
     this.#undo = undo;
     this.#shapeOf = shapeOf;
   }
@@ -151,6 +160,8 @@ function readBefore(reader: ByteReader, shapeOf: (tableId: number) => RowShape):
 export class OpenBatch {
   readonly writer: ByteWriter;
   readonly calls: BatchCalls = new BatchCalls();
+  /** Lost with the batch, as all ephemeral rows are then. */
+  readonly ephemeral: EphemeralChanges[] = [];
   commitCount = 0;
   /** Connections that began, or with no identity ended. Lost with the batch: a connection does not outlive a failure. */
   readonly connections: { readonly connectionId: bigint; readonly identity: Identity | undefined }[] = [];
@@ -174,7 +185,12 @@ export class OpenBatch {
   }
 
   get isEmpty(): boolean {
-    return this.writer.offset === this.#emptyLength && this.calls.length === 0;
+    return !this.hasRecords && this.calls.length === 0 && this.ephemeral.length === 0;
+  }
+
+  /** Without, there is nothing to be made durable. */
+  get hasRecords(): boolean {
+    return this.writer.offset !== this.#emptyLength;
   }
 
   commit(
@@ -235,9 +251,9 @@ export class OpenBatch {
 
   /** The batch as the log takes it; its bytes are its own from here on. */
   seal(number: number, engine: Engine): { readonly log: LogBatch; readonly durable: DurableBatch } {
-    const { firstSeq, commitCount, calls } = this;
+    const { firstSeq, commitCount } = this;
     const log = { number, firstSeq, commitCount, bytes: this.writer.take() };
-    return { log, durable: new DurableBatch(log, calls, this.#undo.take(), (tableId) => engine.shape(tableId)) };
+    return { log, durable: new DurableBatch(log, this, this.#undo.take(), (tableId) => engine.shape(tableId)) };
   }
 
   /** Takes all of it back, the last call first. */

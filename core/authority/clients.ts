@@ -20,8 +20,11 @@ import { ForerunError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { Identity } from '../value/identity.ts';
 
-/** What came of a call: the seq of its commit, 0 for no change, or why it was refused. */
+/** What came of a call: the seq of its commit, 0 for no change (or `unlogged`), or why it was refused. */
 export type Settled = number | Rejection;
+
+/** It changed no ordinary row, and no record says so. */
+export const unlogged = -1;
 
 export class ClientRecord {
   readonly clientNo: number;
@@ -32,6 +35,8 @@ export class ClientRecord {
   /** Outcomes of the calls after `#settledBefore`, by position; a hole where the client skipped a number. */
   #outcomes: (Settled | undefined)[] = [];
   #settledBefore = 0;
+  /** Up to this call the client never asks again. */
+  #askedBefore = 0;
 
   constructor(clientNo: number, clientId: ClientId, identity: Identity) {
     this.clientNo = clientNo;
@@ -53,8 +58,10 @@ export class ClientRecord {
     assert(callId > this.lastCallId, 'calls of a client settle in order');
     this.lastCallId = callId;
     if (this.#outcomes.length === 0) this.#settledBefore = callId - 1;
-    if (callId - this.#settledBefore > 2 * limits.pendingCallsMax)
+    if (callId - this.#settledBefore > 2 * limits.pendingCallsMax) {
       this.#forget(callId - this.#settledBefore - limits.pendingCallsMax);
+      this.#askedBefore = Math.max(this.#askedBefore, this.#settledBefore);
+    }
     this.#outcomes[callId - this.#settledBefore - 1] = settled;
   }
 
@@ -87,12 +94,27 @@ export class ClientRecord {
     return outcomes;
   }
 
-  /** The client has every outcome up to this call. Gives whether any was still kept. */
+  /**
+   * Of a call that is not later than the last one. One whose outcome is missing though the client has not acknowledged it
+   * ran before a restart and was not logged.
+   */
+  outcomeOfPast(callId: CallId): Outcome {
+    const known = this.outcome(callId);
+    if (known !== undefined) return known;
+    if (callId > this.#askedBefore) return { type: 'unchanged', callId };
+    const message = `Call ${callId} ran before, and its outcome is kept no longer.`;
+    return { type: 'rejected', callId, rejection: { code: 'call-too-late', message } };
+  }
+
+  /** The client has every outcome up to this call. Gives whether one that the log has was still kept. */
   acknowledge(callId: number): boolean {
-    const known = Math.min(callId, this.lastCallId) - this.#settledBefore;
+    const last = Math.min(callId, this.lastCallId);
+    this.#askedBefore = Math.max(this.#askedBefore, last);
+    const known = last - this.#settledBefore;
     if (known <= 0) return false;
+    const isLogged = this.#outcomes.slice(0, known).some((settled) => settled !== undefined && settled !== unlogged);
     this.#forget(known);
-    return true;
+    return isLogged;
   }
 
   /** What a checkpoint keeps of it. */
@@ -202,5 +224,5 @@ export class Clients {
 
 export function outcomeOf(callId: CallId, settled: Settled): Outcome {
   if (typeof settled !== 'number') return { type: 'rejected', callId, rejection: settled };
-  return settled === 0 ? { type: 'unchanged', callId } : { type: 'committed', callId, seq: settled as Seq };
+  return settled <= 0 ? { type: 'unchanged', callId } : { type: 'committed', callId, seq: settled as Seq };
 }

@@ -16,7 +16,8 @@ import { admit } from './admission.ts';
 import type { ClientRecord } from './clients.ts';
 
 export interface DatabaseCallsHome {
-  readonly definition: ModuleDefinition;
+  /** Whose reducers run now. */
+  readonly definition: () => ModuleDefinition;
   readonly database: ClientRecord;
   readonly nowMicros: () => number;
   readonly execute: (call: Call) => Execution;
@@ -46,7 +47,7 @@ export class DatabaseCalls {
   }
 
   lifecycle(lifecycle: Lifecycle): ReducerDefinition | undefined {
-    return this.#home.definition.reducers.find((reducer) => reducer.lifecycle === lifecycle);
+    return this.#home.definition().reducers.find((reducer) => reducer.lifecycle === lifecycle);
   }
 
   /** Gives why the module refused, if it did. */

@@ -81,7 +81,7 @@ export class Pipeline {
   }
 
   get executedBatch(): number {
-    return this.#batchNumber + (this.#writing === undefined ? 0 : 1) + (this.#open.isEmpty ? 0 : 1);
+    return this.#batchNumber + (this.#writing === undefined ? 0 : 1) + (this.#open.hasRecords ? 1 : 0);
   }
 
   get durableBatch(): number {
@@ -147,7 +147,24 @@ export class Pipeline {
   }
 
   #flush(): void {
-    if (this.#writing === undefined && !this.#open.isEmpty && this.#failure === undefined) this.#write();
+    if (this.#isStopped || this.#writing !== undefined || this.#open.isEmpty || this.#failure !== undefined) return;
+    if (this.#open.hasRecords) this.#write();
+    else this.#passOn();
+  }
+
+  /** What was executed is of nothing that has to be durable. */
+  #passOn(): void {
+    const batch = this.#open;
+    this.#open = this.#newBatch(batch.firstSeq);
+    const { durable } = batch.seal(this.#batchNumber, this.#options.engine);
+    for (const listener of this.#listeners) listener.durable(durable);
+    this.#runWaiting();
+  }
+
+  #runWaiting(): void {
+    const tasks = this.#waiting;
+    this.#waiting = [];
+    for (const task of tasks) task();
   }
 
   #write(): void {
@@ -161,9 +178,7 @@ export class Pipeline {
       () => this.#appended(batch, durable),
       (error: unknown) => this.#failed(error),
     );
-    const tasks = this.#waiting;
-    this.#waiting = [];
-    for (const task of tasks) task();
+    this.#runWaiting();
   }
 
   #appended(batch: OpenBatch, durable: DurableBatch): void {

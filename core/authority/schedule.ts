@@ -11,14 +11,13 @@ import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Environment } from '../environment.ts';
 import { limits } from '../limits.ts';
-import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
+import type { ReducerDefinition, TableDefinition } from '../module/definition.ts';
 import type { Identity } from '../value/identity.ts';
 import type { ScheduleAt } from '../value/schedule-at.ts';
 import type { DatabaseCalls } from './database-calls.ts';
 import { type Due, DueQueue } from './due-queue.ts';
 
 export interface ScheduleHome {
-  readonly definition: ModuleDefinition;
   readonly engine: Engine;
   readonly environment: Environment;
   readonly databaseIdentity: Identity;
@@ -29,7 +28,7 @@ export interface ScheduleHome {
 
 interface ScheduledTable {
   readonly table: TableDefinition;
-  readonly reducer: ReducerDefinition;
+  readonly reducerId: number;
   /** Name of the reducer's one parameter. */
   readonly param: string;
   /** Field of the time. */
@@ -66,13 +65,13 @@ export class Schedule {
 
   constructor(home: ScheduleHome) {
     this.#home = home;
-    const { tables, reducers } = home.definition;
+    const { tables, reducers } = home.engine.definition;
     for (const reducer of reducers) {
       const table = reducer.scheduledTableId === undefined ? undefined : tables[reducer.scheduledTableId];
       const at = table?.columns.find(({ type }) => type.type === 'scheduleAt')?.field;
       const param = reducer.params.fields[0]?.name;
       if (table === undefined || at === undefined || param === undefined) continue;
-      this.#tables.set(table.tableId, { table, reducer, param, at, rows: new Map() });
+      this.#tables.set(table.tableId, { table, reducerId: reducer.reducerId, param, at, rows: new Map() });
     }
   }
 
@@ -197,18 +196,18 @@ export class Schedule {
     }
     this.#intervals.takeFirst();
     if (interval !== undefined) {
-      interval.dueMs = nextDueMs(interval, nowMs);
+      interval.dueMs = nextDueMs(interval, nowMs, this.#reducer(interval.of));
       this.#intervals.add(interval);
     }
     return interval;
   }
 
   #run(due: ScheduledRow, complete?: (changes: readonly RowChange[]) => readonly RowChange[]): boolean {
-    const { reducer, param, table } = due.of;
+    const { param, table } = due.of;
     const row = this.#home.engine.row(table.tableId, due.key);
     if (row === undefined) return true;
     const rejection = this.#home.calls.run({
-      reducer,
+      reducer: this.#reducer(due.of),
       args: { [param]: row },
       sender: this.#home.databaseIdentity,
       connectionId: null,
@@ -219,12 +218,17 @@ export class Schedule {
 
   /** Whatever comes of it, the row is gone afterwards, unless the run has given it another time. */
   #runOnce(due: ScheduledRow): void {
-    const { reducer, table } = due.of;
+    const { table } = due.of;
     due.of.rows.delete(due.key);
     if (this.#run(due, (changes) => this.#withDeletion(due, changes))) return;
     const changes = this.#withDeletion(due, []);
-    if (changes.length > 0) this.#home.calls.change(reducer, this.#home.databaseIdentity, changes);
+    if (changes.length > 0) this.#home.calls.change(this.#reducer(due.of), this.#home.databaseIdentity, changes);
     else this.#set(due.of, due.key, this.#home.engine.row(table.tableId, due.key));
+  }
+
+  /** Its code may be another one than at the start. */
+  #reducer({ reducerId }: ScheduledTable): ReducerDefinition {
+    return this.#home.engine.definition.reducers[reducerId] as ReducerDefinition;
   }
 
   #withDeletion({ of, key, at }: ScheduledRow, changes: readonly RowChange[]): readonly RowChange[] {
@@ -243,9 +247,9 @@ export class Schedule {
 }
 
 /** The next time on the row's grid. What is missed beyond the bound is skipped even by those who catch up. */
-function nextDueMs({ dueMs, intervalMs = 1, of }: ScheduledRow, nowMs: number): number {
+function nextDueMs({ dueMs, intervalMs = 1 }: ScheduledRow, nowMs: number, { whenLate }: ReducerDefinition): number {
   const missed = Math.floor((nowMs - dueMs) / intervalMs);
-  const skipped = of.reducer.whenLate === 'skip' ? missed : Math.max(0, missed - limits.catchUpRunsMax);
+  const skipped = whenLate === 'skip' ? missed : Math.max(0, missed - limits.catchUpRunsMax);
   return dueMs + (skipped + 1) * intervalMs;
 }
 

@@ -29,6 +29,8 @@ export interface TableDefinition {
   readonly event: boolean;
   /** Rows belong to a connection, are never logged, and go when it goes. */
   readonly ephemeral: boolean;
+  /** Of an ephemeral table: how often others are sent what changed. */
+  readonly sendsPerSecondMax?: number;
   readonly columns: readonly ColumnDefinition[];
   /** The row's type as one product: `columns` in order, under their row field names. */
   readonly rowType: ProductType;

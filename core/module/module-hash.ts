@@ -5,7 +5,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { ModuleDefinition } from './definition.ts';
 
 /** What a definition holds that is not shape: code, values, and what a client may change by itself. */
-const notShape: ReadonlySet<string> = new Set(['run', 'defaultValue', 'predict', 'whenLate']);
+const notShape: ReadonlySet<string> = new Set(['run', 'defaultValue', 'predict', 'whenLate', 'sendsPerSecondMax']);
 
 /** 32 hex digits: BLAKE3 of the shapes as canonical JSON. */
 export function moduleHash(definition: Omit<ModuleDefinition, 'hash'>): string {

@@ -8,10 +8,11 @@
 import type { ProductType } from '../value/column-type.ts';
 import { type ColumnSpec, columnKey, type IndexAlgorithm, type Mark, type RowObj } from './column-builder.ts';
 import { canonicalDefault, checkColumn, checkField, checkIndexed, fail } from './column-check.ts';
+import { limits } from '../limits.ts';
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from './definition.ts';
 import { canonicalName, checkColumnName, checkName, checkTableName, TakenNames } from './names.ts';
 import type { CaseConversionPolicy } from './schema.ts';
-import { type AnyTable, type IndexOptions, tableKey } from './table.ts';
+import { type AnyTable, type IndexOptions, tableKey, type TableOptions } from './table.ts';
 
 export interface TablePlace {
   readonly tableId: number;
@@ -37,12 +38,20 @@ export function defineTable(table: AnyTable, { tableId, accessor, policy, sqlNam
   checkTableName(name, place);
   sqlNames.take(name, place);
   const event = options.event ?? false;
-  const ephemeral = options.ephemeral ?? false;
+  const ephemeral = (options.ephemeral ?? false) !== false;
   if (event && ephemeral)
     fail(place, 'event rows are never kept, so they can not be ephemeral too: remove one of the two options');
 
   const written = writtenColumns(table, place);
   const columns = defineColumns(written, place, policy);
+  // That a scheduled table's rows have to be kept is found out where it is bound to its reducer.
+  const isTimed = columns.some(({ type }) => type.type === 'scheduleAt');
+  const autoInc = ephemeral && !isTimed ? columns.find((column) => column.autoInc) : undefined;
+  if (autoInc !== undefined)
+    fail(
+      `${place}, column '${autoInc.field}'`,
+      'is autoInc in an ephemeral table, but its values would have to be logged: use a uuid, or the identity or connection id',
+    );
   const primaryKeys = written.flatMap(({ spec }, position) => (spec.primaryKey ? [position] : []));
   if (primaryKeys.length > 1) {
     const fields = primaryKeys.map((position) => `'${columns[position]?.field}'`).join(' and ');
@@ -56,6 +65,7 @@ export function defineTable(table: AnyTable, { tableId, accessor, policy, sqlNam
     public: options.public ?? false,
     event,
     ephemeral,
+    ...(ephemeral && { sendsPerSecondMax: sendsPerSecondMax(options, place) }),
     columns,
     rowType: {
       type: 'product',
@@ -65,6 +75,13 @@ export function defineTable(table: AnyTable, { tableId, accessor, policy, sqlNam
     primaryKey: primaryKeys[0],
     indexes: defineIndexes(table, written, { tableName: name, place, columns, sqlNames }),
   };
+}
+
+function sendsPerSecondMax({ ephemeral }: TableOptions, place: string): number {
+  const { sendsPerSecondMax: value = limits.ephemeralSendsPerSecondMax } =
+    typeof ephemeral === 'object' ? ephemeral : {};
+  if (!(value > 0 && value <= 1_000)) fail(place, 'sendsPerSecondMax is a number above 0 and up to 1000');
+  return value;
 }
 
 function writtenColumns(table: AnyTable, place: string): WrittenColumn[] {

@@ -38,7 +38,12 @@ export interface TableOptions<C extends string = string> {
   /** Rows are sent to subscribers when their call commits, and never kept. */
   readonly event?: boolean;
   /** Rows belong to the connection whose call inserted them: they go when it goes, and are never logged. */
-  readonly ephemeral?: boolean;
+  readonly ephemeral?: boolean | EphemeralOptions;
+}
+
+export interface EphemeralOptions {
+  /** Others are sent the newest row of each key at most so often; who made the call has it at once. Default 30. */
+  readonly sendsPerSecondMax?: number;
 }
 
 /** Registered, so that tables of two copies of this package recognise each other. */

@@ -25,6 +25,7 @@
  *     6 lease        varint tableId, varint column, u64 from, u64 to
  *     7 pong         f64 ms, u64 µs
  *     8 error        text code, text message
+ *     9 ephemeral    varint callId or 0, list varint tableId, list change
  *     outcome = varint callId, u8 kind: 0 committed: varint (lastSeq - seq) · 1 unchanged · 2 rejected: text code, text message
  *     commit  = varint (lastSeq - seq), u64 timestamp µs, list change
  */
@@ -66,6 +67,7 @@ export const serverTag = {
   lease: 6,
   pong: 7,
   error: 8,
+  ephemeral: 9,
 } as const;
 
 export function encodeClientMessage(writer: ByteWriter, message: ClientMessage): void {
@@ -110,10 +112,10 @@ export function decodeClientMessage(reader: ByteReader): ClientMessage {
   }
 }
 
-/** Everything but batches and snapshots, whose bytes the authority puts together from what it has (`session/`). */
+/** Everything but batches, snapshots and ephemeral rows, whose bytes the authority puts together from what it has (`session/`). */
 export function encodeServerMessage(
   writer: ByteWriter,
-  message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>,
+  message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>,
 ): void {
   switch (message.type) {
     case 'welcome':
@@ -173,6 +175,13 @@ export function decodeServerMessage(reader: ByteReader, shapeOf: (tableId: numbe
     case serverTag.error:
       // A newer authority may know codes that we don't; they are passed on as they are.
       return { type: 'error', code: reader.string() as ErrorCode, message: reader.string() };
+    case serverTag.ephemeral:
+      return {
+        type: 'ephemeral',
+        callId: (reader.varint() || undefined) as CallId | undefined,
+        completeTables: list(reader, () => reader.varint()),
+        changes: list(reader, () => decodeChange(reader, shapeOf)),
+      };
     default:
       return reader.refuse(`a server message with the unknown tag ${tag}`);
   }

@@ -9,7 +9,7 @@
 
 import type { CallId, ClientId, Epoch, IdHint, Outcome, Position, Seq } from '../commit/call.ts';
 import type { Commit } from '../commit/commit.ts';
-import type { Row } from '../commit/row-change.ts';
+import type { Row, RowChange } from '../commit/row-change.ts';
 import type { ErrorCode } from '../errors.ts';
 
 export type ClientMessage =
@@ -70,6 +70,7 @@ export type ServerMessage =
   | SnapshotMessage
   | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq }
   | { readonly type: 'subscriptionRefused'; readonly subscriptionId: number; readonly message: string }
+  | EphemeralMessage
   | LeaseMessage
   | { readonly type: 'pong'; readonly sentMs: number; readonly authorityMicros: number }
   | ErrorMessage;
@@ -112,6 +113,18 @@ export interface SnapshotMessage {
   /** Rows of this table in all, roughly: for progress. */
   readonly totalRows: number;
   readonly rows: readonly Row[];
+}
+
+/**
+ * Rows of ephemeral tables, which are in no commit. With a `callId`: what this call of the client's own did to them, ahead
+ * of the batch that has its outcome. Without: the newest row of each key that changed, whoever changed it.
+ */
+export interface EphemeralMessage {
+  readonly type: 'ephemeral';
+  readonly callId: CallId | undefined;
+  /** `changes` has every row of these tables: others that the client has are gone. */
+  readonly completeTables: readonly number[];
+  readonly changes: readonly RowChange[];
 }
 
 /** The client may predict these autoInc values, in order: from `from` up to but without `to`. */

@@ -5,10 +5,11 @@
  * | version | what changed |
  * | --- | --- |
  * | 1 | the first |
+ * | 2 | `ephemeral`: rows that are in no commit |
  */
 
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 /** Clients below it are refused with `protocol-mismatch`. */
-export const oldestProtocolVersion = 1;
+export const oldestProtocolVersion = 2;
 /** Name of the WebSocket subprotocol. */
 export const subprotocol = 'v1.forerun';

@@ -15,6 +15,7 @@ import type { ForerunError } from '../errors.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
+import { EphemeralFeed } from './ephemeral-feed.ts';
 import { CommitBytes } from './fan-out.ts';
 import { type OlderBatches, readOlder } from './missed.ts';
 import { RecentBatches } from './recent-batches.ts';
@@ -36,6 +37,7 @@ export class SessionHub {
   readonly #sessions = new Set<Session>();
   readonly #byClient = new Map<ClientRecord, Session>();
   readonly #argsCodecs: readonly Codec[];
+  readonly #ephemeral: EphemeralFeed;
   #accepted = 0;
   readonly #recent = new RecentBatches();
 
@@ -46,6 +48,7 @@ export class SessionHub {
     this.authenticate = options.authenticate;
     this.leasedColumns = leasedColumns(options.authority.definition);
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
+    this.#ephemeral = new EphemeralFeed(options.authority.engine, options.environment, this.#sessions);
     options.authority.listen({
       durable: (batch) => this.#durable(batch),
       unavailable: (error) => this.#unavailable(error),
@@ -65,6 +68,7 @@ export class SessionHub {
 
   remove(session: Session, client: ClientRecord | undefined): void {
     this.#sessions.delete(session);
+    this.#ephemeral.forget(session);
     if (client !== undefined && this.#byClient.get(client) === session) this.#byClient.delete(client);
   }
 
@@ -134,8 +138,13 @@ export class SessionHub {
       if (own === undefined) outcomes.set(session, [calls.outcome(i)]);
       else own.push(calls.outcome(i));
     }
+    for (const { client, callId, changes } of batch.ephemeral) {
+      this.#ephemeral.add(changes);
+      if (client !== undefined && callId !== undefined) this.#byClient.get(client)?.ownEphemeral(callId, changes);
+    }
     const commits = new CommitBytes([batch], (batch.firstSeq - 1) as Seq, batch.lastSeq);
     for (const session of this.#sessions) session.durable(commits, outcomes.get(session) ?? []);
+    if (batch.ephemeral.length > 0) this.#ephemeral.flush();
   }
 
   #unavailable(error: ForerunError): void {

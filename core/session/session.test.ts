@@ -7,6 +7,7 @@ import { clientIdOf, Home } from '../authority/home.testing.ts';
 import * as ledger from '../authority/ledger.testing.ts';
 import { encodeClientMessage } from '../protocol/frame.ts';
 import type { HelloMessage } from '../protocol/messages.ts';
+import { protocolVersion } from '../protocol/version.ts';
 import type { SessionHub } from './hub.ts';
 import { hubOf, Visitor } from './visitor.testing.ts';
 
@@ -652,7 +653,7 @@ describe('frames', () => {
         const writer = new ByteWriter();
         encodeClientMessage(writer, {
           type: 'hello',
-          version: 1,
+          version: protocolVersion,
           moduleHash: home.authority.definition.hash,
           clientId: clientIdOf(number),
           token: `${visitor.number}`,

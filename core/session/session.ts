@@ -12,8 +12,10 @@ import type { ClientRecord } from '../authority/clients.ts';
 import { clientLeaseSize, type Lease } from '../authority/id-lease.ts';
 import type { Codec } from '../codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
-import type { Outcome } from '../commit/call.ts';
+import type { CallId, Outcome } from '../commit/call.ts';
+import type { RowChange } from '../commit/row-change.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { TableDefinition } from '../module/definition.ts';
 import { clientTag, decodeClientMessage, encodeServerMessage } from '../protocol/frame.ts';
 import type { ClientMessage, HelloMessage, ServerMessage, SubscriptionRequest } from '../protocol/messages.ts';
@@ -22,9 +24,12 @@ import { subscribedTable } from '../query/subscription-query.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
 import { readCall } from './call-reader.ts';
 import { CommitBytes, TableSet } from './fan-out.ts';
+import { allEphemeralRows, type EphemeralBytes, ephemeralMessage } from './ephemeral-feed.ts';
 import type { SessionHub } from './hub.ts';
 import type { OlderBatches } from './missed.ts';
 import { sendSnapshot } from './snapshot.ts';
+
+type SmallMessage = Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>;
 
 type State =
   | { readonly type: 'greeting' }
@@ -120,7 +125,29 @@ export class Session implements TransportEvents {
     }
   }
 
-  send(message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>): void {
+  /** What a call of this session's own did to ephemeral rows; its outcome follows. */
+  ownEphemeral(callId: CallId, changes: readonly RowChange[]): void {
+    const message = ephemeralMessage(this.#authority.engine, this.#tables, changes, callId);
+    if (message !== undefined) this.#transmit(message);
+  }
+
+  sendEphemeral(bytes: EphemeralBytes): boolean {
+    if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
+    const message = this.isLive() ? bytes.message(this.#tables) : undefined;
+    if (message !== undefined) this.#transmit(message);
+    return true;
+  }
+
+  sendAllEphemeral(): boolean {
+    if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
+    this.#authority.betweenBatches(() => {
+      const message = this.isLive() ? allEphemeralRows(this.#authority.engine, this.#tables) : undefined;
+      if (message !== undefined) this.hold(message);
+    });
+    return true;
+  }
+
+  send(message: SmallMessage): void {
     this.#transmit(encoded(message));
   }
 
@@ -225,6 +252,7 @@ export class Session implements TransportEvents {
     const message = (missed ?? new CommitBytes([], durableSeq, durableSeq)).message(this.#tables, outcomes);
     if (message !== undefined) this.#transmit(message);
     if (missed === undefined) for (const [id, tables] of subscriptions) this.#snapshot(id, tables);
+    else this.sendAllEphemeral();
     this.#tellLeases(client);
     this.#lendIds(client);
   }
@@ -321,7 +349,7 @@ export class Session implements TransportEvents {
   }
 }
 
-function encoded(message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>): Uint8Array {
+function encoded(message: SmallMessage): Uint8Array {
   const writer = new ByteWriter();
   encodeServerMessage(writer, message);
   return writer.take();

@@ -54,6 +54,10 @@ export class Visitor implements TransportEvents {
     });
   }
 
+  attach(transport: Transport): void {
+    this.#transport = transport;
+  }
+
   /** In one frame. */
   say(...messages: ClientMessage[]): void {
     const writer = new ByteWriter();
@@ -154,6 +158,10 @@ export class Visitor implements TransportEvents {
           this.settledCallId = Math.max(this.settledCallId, outcome.callId);
         }
         this.#advance(message.lastSeq);
+        return;
+      case 'ephemeral':
+        for (const tableId of message.completeTables) this.tables.get(tableId)?.clear();
+        for (const change of message.changes) this.#apply(change);
         return;
       case 'applied':
         this.#advance(message.seq);

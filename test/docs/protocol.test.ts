@@ -128,11 +128,11 @@ test('[WIR-2] the messages of the example are written as the page shows them', (
   for (const [i, { kind, bytes }] of frames.entries()) {
     const messages = meant[i] ?? [];
     // Batches and snapshots are put together by the session, from bytes it has.
-    if (messages.some(({ type }) => type === 'batch' || type === 'snapshot')) continue;
+    if (messages.some(({ type }) => type === 'batch' || type === 'snapshot' || type === 'ephemeral')) continue;
     const writer = new ByteWriter();
     for (const message of messages) {
       if (kind === 'client') encodeClientMessage(writer, message as ClientMessage);
-      else encodeServerMessage(writer, message as Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>);
+      else encodeServerMessage(writer, message as Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>);
     }
     expect(writer.take()).toEqual(bytes);
   }
@@ -142,7 +142,17 @@ test('the page names every message, and the subprotocol', () => {
   const rows = [...page.matchAll(/^\| (\d) \| (\w+) \|/gm)].map(([, tag, name]) => `${name} ${tag}`);
   expect(rows).toEqual([
     ...['hello 1', 'call 2', 'subscribe 3', 'unsubscribe 4', 'acknowledge 5', 'ping 6'],
-    ...['welcome 1', 'batch 2', 'snapshot 3', 'applied 4', 'subscriptionRefused 5', 'lease 6', 'pong 7', 'error 8'],
+    ...[
+      'welcome 1',
+      'batch 2',
+      'snapshot 3',
+      'applied 4',
+      'subscriptionRefused 5',
+      'lease 6',
+      'pong 7',
+      'error 8',
+      'ephemeral 9',
+    ],
   ]);
   expect(page).toContain(`\`${subprotocol}\``);
 });

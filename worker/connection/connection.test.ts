@@ -11,7 +11,7 @@ import { Connection } from './connection.ts';
 import { DelayLine } from './delay-line.ts';
 import { ServerClock } from './server-clock.ts';
 
-type SentByServer = Exclude<ServerMessage, { type: 'batch' | 'snapshot' }>;
+type SentByServer = Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>;
 
 const welcome: SentByServer = {
   type: 'welcome',

@@ -185,6 +185,7 @@ export class Connection {
         case 'applied':
         case 'subscriptionRefused':
         case 'lease':
+        case 'ephemeral':
           forHost.push(message);
           break;
         default:

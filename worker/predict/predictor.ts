@@ -162,6 +162,12 @@ export class Predictor {
     return { moved, changes: this.#net.take((tableId, a, b) => this.#engine.equal(tableId, a, b)) };
   }
 
+  /** The confirmed row of a key, beneath what pending calls did to it. */
+  confirmedRow(tableId: number, key: Key): Row | undefined {
+    const oldest = this.#state.pending.oldestWrite(tableId, key);
+    return oldest === undefined ? this.#engine.store(tableId).read(key) : oldest.before;
+  }
+
   /** Nothing is pending and no row is here: rows may be written straight to the tables. */
   isEmpty(tableIds: Iterable<number>): boolean {
     if (this.#state.pending.size > 0) return false;

@@ -247,9 +247,8 @@ function isAsPredicted(call: PendingCall, outcome: Outcome, commit: Commit | und
     case 'rejected':
       return prediction.type !== 'predicted' || prediction.changes.length === 0;
     case 'unchanged':
-      return prediction.type === 'predicted' && prediction.changes.length === 0;
     case 'committed':
-      // A commit none of whose rows are replicated here comes without changes.
+      // What comes without changes did none, or none to rows that are replicated here.
       return prediction.type === 'predicted' && sameChanges(prediction.changes, commit?.changes ?? [], rows);
   }
 }

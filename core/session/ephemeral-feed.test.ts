@@ -1,0 +1,172 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Home } from '../authority/home.testing.ts';
+import * as plaza from '../authority/plaza.testing.ts';
+import { limits } from '../limits.ts';
+import type { EphemeralMessage } from '../protocol/messages.ts';
+import type { SessionHub } from './hub.ts';
+import { hubOf, Visitor } from './visitor.testing.ts';
+
+const homes: Home[] = [];
+afterEach(() => {
+  for (const home of homes.splice(0)) home.kill();
+});
+
+async function open(): Promise<{ home: Home; hub: SessionHub; visit: (number: number) => Promise<Visitor> }> {
+  const home = await Home.open(plaza);
+  homes.push(home);
+  const hub = hubOf(home);
+  const visit = async (number: number): Promise<Visitor> => {
+    const visitor = new Visitor(home, number);
+    visitor.connect(hub);
+    visitor.hello({ queries: ['SELECT * FROM cursor', 'SELECT * FROM ball', 'SELECT * FROM mark'] });
+    await home.time.advance(5);
+    return visitor;
+  };
+  return { home, hub, visit };
+}
+
+const xs = (visitor: Visitor, accessor: string) =>
+  visitor
+    .rows(accessor)
+    .map((row) => Number(row['x']))
+    .sort((a, b) => a - b);
+const sends = (visitor: Visitor) => visitor.of('ephemeral').filter(({ callId }) => callId === undefined);
+const own = (visitor: Visitor) => visitor.of('ephemeral').filter(({ callId }) => callId !== undefined);
+const values = ({ changes }: EphemeralMessage) => changes.map(({ after }) => after?.['x']);
+
+describe('the feed of ephemeral rows', () => {
+  it('[EPH-7] sends others the newest row of each key at the rate of its table, and the first one at once', async () => {
+    const { home, visit } = await open();
+    const [writer, reader] = [await visit(1), await visit(2)];
+    for (let callId = 1; callId <= 100; callId++) {
+      writer.call(callId, 'aim', { x: callId, y: 0 });
+      await home.time.advance(10);
+      if (callId === 1) expect(xs(reader, 'cursor')).toEqual([1]);
+    }
+    await home.time.advance(100);
+    expect(xs(reader, 'cursor')).toEqual([100]);
+    // One second at thirty a second.
+    expect(sends(reader).length).toBeGreaterThanOrEqual(28);
+    expect(sends(reader).length).toBeLessThanOrEqual(32);
+    for (const send of sends(reader)) expect(send.changes).toHaveLength(1);
+    expect(home.time.timerCount).toBe(0);
+  });
+
+  it('[EPH-7] keeps the rates of two tables apart', async () => {
+    const { home, visit } = await open();
+    const [writer, reader] = [await visit(1), await visit(2)];
+    let callId = 0;
+    for (let i = 0; i < 200; i++) {
+      writer.call(++callId, 'aim', { x: i, y: 0 });
+      writer.call(++callId, 'toss', { id: 1, x: i });
+      await home.time.advance(10);
+    }
+    await home.time.advance(200);
+    expect([xs(reader, 'cursor'), xs(reader, 'ball')]).toEqual([[199], [199]]);
+    const of = (tableId: number) =>
+      sends(reader).filter(({ changes }) => changes.some((each) => each.tableId === tableId));
+    expect(of(0).length).toBeGreaterThan(55);
+    expect(of(0).length).toBeLessThan(65);
+    expect(of(1).length).toBeGreaterThan(18);
+    expect(of(1).length).toBeLessThan(24);
+  });
+
+  it('[EPH-8] tells the caller exactly and at once what each of its calls did, ahead of the outcome', async () => {
+    const { home, visit } = await open();
+    const writer = await visit(1);
+    for (let callId = 1; callId <= 5; callId++) writer.call(callId, 'aim', { x: callId, y: 0 });
+    writer.call(6, 'stamp', { id: 1 });
+    await home.time.settle();
+    expect(own(writer).map((message) => [message.callId, ...values(message)])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [4, 4],
+      [5, 5],
+      [6, 6],
+    ]);
+    const answer = writer.messages.findIndex((message) => message.type === 'batch' && message.outcomes.length > 0);
+    expect(writer.messages.slice(answer - 6, answer)).toEqual(own(writer));
+    expect(writer.outcomes.map(({ type }) => type)).toEqual([
+      ...Array.from({ length: 5 }, () => 'unchanged'),
+      'committed',
+    ]);
+  });
+
+  it('[EPH-3] tells the end of a connection within a second', async () => {
+    const { home, visit } = await open();
+    const [writer, reader] = [await visit(1), await visit(2)];
+    for (let callId = 1; callId <= 3; callId++) writer.call(callId, 'toss', { id: callId, x: callId });
+    await home.time.advance(100);
+    expect(xs(reader, 'ball')).toEqual([1, 2, 3]);
+    writer.hangUp();
+    await home.time.advance(200);
+    expect(xs(reader, 'ball')).toEqual([]);
+  });
+
+  it('[EPH-9] sends who comes back all the rows there are, as a newcomer gets them', async () => {
+    const { home, hub, visit } = await open();
+    const [one, two, three] = [await visit(1), await visit(2), await visit(3)];
+    one.call(1, 'aim', { x: 1, y: 0 });
+    two.call(1, 'aim', { x: 2, y: 0 });
+    await home.time.advance(100);
+    expect(xs(three, 'cursor')).toEqual([1, 2]);
+    three.hangUp();
+    await home.time.advance(10);
+    one.hangUp();
+    two.call(2, 'aim', { x: 5, y: 0 });
+    await home.time.advance(100);
+    three.connect(hub);
+    three.hello({ queries: ['SELECT * FROM cursor', 'SELECT * FROM ball', 'SELECT * FROM mark'] });
+    await home.time.advance(5);
+    expect(three.welcome?.resumed).toBe(true);
+    expect(xs(three, 'cursor')).toEqual([5]);
+    expect(xs(await visit(4), 'cursor')).toEqual([5]);
+  });
+
+  it('[EPH-9] sends nothing to a reader who is too slow, and then all rows there are', async () => {
+    const { home, hub, visit } = await open();
+    const writer = await visit(1);
+    const slow = new Visitor(home, 2);
+    let waiting = 0;
+    hub.accept((events) => {
+      slow.attach({ send: (bytes) => events.receive(bytes), close: () => events.closed(), bufferedBytes: () => 0 });
+      return { send: (bytes) => slow.receive(bytes), close: () => slow.closed(), bufferedBytes: () => waiting };
+    });
+    slow.hello({ queries: ['SELECT * FROM cursor', 'SELECT * FROM ball'] });
+    writer.call(1, 'toss', { id: 1, x: 1 });
+    writer.call(2, 'toss', { id: 2, x: 2 });
+    await home.time.advance(200);
+    expect(xs(slow, 'ball')).toEqual([1, 2]);
+    waiting = limits.ephemeralBufferedBytesMax + 1;
+    const before = slow.messages.length;
+    let callId = 2;
+    for (let i = 0; i < 50; i++) {
+      writer.call(++callId, 'toss', { id: 1, x: 100 + i });
+      await home.time.advance(20);
+    }
+    writer.call(++callId, 'aim', { x: 8, y: 0 });
+    await home.time.advance(1_000);
+    expect(slow.messages).toHaveLength(before);
+    waiting = 0;
+    await home.time.advance(200);
+    expect([xs(slow, 'ball'), xs(slow, 'cursor')]).toEqual([[2, 149], [8]]);
+    expect(slow.messages).toHaveLength(before + 1);
+    expect(home.time.timerCount).toBe(0);
+  });
+
+  it('[EPH-7] does not lose a deletion of a row that only a snapshot has shown', async () => {
+    const { home, visit } = await open();
+    const writer = await visit(1);
+    writer.call(1, 'aim', { x: 1, y: 0 });
+    await home.time.advance(1);
+    writer.call(2, 'toss', { id: 1, x: 1 });
+    await home.time.advance(1);
+    // The ball is new and not sent yet; a newcomer's snapshot holds it, and it goes before it was sent.
+    const [reader] = [await visit(2)];
+    expect(xs(reader, 'ball')).toEqual([1]);
+    writer.hangUp();
+    await home.time.advance(500);
+    expect([xs(reader, 'ball'), xs(reader, 'cursor')]).toEqual([[], []]);
+  });
+});

@@ -1,0 +1,160 @@
+/**
+ * Who is told what of ephemeral rows, and how often.
+ *
+ * Laws: for each table, a session is sent the newest row of each key that changed, at most `sendsPerSecondMax` times a
+ * second, and at once when nothing was sent for that long. A key that changed is sent whatever it was before: a snapshot
+ * may have caught what was between two sends. A session that is too slow misses sends, and is then sent all rows there
+ * are; so what waits for it is bounded.
+ */
+
+import { ByteWriter } from '../codec/bytes.ts';
+import type { CallId } from '../commit/call.ts';
+import type { Key, RowChange } from '../commit/row-change.ts';
+import { encodeChange } from '../engine/change-codec.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Environment } from '../environment.ts';
+import { limits } from '../limits.ts';
+import { serverTag } from '../protocol/frame.ts';
+import type { TableSet } from './fan-out.ts';
+
+export interface EphemeralSession {
+  /** Gives false when the session is too slow to be sent anything now. */
+  readonly sendEphemeral: (bytes: EphemeralBytes) => boolean;
+  /** Sends all ephemeral rows there are, or gives false as well. */
+  readonly sendAllEphemeral: () => boolean;
+}
+
+interface TableFeed {
+  readonly intervalMs: number;
+  readonly changed: Map<Key, RowChange>;
+  sentMs: number;
+}
+
+/** Those who were too slow are looked at again after so long. */
+const behindMs = 100;
+
+export class EphemeralFeed {
+  readonly #engine: Engine;
+  readonly #environment: Environment;
+  readonly #sessions: Iterable<EphemeralSession>;
+  readonly #tables = new Map<number, TableFeed>();
+  readonly #behind = new Set<EphemeralSession>();
+  #isTimerSet = false;
+
+  constructor(engine: Engine, environment: Environment, sessions: Iterable<EphemeralSession>) {
+    this.#engine = engine;
+    this.#environment = environment;
+    this.#sessions = sessions;
+    for (const { tableId, ephemeral, sendsPerSecondMax } of engine.definition.tables) {
+      if (!ephemeral) continue;
+      const intervalMs = 1_000 / (sendsPerSecondMax ?? limits.ephemeralSendsPerSecondMax);
+      this.#tables.set(tableId, { intervalMs, changed: new Map(), sentMs: Number.NEGATIVE_INFINITY });
+    }
+  }
+
+  /** These changes may be seen now. */
+  add(changes: readonly RowChange[]): void {
+    for (const change of changes) {
+      const changed = this.#tables.get(change.tableId)?.changed;
+      const before = changed?.get(change.key)?.before ?? change.before;
+      changed?.set(change.key, { ...change, before });
+    }
+  }
+
+  /** Sends what may be sent now, and sees to the rest. */
+  flush(): void {
+    const nowMs = this.#environment.clock.monotonicMs();
+    const due: RowChange[] = [];
+    let waitMs = Number.POSITIVE_INFINITY;
+    for (const feed of this.#tables.values()) {
+      if (feed.changed.size === 0) continue;
+      const restMs = feed.sentMs + feed.intervalMs - nowMs;
+      if (restMs > 0) {
+        waitMs = Math.min(waitMs, restMs);
+        continue;
+      }
+      feed.sentMs = nowMs;
+      due.push(...feed.changed.values());
+      feed.changed.clear();
+    }
+    for (const session of this.#behind) if (session.sendAllEphemeral()) this.#behind.delete(session);
+    if (due.length > 0) {
+      const bytes = new EphemeralBytes(this.#engine, due);
+      for (const session of this.#sessions)
+        if (!this.#behind.has(session) && !session.sendEphemeral(bytes)) this.#behind.add(session);
+    }
+    if (this.#behind.size > 0) waitMs = Math.min(waitMs, behindMs);
+    if (waitMs < Number.POSITIVE_INFINITY) this.#setTimer(waitMs);
+  }
+
+  /** The session has ended. */
+  forget(session: EphemeralSession): void {
+    this.#behind.delete(session);
+  }
+
+  #setTimer(waitMs: number): void {
+    if (this.#isTimerSet) return;
+    this.#isTimerSet = true;
+    this.#environment.scheduler.after(Math.ceil(waitMs), () => {
+      this.#isTimerSet = false;
+      this.flush();
+    });
+  }
+}
+
+/** One send, encoded once for each distinct set of tables. */
+export class EphemeralBytes {
+  readonly #engine: Engine;
+  readonly #changes: readonly RowChange[];
+  readonly #bySet = new Map<string, Uint8Array | undefined>();
+
+  constructor(engine: Engine, changes: readonly RowChange[]) {
+    this.#engine = engine;
+    this.#changes = changes;
+  }
+
+  message(set: TableSet): Uint8Array | undefined {
+    if (!this.#bySet.has(set.id)) this.#bySet.set(set.id, ephemeralMessage(this.#engine, set, this.#changes));
+    return this.#bySet.get(set.id);
+  }
+}
+
+/** Undefined when none of the changes is of the set's tables. */
+export function ephemeralMessage(
+  engine: Engine,
+  set: TableSet,
+  changes: readonly RowChange[],
+  callId?: CallId,
+): Uint8Array | undefined {
+  const visible = changes.filter(({ tableId }) => set.has(tableId));
+  return visible.length === 0 ? undefined : encoded(engine, callId, [], visible);
+}
+
+/** All ephemeral rows of the set's tables, as they are in the engine; undefined when there is no such table. */
+export function allEphemeralRows(engine: Engine, set: TableSet): Uint8Array | undefined {
+  const tables = engine.definition.tables.filter(({ tableId, ephemeral }) => ephemeral && set.has(tableId));
+  if (tables.length === 0) return undefined;
+  const tableIds = tables.map(({ tableId }) => tableId);
+  const rows = tableIds.flatMap((tableId) =>
+    engine
+      .rows(tableId)
+      .map((after) => ({ tableId, key: engine.shape(tableId).keyOf(after), before: undefined, after })),
+  );
+  return encoded(engine, undefined, tableIds, rows);
+}
+
+function encoded(
+  engine: Engine,
+  callId: CallId | undefined,
+  completeTables: readonly number[],
+  changes: readonly RowChange[],
+): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(serverTag.ephemeral);
+  writer.varint(callId ?? 0);
+  writer.varint(completeTables.length);
+  for (const tableId of completeTables) writer.varint(tableId);
+  writer.varint(changes.length);
+  for (const change of changes) encodeChange(writer, change, engine.shape(change.tableId));
+  return writer.take();
+}
