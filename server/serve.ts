@@ -49,7 +49,7 @@ export interface ServeOptions {
   readonly timestampToleranceMs?: number;
   /** Bytes of log to keep that the tables contain already. Default: all of it. */
   readonly logBytesMax?: number;
-  /** The tables in the file follow the log when it is so many bytes ahead, or idle. Default 8 MiB. */
+  /** The tables in the file follow the log when it is so many bytes ahead, or idle. Default 32 MiB. */
   readonly behindBytesMax?: number;
   /** What happens, for people. Default: one line each on standard error. */
   readonly diagnostics?: Partial<ServerDiagnostics>;

@@ -7,10 +7,10 @@ export class Histogram {
   readonly #buckets = new Float64Array(1024);
   count = 0;
 
-  add(ms: number): void {
+  add(ms: number, times = 1): void {
     const bucket = ms <= smallestMs ? 0 : Math.min(1023, Math.ceil(Math.log2(ms / smallestMs) * bucketsPerDouble));
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
-    this.count++;
+    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + times;
+    this.count += times;
   }
 
   clear(): void {

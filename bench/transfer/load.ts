@@ -130,6 +130,8 @@ class LoadConnection {
     const { reducerId, pairs } = this.#options;
     const writer = this.#writer;
     const nowMs = performance.now();
+    const micros = Math.floor((performance.timeOrigin + nowMs) * 1000);
+    const [low, high] = [micros >>> 0, Math.floor(micros / 0x1_0000_0000)];
     writer.reset();
     for (let i = 0; i < count; i++) {
       const callId = ++this.#lastCallId;
@@ -138,12 +140,15 @@ class LoadConnection {
       writer.u8(clientTag.call);
       writer.varint(callId);
       writer.varint(reducerId);
-      writer.u64(BigInt(Math.floor((performance.timeOrigin + nowMs) * 1000)));
-      writer.varint(0);
-      writer.varint(16);
+      // u64s as two words each: a client that counted in bigints would be what is measured.
+      writer.u32(low);
+      writer.u32(high);
+      writer.u8(0);
+      writer.u8(16);
       writer.u32(pairs.from[pair] ?? 0);
       writer.u32(pairs.to[pair] ?? 0);
-      writer.u64(1n);
+      writer.u32(1);
+      writer.u32(0);
     }
     if (this.#lastCallId - this.#acknowledged > 1000) {
       this.#acknowledged = this.#lastCallId - this.inFlight - count;
@@ -183,6 +188,9 @@ class LoadConnection {
   #receiveBatch(reader: ByteReader, nowMs: number): number {
     reader.varint();
     const outcomes = reader.varint();
+    let sentMs = 0;
+    /** Calls of this frame that were sent in one. */
+    let together = 0;
     for (let i = 0; i < outcomes; i++) {
       const callId = reader.varint();
       const kind = reader.u8();
@@ -196,8 +204,15 @@ class LoadConnection {
         }
         this.#load.rejected++;
       }
-      this.#load.latencies.add(nowMs - (this.#sentMs[callId % this.#sentMs.length] ?? nowMs));
+      const callSentMs = this.#sentMs[callId % this.#sentMs.length] ?? nowMs;
+      if (callSentMs === sentMs) together++;
+      else {
+        if (together > 0) this.#load.latencies.add(nowMs - sentMs, together);
+        sentMs = callSentMs;
+        together = 1;
+      }
     }
+    if (together > 0) this.#load.latencies.add(nowMs - sentMs, together);
     reader.varint();
     return outcomes;
   }

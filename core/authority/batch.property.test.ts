@@ -41,6 +41,8 @@ describe('a batch', () => {
         const batch = new OpenBatch(50 as Seq, 500, writers);
         const committed = fill(bench, batch, client, list);
         const { log, durable } = batch.seal(7, bench.engine);
+        expect(durable.commits).toBe(durable.commits);
+        durable.announced();
         // The writers serve later batches; what was sealed is its own.
         fill(bench, new OpenBatch(90 as Seq, 0, writers), client, earlier);
         expect(log).toMatchObject({ number: 7, firstSeq: 50, commitCount: committed.length });

@@ -6,6 +6,7 @@
  * collector pays for: of a call, a batch keeps none.
  */
 
+import { assert } from '../assert.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
 import type { CallId, Outcome, Rejection, Seq } from '../commit/call.ts';
 import type { LogBatch } from '../commit/log.ts';
@@ -91,7 +92,7 @@ export class DurableBatch {
   readonly ephemeral: readonly EphemeralChanges[];
   /** As in the log. */
   readonly bytes: Uint8Array;
-  readonly #undo: Uint8Array;
+  #undo: Uint8Array | undefined;
   readonly #shapeOf: (tableId: number) => RowShape;
   #commits: readonly BatchCommit[] | undefined;
 
@@ -115,14 +116,21 @@ export class DurableBatch {
     return this.lastSeq - this.firstSeq + 1;
   }
 
-  /** Made when first asked for. */
+  /** Made when first asked for, which is while listeners hear of the batch or never. */
   get commits(): readonly BatchCommit[] {
-    this.#commits ??= readCommits(
+    if (this.#commits !== undefined) return this.#commits;
+    assert(this.#undo !== undefined, 'the commits of a batch are asked for while it is announced');
+    this.#commits = readCommits(
       { number: this.number, firstSeq: this.firstSeq, commitCount: this.commitCount, bytes: this.bytes },
       this.#shapeOf,
       new ByteReader(this.#undo),
     );
     return this.#commits;
+  }
+
+  /** All listeners have heard of it: what its rows were before is written over by a later batch. */
+  announced(): void {
+    this.#undo = undefined;
   }
 }
 
@@ -253,7 +261,7 @@ export class OpenBatch {
   seal(number: number, engine: Engine): { readonly log: LogBatch; readonly durable: DurableBatch } {
     const { firstSeq, commitCount } = this;
     const log = { number, firstSeq, commitCount, bytes: this.writer.take() };
-    return { log, durable: new DurableBatch(log, this, this.#undo.take(), (tableId) => engine.shape(tableId)) };
+    return { log, durable: new DurableBatch(log, this, this.#undo.view(), (tableId) => engine.shape(tableId)) };
   }
 
   /** Takes all of it back, the last call first. */
@@ -276,7 +284,7 @@ export class OpenBatch {
   }
 }
 
-/** Into which a batch is written; used again by a later one, when this one is durable or lost. */
+/** Into which a batch is written; used again by a later one, when this one has been announced or lost. */
 export interface BatchWriters {
   readonly log: ByteWriter;
   readonly undo: ByteWriter;

@@ -175,7 +175,11 @@ export class Home {
     this.environment = time.environmentOf(() => !life.isOver);
     this.authority = authority;
     authority.listen({
-      durable: (batch) => void this.told.push(batch),
+      durable: (batch) => {
+        // As whoever wants them must: they can't be asked for later.
+        void batch.commits;
+        this.told.push(batch);
+      },
       unavailable: (error) => void this.failures.push(error),
     });
   }

@@ -158,6 +158,7 @@ export class Pipeline {
     this.#open = this.#newBatch(batch.firstSeq);
     const { durable } = batch.seal(this.#batchNumber, this.#options.engine);
     for (const listener of this.#listeners) listener.durable(durable);
+    durable.announced();
     this.#runWaiting();
   }
 
@@ -189,6 +190,7 @@ export class Pipeline {
     this.#durableSeq = durable.lastSeq;
     this.#options.owner.durable(batch);
     for (const listener of this.#listeners) listener.durable(durable);
+    durable.announced();
     if (this.#failure !== undefined) {
       this.#failure = undefined;
       this.#options.owner.recovered();

@@ -76,7 +76,8 @@ export class Transaction {
       if (this.#isNoChange(change)) continue;
       changes[kept++] = change;
     }
-    changes.length = kept;
+    // Setting a length is slow, also to what it is.
+    if (kept < changes.length) changes.length = kept;
     return changes;
   }
 

@@ -9,6 +9,8 @@ import type { StorageOptions } from './sqlite-storage.ts';
 /** With which the thread is started. */
 export interface ThreadOptions {
   readonly storage: StorageOptions;
+  /** Where the bytes of a batch are left for the thread; batches that don't fit, or come while it is in use, travel by themselves. */
+  readonly mailbox: Uint8Array<SharedArrayBuffer>;
   /** The tables follow the log once it is so many bytes ahead; below that, when nothing was appended for a while. */
   readonly behindBytesMax: number;
 }
@@ -19,8 +21,8 @@ export type ToThread =
       readonly number: number;
       readonly firstSeq: Seq;
       readonly commitCount: number;
-      /** Transferred. */
-      readonly bytes: Uint8Array;
+      /** Transferred; or how many are in the mailbox. */
+      readonly bytes: Uint8Array | number;
     }
   | { readonly type: 'close' };
 

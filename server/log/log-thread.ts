@@ -6,6 +6,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, unreachable } from '../../core/assert.ts';
+import type { LogBatch } from '../../core/commit/log.ts';
 import { type FromThread, plainError, type ThreadOptions, type ToThread } from './log-messages.ts';
 import { SqliteStorage } from './sqlite-storage.ts';
 
@@ -21,7 +22,7 @@ const catchUpMsMax = 10_000;
 assert(parentPort !== null, 'the storage thread is started as a worker');
 const port = parentPort;
 // What the main thread passes is typed there.
-const { storage: storageOptions, behindBytesMax } = workerData as ThreadOptions;
+const { storage: storageOptions, mailbox, behindBytesMax } = workerData as ThreadOptions;
 
 try {
   const storage = SqliteStorage.open(storageOptions);
@@ -43,7 +44,7 @@ function run(storage: SqliteStorage): void {
     switch (message.type) {
       case 'append':
         try {
-          storage.append(message);
+          storage.append(batchOf(message));
           send(message.number);
         } catch (error) {
           send({ type: 'failed', error: plainError(error) });
@@ -94,6 +95,10 @@ function run(storage: SqliteStorage): void {
     if (pauseMs < 1) setImmediate(work);
     else setTimeout(work, pauseMs);
   }
+}
+
+function batchOf({ number, firstSeq, commitCount, bytes }: Extract<ToThread, { type: 'append' }>): LogBatch {
+  return { number, firstSeq, commitCount, bytes: typeof bytes === 'number' ? mailbox.subarray(0, bytes) : bytes };
 }
 
 function send(message: FromThread): void {

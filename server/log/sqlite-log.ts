@@ -22,11 +22,14 @@ export interface SqliteLogOptions extends StorageOptions {
 }
 
 interface Waiting {
+  readonly usesMailbox: boolean;
   readonly resolve: () => void;
   readonly reject: (error: ForerunError) => void;
 }
 
-const behindBytesMaxDefault = 8 * 1024 * 1024;
+/** Of log that a start has to read: a second or two of it. The more, the more changes of a row are written as one. */
+const behindBytesMaxDefault = 32 * 1024 * 1024;
+const mailboxBytes = 1024 * 1024;
 
 export class SqliteLog implements Log {
   readonly birth: DatabaseBirth;
@@ -34,6 +37,8 @@ export class SqliteLog implements Log {
   readonly #options: SqliteLogOptions;
   /** The thread answers in the order in which it was asked. */
   readonly #waiting: Waiting[] = [];
+  readonly #mailbox: Uint8Array<SharedArrayBuffer>;
+  #isMailboxFree = true;
   #worker: Worker | undefined;
   #restarting: Promise<Worker> | undefined;
   #extent: LogExtent;
@@ -44,24 +49,27 @@ export class SqliteLog implements Log {
     this.path = options.path;
     this.birth = thread.birth;
     this.#extent = thread.extent;
+    this.#mailbox = thread.mailbox;
     this.#adopt(thread.worker);
   }
 
   /** Throws `database-corrupt`, `data-folder-unusable` or `schema-changed`. */
   static async open(options: SqliteLogOptions): Promise<SqliteLog> {
-    return new SqliteLog(options, await startThread(options));
+    const mailbox = new Uint8Array(new SharedArrayBuffer(mailboxBytes));
+    return new SqliteLog(options, await startThread(options, mailbox));
   }
 
   async append(batch: LogBatch): Promise<void> {
     if (this.#closing !== undefined) throw new ForerunError('log-unavailable', 'The log is closed.');
     const worker = this.#worker ?? (await (this.#restarting ??= this.#restart()));
     const { number, firstSeq, commitCount } = batch;
-    // The caller goes on using its bytes; a copy that moves is cheaper than one that is cloned.
-    const bytes = batch.bytes.slice();
+    const usesMailbox = this.#isMailboxFree && batch.bytes.length <= mailboxBytes;
+    const bytes = usesMailbox ? this.#post(batch.bytes) : batch.bytes.slice();
     const message: ToThread = { type: 'append', number, firstSeq, commitCount, bytes };
     await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      worker.postMessage(message, [bytes.buffer as ArrayBuffer]);
+      this.#waiting.push({ usesMailbox, resolve, reject });
+      // The caller goes on using its bytes; a copy that moves is cheaper than one that is cloned.
+      worker.postMessage(message, typeof bytes === 'number' ? [] : [bytes.buffer]);
     });
   }
 
@@ -110,6 +118,19 @@ export class SqliteLog implements Log {
     return this.#extent;
   }
 
+  /** Memory that is used again and again: fresh memory for each batch costs more than what is done with it. */
+  #post(bytes: Uint8Array): number {
+    this.#mailbox.set(bytes);
+    this.#isMailboxFree = false;
+    return bytes.length;
+  }
+
+  #answered(): Waiting | undefined {
+    const waiting = this.#waiting.shift();
+    if (waiting?.usesMailbox === true) this.#isMailboxFree = true;
+    return waiting;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -127,7 +148,10 @@ export class SqliteLog implements Log {
   /** After the thread has ended by itself: what it was doing has failed, and the next append starts another. */
   async #restart(): Promise<Worker> {
     try {
-      const { worker, extent } = await startThread({ ...this.#options, lastConfirmed: this.#extent.last });
+      const { worker, extent } = await startThread(
+        { ...this.#options, lastConfirmed: this.#extent.last },
+        this.#mailbox,
+      );
       this.#extent = extent;
       this.#adopt(worker);
       return worker;
@@ -156,6 +180,7 @@ export class SqliteLog implements Log {
         'The storage thread ended unexpectedly; the next append starts another.',
         { cause: crash },
       );
+      this.#isMailboxFree = true;
       for (const { reject } of this.#waiting.splice(0)) reject(error);
     });
   }
@@ -163,12 +188,12 @@ export class SqliteLog implements Log {
   #receive(message: FromThread): void {
     if (typeof message === 'number') {
       this.#extent = { first: this.#extent.first || message, last: message };
-      this.#waiting.shift()?.resolve();
+      this.#answered()?.resolve();
       return;
     }
     switch (message.type) {
       case 'failed':
-        this.#waiting.shift()?.reject(errorOf(message.error));
+        this.#answered()?.reject(errorOf(message.error));
         return;
       case 'extent':
         this.#extent = { first: message.extent.first, last: this.#extent.last };
@@ -186,11 +211,12 @@ interface OpenedThread {
   readonly worker: Worker;
   readonly birth: DatabaseBirth;
   readonly extent: LogExtent;
+  readonly mailbox: Uint8Array<SharedArrayBuffer>;
 }
 
-function startThread(options: SqliteLogOptions): Promise<OpenedThread> {
+function startThread(options: SqliteLogOptions, mailbox: Uint8Array<SharedArrayBuffer>): Promise<OpenedThread> {
   const { tablesFailed: _, behindBytesMax = behindBytesMaxDefault, ...storage } = options;
-  const workerData: ThreadOptions = { storage, behindBytesMax };
+  const workerData: ThreadOptions = { storage, mailbox, behindBytesMax };
   const worker = new Worker(new URL('./log-thread.ts', import.meta.url), {
     workerData,
     name: 'forerun storage',
@@ -206,7 +232,7 @@ function startThread(options: SqliteLogOptions): Promise<OpenedThread> {
       worker.off('error', reject);
       worker.off('exit', ended);
       if (typeof message === 'object' && message.type === 'opened')
-        resolve({ worker, birth: message.birth, extent: message.extent });
+        resolve({ worker, birth: message.birth, extent: message.extent, mailbox });
       else if (typeof message === 'object' && message.type === 'refused') reject(errorOf(message.error));
       else ended();
     });
