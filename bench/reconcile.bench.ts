@@ -13,7 +13,10 @@ import { Predictor } from '../worker/predict/predictor.ts';
 
 const rowCount = 100_000;
 const pendingCount = 1_000;
-const rounds = 400;
+const warmTurns = 2_000;
+const turns = 4_000;
+/** What touches all calls is long enough to be measured more rarely. */
+const turnsPerAll = 20;
 
 const account = table(
   { name: 'account', public: true },
@@ -92,8 +95,8 @@ class World {
     this.predictor.reconcile(commit.seq, [commit], []);
   }
 
-  /** The oldest pending call is confirmed, with what it did here. */
-  confirmOldest(): void {
+  /** What the authority says when the oldest pending call is confirmed, with what it did here. */
+  confirmation(): () => void {
     const [oldest] = this.predictor.pending;
     if (oldest?.prediction.type !== 'predicted') throw new Error('the oldest call is predicted');
     const seq = ++this.#seq as Seq;
@@ -103,80 +106,105 @@ class World {
       ...change,
       after: change.after === undefined ? undefined : { ...change.after },
     }));
-    this.predictor.reconcile(
-      seq,
-      [{ seq, timestampMicros: 0, ownCallId: callId, changes }],
-      [{ type: 'committed', callId, seq }],
-    );
+    const commit = { seq, timestampMicros: 0, ownCallId: callId, changes };
+    return () => void this.predictor.reconcile(seq, [commit], [{ type: 'committed', callId, seq }]);
   }
 }
 
-/** Median microseconds of `act`. */
-function medianMicros(count: number, act: (i: number) => void): number {
-  const times: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    act(i);
-    times.push((performance.now() - start) * 1000);
+/** What one kind of message costs: its turns are mixed with those of the others, so that all meet the same machine. */
+interface Measure {
+  readonly name: string;
+  /** Prepares a turn, outside of the time. */
+  readonly turn: (i: number) => () => void;
+  readonly every: number;
+  readonly micros: number[];
+}
+
+function measure(name: string, turn: Measure['turn'], every = 1): Measure {
+  return { name, turn, every, micros: [] };
+}
+
+function takeTurns(measures: readonly Measure[], turns: number): void {
+  for (let i = 0; i < turns; i++) {
+    for (const { turn, every, micros } of measures) {
+      if (i % every !== 0) continue;
+      const act = turn(i);
+      const start = performance.now();
+      act();
+      micros.push((performance.now() - start) * 1000);
+    }
   }
-  return times.sort((a, b) => a - b)[count >> 1] ?? 0;
+}
+
+function median({ micros }: Measure): number {
+  return [...micros].sort((a, b) => a - b)[micros.length >> 1] ?? 0;
 }
 
 export async function run(): Promise<void> {
-  const [idle, busy, shared] = [
-    await client('deposit', 0),
-    await client('deposit', pendingCount),
-    await client('depositByRate', pendingCount),
-  ];
-  const unrelatedRow = (i: number): number => pendingCount + 1 + ((i * 7_919) % (rowCount - pendingCount - 1));
+  const idle = await client('deposit', 0);
+  const busy = await client('deposit', pendingCount);
+  const shared = await client('depositByRate', pendingCount);
+  const alone = await client('depositByRate', pendingCount);
+  let confirmed = 0;
+  // Few of them, so that all are in the cache: what is compared is reconciling, not reading rows from SQLite.
+  const unrelatedRow = (i: number): number => pendingCount + 1 + (i % 400);
   const foreign =
-    (world: World, id: (i: number) => number): ((i: number) => void) =>
-    (i) =>
-      world.receive(world.foreign(id(i), BigInt(i)));
-  const runOne =
-    (world: World): ((i: number) => void) =>
+    (world: World, id: (i: number) => number): Measure['turn'] =>
     (i) => {
-      const execution = world.engine.execute(world.call('deposit', unrelatedRow(i)));
-      if (execution.type === 'committed') world.engine.rollBack(execution.changes);
+      const commit = world.foreign(id(i), BigInt(i));
+      return () => world.receive(commit);
     };
-  const runAll =
-    (world: World): ((i: number) => void) =>
-    () => {
-      for (const { call } of world.predictor.pending) world.engine.execute(call);
+  const none = measure('none', foreign(idle, unrelatedRow));
+  const unrelated = measure('unrelated', foreign(busy, unrelatedRow));
+  const one = measure(
+    'one',
+    foreign(busy, (i) => 1 + ((i * 7) % pendingCount)),
+  );
+  const call = measure('call', (i) => {
+    const made = idle.call('deposit', unrelatedRow(i));
+    return () => {
+      const execution = idle.engine.execute(made);
+      if (execution.type === 'committed') idle.engine.rollBack(execution.changes);
     };
-
-  for (const warm of [true, false]) {
-    const idleMicros = medianMicros(rounds, foreign(idle, unrelatedRow));
-    const unrelatedMicros = medianMicros(rounds, foreign(busy, unrelatedRow));
-    const oneMicros = medianMicros(
-      rounds,
-      foreign(busy, (i) => 1 + (i % pendingCount)),
-    );
-    const callMicros = medianMicros(rounds, runOne(idle));
-    const allMicros = medianMicros(
-      20,
-      foreign(shared, () => 0),
-    );
-    const allCallsMicros = medianMicros(20, runAll(await client('depositByRate', pendingCount)));
-    const confirmMicros = medianMicros(rounds, () => busy.confirmOldest());
-    for (let i = 0; i < rounds; i++) busy.predict('deposit', 1 + i);
-    if (warm) continue;
-    console.log(
-      `foreign commit        none pending ${fixed(idleMicros)} µs   ${pendingCount} unrelated pending ${fixed(unrelatedMicros)} µs`,
-    );
-    console.log(`touches one of them   ${fixed(oneMicros)} µs   one call alone ${fixed(callMicros)} µs`);
-    console.log(`touches all of them   ${fixed(allMicros)} µs   all calls alone ${fixed(allCallsMicros)} µs`);
-    console.log(`confirms one          ${fixed(confirmMicros)} µs`);
-    console.log(
-      JSON.stringify({
-        bench: 'reconcile',
-        unrelated_ratio: fixed(unrelatedMicros / idleMicros),
-        one_ratio: fixed(oneMicros / callMicros),
-        all_ratio: fixed(allMicros / allCallsMicros),
-        confirm_us: fixed(confirmMicros),
-      }),
-    );
-  }
+  });
+  const all = measure(
+    'all',
+    foreign(shared, () => 0),
+    turnsPerAll,
+  );
+  const calls = measure(
+    'calls',
+    () => () => {
+      for (const { call: each } of alone.predictor.pending) alone.engine.execute(each);
+    },
+    turnsPerAll,
+  );
+  const confirm = measure('confirm', () => {
+    // One call is pending on each account: the confirmed one's comes again, as the last.
+    if (busy.predictor.pending.size < pendingCount) busy.predict('deposit', confirmed);
+    confirmed = (confirmed % pendingCount) + 1;
+    return busy.confirmation();
+  });
+  const measures = [none, unrelated, one, call, all, calls, confirm];
+  takeTurns(measures, warmTurns);
+  for (const { micros } of measures) micros.length = 0;
+  takeTurns(measures, turns);
+  const figure = (each: Measure): number => fixed(median(each));
+  console.log(
+    `foreign commit        none pending ${figure(none)} µs   ${pendingCount} unrelated pending ${figure(unrelated)} µs`,
+  );
+  console.log(`touches one of them   ${figure(one)} µs   one call alone ${figure(call)} µs`);
+  console.log(`touches all of them   ${figure(all)} µs   all calls alone ${figure(calls)} µs`);
+  console.log(`confirms one          ${figure(confirm)} µs`);
+  console.log(
+    JSON.stringify({
+      bench: 'reconcile',
+      unrelated_ratio: fixed(median(unrelated) / median(none)),
+      one_ratio: fixed(median(one) / median(call)),
+      all_ratio: fixed(median(all) / median(calls)),
+      confirm_us: figure(confirm),
+    }),
+  );
 }
 
 function fixed(value: number): number {

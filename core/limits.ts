@@ -24,6 +24,8 @@ export const limits = {
   dirtyRowsMax: 200_000,
   /** A client refuses further calls with `limit-reached` when so many wait for the authority. */
   pendingCallsMax: 100_000,
+  /** A client makes its rows right again for so long at a time, then hears its pages; long queues of pending calls take several. */
+  reconcileSliceMs: 8,
   /** A snapshot is sent in chunks of so many rows, between which calls go on. */
   snapshotChunkRows: 1_000,
   /** Log bytes of the newest batches kept in memory for clients that come back; those further behind get a snapshot. */

@@ -50,6 +50,7 @@ export class Device {
       hasImage: isImageKept,
       state,
       beneath: () => predictor.beneath(),
+      isQuiet: () => !predictor.isBusy,
       events: {
         stored: events.stored,
         settled: events.settled,

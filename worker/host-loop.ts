@@ -17,18 +17,11 @@ import { protocolVersion } from '../core/protocol/version.ts';
 import { ConnectionId } from '../core/value/connection-id.ts';
 import { Identity } from '../core/value/identity.ts';
 import { AnsweredCalls } from './answered-calls.ts';
-import type {
-  CommonStatus,
-  ClientStatus,
-  HostCall,
-  HostListener,
-  HostOptions,
-  PageAnswer,
-  Simulation,
-  WatchRequest,
-} from './client/host-api.ts';
+import type { HostCall, HostListener, HostOptions, PageAnswer, Simulation } from './client/host-api.ts';
 import { Connection } from './connection/connection.ts';
 import { Device, type DeviceOptions } from './device.ts';
+import type { LinkStatus, LoopEvent } from './host-event.ts';
+import { Inbox } from './inbox.ts';
 import { OwnCalls } from './own-calls.ts';
 import type { PageFeed } from './page-feed.ts';
 import { Pages } from './pages.ts';
@@ -42,26 +35,8 @@ export interface HostHome extends StartHome {
   readonly connect: (url: string, events: TransportEvents & { readonly opened: () => void }) => Transport;
 }
 
-type Event =
-  | { readonly type: 'call'; readonly page: PageFeed; readonly request: HostCall }
-  | { readonly type: 'watch'; readonly page: PageFeed; readonly request: WatchRequest }
-  | { readonly type: 'answer'; readonly answer: PageAnswer }
-  | { readonly type: 'welcomed'; readonly welcome: WelcomeMessage }
-  | { readonly type: 'received'; readonly messages: readonly ServerMessage[] }
-  | { readonly type: 'lost'; readonly error: ForerunError; readonly retryMs: number | undefined }
-  | { readonly type: 'stored'; readonly callId: CallId }
-  | { readonly type: 'settled'; readonly callId: CallId }
-  | { readonly type: 'unkept'; readonly error: ForerunError }
-  | { readonly type: 'adopt'; readonly definition: ModuleDefinition }
-  /** The connection has been lost for a while. */
-  | { readonly type: 'alone' }
-  | { readonly type: 'refresh' };
-
 /** Without a connection for so long, a client no longer shows who else is there. */
 const aloneMs = 3_000;
-
-/** How the connection stands; the rest of a status is the same for all of them. */
-type LinkStatus = ClientStatus extends infer S ? (S extends ClientStatus ? Omit<S, keyof CommonStatus> : never) : never;
 
 export class HostLoop {
   readonly #home: HostHome;
@@ -72,6 +47,7 @@ export class HostLoop {
   readonly #answered: AnsweredCalls;
   readonly #calls: OwnCalls;
   readonly #rows: SubscribedRows;
+  readonly #inbox: Inbox;
   readonly #connection: Connection;
   readonly #device: Device;
   #isToBeReviewed: boolean;
@@ -104,6 +80,7 @@ export class HostLoop {
       engine,
       predictor,
       pages,
+      scheduler: environment.scheduler,
       answered: this.#answered,
       isLive: () => this.#connection.isLive,
       send: (message) => this.#connection.send(message),
@@ -118,6 +95,12 @@ export class HostLoop {
         reconciled: (result) => this.#calls.reconciled(result),
         advanced: (seq, outcomes, changes) => this.#advanced(seq, outcomes, changes),
       },
+    });
+    this.#inbox = new Inbox({
+      environment,
+      receive: (message) => this.#receive(message),
+      goOn: (hasTime) => this.#rows.goOn(hasTime),
+      wake: () => this.handle({ type: 'goOn' }),
     });
     this.#connection = new Connection({
       environment,
@@ -176,6 +159,7 @@ export class HostLoop {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#connection.stop();
+    this.#complete();
     await this.#device.flush();
     this.#end();
   }
@@ -190,25 +174,29 @@ export class HostLoop {
     this.#end();
   }
 
-  handle(event: Event): void {
+  handle(event: LoopEvent): void {
     if (this.#isClosed) return;
     this.#react(event);
     this.#emitStatus();
     this.#pages.deliver();
   }
 
-  #react(event: Event): void {
+  #react(event: LoopEvent): void {
     switch (event.type) {
       case 'call':
-        return this.#call(event.page, event.request);
+        this.#inbox.hurry();
+        return this.#predictor.showing(() => this.#call(event.page, event.request));
       case 'watch':
-        return event.page.watch(event.request);
+        return this.#predictor.showing(() => event.page.watch(event.request));
       case 'answer':
         return this.#answer(event.answer);
       case 'welcomed':
         return this.#welcomed(event.welcome);
       case 'received':
-        return this.#received(event.messages);
+        this.#inbox.push(event.messages);
+        return this.#work();
+      case 'goOn':
+        return this.#work();
       case 'lost':
         return this.#lost(event.error, event.retryMs);
       case 'stored':
@@ -220,10 +208,11 @@ export class HostLoop {
       case 'adopt':
         return this.#adopt(event.definition);
       case 'alone':
-        if (this.#link.type !== 'live') this.#rows.forgetEphemeral();
-        return;
+        if (this.#link.type === 'live') return;
+        this.#inbox.push(this.#rows.ephemeralIsOld());
+        return this.#work();
       case 'refresh':
-        return this.#pages.refresh();
+        return this.#predictor.showing(() => this.#pages.refresh());
       default:
         return unreachable(event);
     }
@@ -276,6 +265,8 @@ export class HostLoop {
   }
 
   #hello(): HelloMessage {
+    // It says where this client is, which must not be the middle of something.
+    this.#complete();
     // Someone new is given another identity each time, and the id may belong to the one of a lost welcome. No call has
     // been sent under it.
     if (this.#token === '' && this.#identity === undefined) this.#clientId = newClientId(this.#home.environment);
@@ -324,6 +315,7 @@ export class HostLoop {
   }
 
   #lost(error: ForerunError, retryMs: number | undefined): void {
+    this.#inbox.clear();
     this.#rows.lost();
     if (this.#link.type === 'live')
       this.#home.environment.scheduler.after(aloneMs, () => this.handle({ type: 'alone' }));
@@ -332,12 +324,19 @@ export class HostLoop {
     else this.#link = { type: 'stopped', code: error.code, message: error.message };
   }
 
-  #received(messages: readonly ServerMessage[]): void {
+  #work(): void {
     const settledBefore = this.#settledCallId;
-    for (const message of messages) this.#receive(message);
+    this.#inbox.work(() => this.#pages.refreshSoon());
     // Whoever waits for a call finds what it did in the rows.
-    if (this.#settledCallId === settledBefore) this.#pages.refreshSoon();
-    else this.#pages.refresh();
+    if (this.#settledCallId !== settledBefore) this.#predictor.showing(() => this.#pages.refresh());
+    else if (!this.#predictor.isBusy) this.#pages.refreshSoon();
+  }
+
+  /** Ends what is under way, however long it takes. */
+  #complete(): void {
+    if (!this.#inbox.isBusy) return;
+    this.#inbox.finish();
+    this.handle({ type: 'refresh' });
   }
 
   #receive(message: ServerMessage): void {
@@ -392,6 +391,7 @@ export class HostLoop {
       return this.#pages.push({ type: 'unsendable', calls: this.#device.unsendable });
     }
     if (!this.#isToBeReviewed) return;
+    this.#inbox.finish();
     this.#isToBeReviewed = false;
     this.#device.discard(answer.discard);
     this.#calls.release(answer.discard as readonly CallId[]);
@@ -401,6 +401,7 @@ export class HostLoop {
   /** New code while developing: what is pending runs again with it. Another shape is the page's to load anew. */
   #adopt(definition: ModuleDefinition): void {
     if (definition.hash !== this.#engine.definition.hash) return;
+    this.#inbox.finish();
     this.#engine.adopt(definition);
     this.#calls.reconciled(this.#predictor.rerun());
     this.#pages.refresh();

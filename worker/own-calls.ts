@@ -10,6 +10,7 @@ import { type Codec, compileCodec } from '../core/codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
 import type { Call, CallId, ClientId } from '../core/commit/call.ts';
 import type { Engine } from '../core/engine/engine.ts';
+import type { Scheduler } from '../core/environment.ts';
 import { limits } from '../core/limits.ts';
 import type { CallMessage } from '../core/protocol/messages.ts';
 import type { ConnectionId } from '../core/value/connection-id.ts';
@@ -26,6 +27,7 @@ export interface OwnCallsOptions {
   readonly engine: Engine;
   readonly predictor: Predictor;
   readonly pages: Pages;
+  readonly scheduler: Scheduler;
   readonly answered: AnsweredCalls;
   /** There is a connection. */
   readonly isLive: () => boolean;
@@ -43,6 +45,9 @@ export interface CallCircumstances {
   /** Why it can't be predicted, whatever its reducer. */
   readonly unpredicted: string | undefined;
 }
+
+/** Put on one frame; between two frames of a long queue the host hears its pages. */
+const callsPerFrame = 500;
 
 /** Who made a call: also a page that is gone, or was another tab's. */
 export interface CallOrigin {
@@ -64,6 +69,9 @@ export class OwnCalls {
   #sendableCallId = 0;
   /** Calls after this one have not been sent since this start. */
   #sentCallId = 0;
+  /** The last one that has been sent on this connection. */
+  #connectionCallId = 0;
+  #sendIsAsked = false;
   /** Nothing is sent until the app has looked at what a new module makes of it. */
   #isHeld = false;
   #replayedTold = 0;
@@ -116,8 +124,10 @@ export class OwnCalls {
 
   /** Everything up to this call is there after a reload. */
   stored(callId: CallId): void {
-    for (const { call } of this.#options.predictor.pending.after(this.#sendableCallId as CallId))
-      if (call.callId <= callId) this.#progress(call.callId, { type: 'stored' });
+    for (const { call } of this.#options.predictor.pending.after(this.#sendableCallId as CallId)) {
+      if (call.callId > callId) break;
+      this.#progress(call.callId, { type: 'stored' });
+    }
     this.#sendUpTo(callId);
   }
 
@@ -128,7 +138,8 @@ export class OwnCalls {
 
   /** A new connection: everything that is not answered is sent again. */
   sendAll(): void {
-    this.#send(0);
+    this.#connectionCallId = 0;
+    this.#send();
   }
 
   /** Sends nothing until `release`. */
@@ -146,7 +157,7 @@ export class OwnCalls {
       this.#callers.delete(callId);
     }
     this.reconciled(this.#options.predictor.discard(discarded));
-    this.#send(0);
+    this.sendAll();
   }
 
   /**
@@ -247,19 +258,31 @@ export class OwnCalls {
   }
 
   #sendUpTo(callId: number): void {
-    const from = this.#sendableCallId;
-    this.#sendableCallId = Math.max(from, callId);
-    this.#send(from);
+    this.#sendableCallId = Math.max(this.#sendableCallId, callId);
+    this.#send();
   }
 
-  #send(afterCallId: number): void {
-    const { predictor, send, isLive } = this.#options;
-    if (this.#isHeld || !isLive()) return;
-    for (const { call } of predictor.pending.after(afterCallId as CallId)) {
+  /** What may be sent and has not been on this connection, a frame's worth at a time. */
+  #send(): void {
+    const { predictor, send, isLive, scheduler } = this.#options;
+    if (this.#isHeld || this.#sendIsAsked || !isLive()) return;
+    let [count, bytes] = [0, 0];
+    for (const { call } of predictor.pending.after(this.#connectionCallId as CallId)) {
       if (call.callId > this.#sendableCallId) break;
+      if (count++ === callsPerFrame || bytes >= limits.frameBytesTarget) {
+        this.#sendIsAsked = true;
+        scheduler.after(0, () => {
+          this.#sendIsAsked = false;
+          this.#send();
+        });
+        return;
+      }
       const { callId, reducerId, timestampMicros, idHints } = call;
+      const args = this.#encodeArgs(call);
+      bytes += args.length;
+      this.#connectionCallId = callId;
       this.#sentCallId = Math.max(this.#sentCallId, callId);
-      send({ type: 'call', callId, reducerId, timestampMicros, idHints, args: this.#encodeArgs(call) });
+      send({ type: 'call', callId, reducerId, timestampMicros, idHints, args });
     }
   }
 

@@ -19,7 +19,7 @@ import type {
 } from '../core/protocol/messages.ts';
 import { batchOfOthers, completeTables, OwnEphemeralChanges } from './ephemeral-rows.ts';
 import type { Pages } from './pages.ts';
-import type { Predictor, ReconcileResult } from './predict/predictor.ts';
+import type { HasTime, Predictor, ReconcileResult } from './predict/predictor.ts';
 import { SnapshotStaging } from './snapshot-staging.ts';
 
 export interface SubscribedRowsOptions {
@@ -58,6 +58,8 @@ export class SubscribedRows {
   #position: Position | undefined;
   #isReady = false;
   #staging: SnapshotStaging | undefined;
+  /** What is to be told and moved when the rows are right again. */
+  #completion: (() => void) | undefined;
 
   constructor({ definition, engine, predictor, pages, events }: SubscribedRowsOptions) {
     this.#engine = engine;
@@ -113,6 +115,7 @@ export class SubscribedRows {
     this.#ownEphemeral.forget();
   }
 
+  /** Begins on it; `goOn` comes to its end. */
   receive(message: RowsMessage): void {
     switch (message.type) {
       case 'batch':
@@ -129,20 +132,35 @@ export class SubscribedRows {
     }
   }
 
-  /** The rows of others are long out of date. */
-  forgetEphemeral(): void {
+  /** Gives whether the rows are right again; not, when there was not time enough. */
+  goOn(hasTime: HasTime): boolean {
+    if (this.#completion === undefined) return true;
+    if (this.#predictor.isBusy) {
+      const result = this.#predictor.goOn(hasTime);
+      if (result === undefined) return false;
+      this.#events.reconciled(result);
+    }
+    const complete = this.#completion;
+    this.#completion = undefined;
+    complete();
+    return true;
+  }
+
+  /** What there is to receive when the rows of others are long out of date. */
+  ephemeralIsOld(): EphemeralMessage[] {
     const tableIds = this.#publicTables.filter((tableId) => this.#isEphemeral(tableId));
-    if (tableIds.length > 0)
-      this.#receiveEphemeral({ type: 'ephemeral', callId: undefined, completeTables: tableIds, changes: [] });
+    if (tableIds.length === 0) return [];
+    return [{ type: 'ephemeral', callId: undefined, completeTables: tableIds, changes: [] }];
   }
 
   #receiveBatch(batch: BatchMessage): void {
     if (this.#staging !== undefined) return this.#staging.absorb(batch);
-    this.#events.reconciled(this.#predictor.reconcile(batch.lastSeq, batch.commits, batch.outcomes));
-    const changes = batch.commits.flatMap((commit) =>
-      commit.changes.filter(({ tableId }) => !this.#isEphemeral(tableId)),
-    );
-    this.#advance(batch.lastSeq, batch.outcomes, changes);
+    const { lastSeq, commits, outcomes } = batch;
+    this.#predictor.begin(lastSeq, commits, outcomes);
+    this.#completion = () => {
+      const changes = commits.flatMap((commit) => commit.changes.filter(({ tableId }) => !this.#isEphemeral(tableId)));
+      this.#advance(lastSeq, outcomes, changes);
+    };
   }
 
   #receiveEphemeral(message: EphemeralMessage): void {
@@ -151,7 +169,10 @@ export class SubscribedRows {
     if (message.completeTables.length > 0) {
       const tables = completeTables(message);
       if (this.#staging !== undefined) this.#staging.replace(tables);
-      else this.#events.reconciled(this.#predictor.replaceRows(seq, tables, [], []));
+      else {
+        this.#predictor.beginReplacing(seq, tables, [], []);
+        this.#completion = () => {};
+      }
       return;
     }
     if (this.#staging !== undefined) return this.#staging.absorb(batchOfOthers(message, seq));
@@ -175,11 +196,14 @@ export class SubscribedRows {
     this.#staging = undefined;
     const { tables, ownCommits, outcomes } = staging;
     if (this.#predictor.isEmpty(tables.keys())) this.#load(staging);
-    else this.#events.reconciled(this.#predictor.replaceRows(seq, tables, ownCommits, outcomes));
-    this.#isReady = true;
-    for (const tableId of tables.keys()) this.#pages.touch(tableId);
-    if (this.#epoch !== undefined) this.#position = { epoch: this.#epoch, seq };
-    this.#advance(seq, outcomes, 'all');
+    else this.#predictor.beginReplacing(seq, tables, ownCommits, outcomes);
+    const epoch = this.#epoch;
+    this.#completion = () => {
+      this.#isReady = true;
+      for (const tableId of tables.keys()) this.#pages.touch(tableId);
+      if (epoch !== undefined) this.#position = { epoch, seq };
+      this.#advance(seq, outcomes, 'all');
+    };
   }
 
   #load(staging: SnapshotStaging): void {

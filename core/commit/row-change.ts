@@ -37,31 +37,82 @@ export function invert(changes: readonly RowChange[]): RowChange[] {
  * touch. A key that came back to an equal row is left out, so nothing downstream sees a row that did not change.
  */
 export class NetChanges {
-  readonly #tables = new Map<number, Map<Key, { before: Row | undefined; after: Row | undefined }>>();
+  #entries: NetChange[] = [];
+  #byKey: Map<number, Map<Key, NetChange>> | undefined;
 
-  add(change: RowChange): void {
-    let keys = this.#tables.get(change.tableId);
-    if (keys === undefined) this.#tables.set(change.tableId, (keys = new Map()));
-    const known = keys.get(change.key);
-    if (known === undefined) keys.set(change.key, { before: change.before, after: change.after });
-    else known.after = change.after;
+  add({ tableId, key, before, after }: RowChange): void {
+    this.#note(tableId, key, before, after);
   }
 
   addAll(changes: readonly RowChange[]): void {
     for (const change of changes) this.add(change);
   }
 
+  /** The changes have been taken back, the last one first. */
+  addTakenBack(changes: readonly RowChange[]): void {
+    for (let i = changes.length - 1; i >= 0; i--) {
+      const { tableId, key, before, after } = changes[i] as RowChange;
+      this.#note(tableId, key, after, before);
+    }
+  }
+
+  /** Each key once, whether or not it has changed. */
+  [Symbol.iterator](): Iterator<RowChange> {
+    return this.#entries.values();
+  }
+
+  /** This change has been made to what the net starts from, and not to what it leads to. */
+  addBelow({ tableId, key, before, after }: RowChange): void {
+    const known = this.#find(tableId, key);
+    if (known === undefined) this.#note(tableId, key, after, before);
+    else known.before = after;
+  }
+
   /** Empties the collection. `equal(tableId, a, b)` compares two rows of a table. */
   take(equal: (tableId: number, a: Row, b: Row) => boolean): RowChange[] {
-    const net: RowChange[] = [];
-    for (const [tableId, keys] of this.#tables) {
-      for (const [key, { before, after }] of keys) {
-        if (before === after) continue;
-        if (before !== undefined && after !== undefined && equal(tableId, before, after)) continue;
-        net.push({ tableId, key, before, after });
-      }
-    }
-    this.#tables.clear();
+    const net = this.#entries.filter(
+      ({ tableId, before, after }) =>
+        before !== after && !(before !== undefined && after !== undefined && equal(tableId, before, after)),
+    );
+    this.#entries = [];
+    this.#byKey = undefined;
     return net;
   }
+
+  #note(tableId: number, key: Key, before: Row | undefined, after: Row | undefined): void {
+    const known = this.#find(tableId, key);
+    if (known !== undefined) {
+      known.after = after;
+      return;
+    }
+    const entry = { tableId, key, before, after };
+    this.#entries.push(entry);
+    if (this.#byKey !== undefined) this.#index(entry);
+    else if (this.#entries.length > linearSearchMax) {
+      this.#byKey = new Map();
+      for (const each of this.#entries) this.#index(each);
+    }
+  }
+
+  #find(tableId: number, key: Key): NetChange | undefined {
+    if (this.#byKey !== undefined) return this.#byKey.get(tableId)?.get(key);
+    for (const entry of this.#entries) if (entry.key === key && entry.tableId === tableId) return entry;
+    return undefined;
+  }
+
+  #index(entry: NetChange): void {
+    const keys = this.#byKey?.get(entry.tableId);
+    if (keys === undefined) this.#byKey?.set(entry.tableId, new Map([[entry.key, entry]]));
+    else keys.set(entry.key, entry);
+  }
 }
+
+interface NetChange {
+  readonly tableId: number;
+  readonly key: Key;
+  before: Row | undefined;
+  after: Row | undefined;
+}
+
+/** A handful of keys is found faster by looking at each than by hashing. */
+const linearSearchMax = 12;

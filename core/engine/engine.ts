@@ -163,9 +163,14 @@ export class Engine {
   rollBack(changes: readonly RowChange[]): void {
     for (let i = changes.length - 1; i >= 0; i--) {
       const { tableId, key, before } = changes[i] as RowChange;
-      const store = this.store(tableId);
-      if (!store.shape.table.event) store.write(key, before);
+      this.set(tableId, key, before);
     }
+  }
+
+  /** Sets one row, or removes it. Rows of event tables are kept nowhere. */
+  set(tableId: number, key: Key, row: Row | undefined): void {
+    const store = this.store(tableId);
+    if (!store.shape.table.event) store.write(key, row);
   }
 
   /** A copy of a row, or undefined. */

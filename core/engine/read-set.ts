@@ -19,42 +19,89 @@ export interface KeyRange {
   readonly to: RangeBound | undefined;
 }
 
+export interface TableRange {
+  readonly tableId: number;
+  readonly range: KeyRange;
+}
+
 export interface RangeBound {
   readonly key: Key;
   readonly inclusive: boolean;
 }
 
+/** A handful of keys is found faster by looking at each than by hashing. */
+const linearSearchMax = 12;
+const none: readonly never[] = [];
+
 export class ReadSet {
-  /** Point reads by table; a key is here whether or not there was a row. */
-  readonly points: Map<number, Set<Key>> = new Map();
-  readonly ranges: Map<number, KeyRange[]> = new Map();
+  /** Point reads, each once, in the order of the first: the table and the key. A key is here whether or not there was a row. */
+  readonly pointTables: number[] = [];
+  readonly pointKeys: Key[] = [];
+  /** Once there are many. */
+  #points: Map<number, Set<Key>> | undefined;
+  #ranges: TableRange[] | undefined;
+  #scans: readonly number[] = none;
+  #counts: readonly number[] = none;
+
+  get ranges(): readonly TableRange[] {
+    return this.#ranges ?? none;
+  }
+
   /** Tables read from end to end. */
-  readonly scans: Set<number> = new Set();
+  get scans(): readonly number[] {
+    return this.#scans;
+  }
+
   /** Tables whose number of rows was asked for. */
-  readonly counts: Set<number> = new Set();
+  get counts(): readonly number[] {
+    return this.#counts;
+  }
 
   addPoint(tableId: number, key: Key): void {
-    const keys = this.points.get(tableId);
-    if (keys === undefined) this.points.set(tableId, new Set([key]));
-    else keys.add(key);
+    if (this.hasPoint(tableId, key)) return;
+    this.pointTables.push(tableId);
+    this.pointKeys.push(key);
+    if (this.#points !== undefined) this.#index(tableId, key);
+    else if (this.pointKeys.length > linearSearchMax) {
+      this.#points = new Map();
+      for (const [i, each] of this.pointKeys.entries()) this.#index(this.pointTables[i] as number, each);
+    }
   }
 
   addRange(tableId: number, range: KeyRange): void {
-    const ranges = this.ranges.get(tableId);
-    if (ranges === undefined) this.ranges.set(tableId, [range]);
-    else ranges.push(range);
+    (this.#ranges ??= []).push({ tableId, range });
+  }
+
+  addScan(tableId: number): void {
+    if (!this.#scans.includes(tableId)) this.#scans = [...this.#scans, tableId];
+  }
+
+  addCount(tableId: number): void {
+    if (!this.#counts.includes(tableId)) this.#counts = [...this.#counts, tableId];
+  }
+
+  hasPoint(tableId: number, key: Key): boolean {
+    if (this.#points !== undefined) return this.#points.get(tableId)?.has(key) === true;
+    const { pointTables, pointKeys } = this;
+    for (let i = 0; i < pointKeys.length; i++) if (pointKeys[i] === key && pointTables[i] === tableId) return true;
+    return false;
   }
 
   sees(change: RowChange): boolean {
-    const { tableId, before, after } = change;
-    if (this.scans.has(tableId)) return true;
-    if (this.points.get(tableId)?.has(change.key) === true) return true;
-    if (this.counts.has(tableId) && (before === undefined) !== (after === undefined)) return true;
-    const ranges = this.ranges.get(tableId);
-    if (ranges === undefined) return false;
-    return ranges.some(
-      (range) => (before !== undefined && inRange(range, before)) || (after !== undefined && inRange(range, after)),
+    const { tableId, key, before, after } = change;
+    if (this.#scans.includes(tableId) || this.hasPoint(tableId, key)) return true;
+    if (this.#counts.includes(tableId) && (before === undefined) !== (after === undefined)) return true;
+    return this.ranges.some(
+      ({ tableId: of, range }) =>
+        of === tableId &&
+        ((before !== undefined && inRange(range, before)) || (after !== undefined && inRange(range, after))),
     );
+  }
+
+  #index(tableId: number, key: Key): void {
+    const keys = this.#points?.get(tableId);
+    if (keys === undefined) this.#points?.set(tableId, new Set([key]));
+    else keys.add(key);
   }
 }
 

@@ -102,19 +102,19 @@ class TableAccess {
 
   clear(): bigint {
     const transaction = this.#open();
-    transaction.reads?.scans.add(this.#table.tableId);
+    transaction.reads?.addScan(this.#table.tableId);
     const rows = scanTable(this.#store);
     for (const row of rows) transaction.write(this.#store, this.#shape.keyOf(row), undefined);
     return BigInt(rows.length);
   }
 
   count(): bigint {
-    this.#open().reads?.counts.add(this.#table.tableId);
+    this.#open().reads?.addCount(this.#table.tableId);
     return BigInt(this.#store.count);
   }
 
   iter(): IteratorObject<Row, undefined> {
-    this.#open().reads?.scans.add(this.#table.tableId);
+    this.#open().reads?.addScan(this.#table.tableId);
     return this.#copies(scanTable(this.#store));
   }
 

@@ -56,16 +56,16 @@ export const faults: readonly Fault[] = [
     SetIndex.prototype,
     'touchedBy',
     (original) =>
-      function (this: SetIndex, change, byKey) {
+      function (this: SetIndex, change, byKey, visit) {
         const { before, after } = change;
-        return original.call(this, { ...change, before: before ?? after, after: after ?? before }, byKey);
+        return original.call(this, { ...change, before: before ?? after, after: after ?? before }, byKey, visit);
       },
   ),
   fault(
     'a foreign commit is applied without rolling anything back',
     PendingCalls.prototype,
     'touchedBy',
-    () => () => [],
+    () => () => {},
   ),
   fault(
     'a row that came back equal is told as changed',

@@ -126,6 +126,8 @@ class World {
     setLimits({
       snapshotChunkRows: random.pick([1, 2, 5, 1_000]),
       recentBytesMax: random.pick([400, 1_000_000, 1_000_000]),
+      // 0: a client pauses after each step of a reconciliation, and its app calls in between.
+      reconcileSliceMs: random.pick([0, 8]),
     });
     process.removeAllListeners('unhandledRejection');
     process.on('unhandledRejection', this.#fail);

@@ -37,6 +37,8 @@ export interface KeeperOptions {
   readonly state: () => Omit<StoredState, 'version' | 'changesFrom' | 'changesTo'>;
   /** The confirmed rows where pending calls have put others. */
   readonly beneath: () => readonly RowChange[];
+  /** False in the middle of a long reconciliation, whose rows belong to no state; `changed` is called at its end. */
+  readonly isQuiet: () => boolean;
   readonly events: KeeperEvents;
   /** What is there already. */
   readonly changesTo: number;
@@ -123,6 +125,7 @@ export class Keeper {
     // Of what piles up behind a storage that is slow, the rows as they are then are enough.
     if (this.#changeCount > limits.unstoredChangesMax) this.replaced();
     this.#rowsAreDirty = true;
+    if (this.#rowsAreDue) return this.#ask();
     this.#timer ??= this.#options.environment.scheduler.after(rowsDelayMs, () => {
       this.#timer = undefined;
       this.#rowsAreDue = true;
@@ -177,7 +180,7 @@ export class Keeper {
 
   #write(): void {
     if (this.#isWriting || this.#isOver) return;
-    const withRows = this.#rowsAreDue && this.#rowsAreDirty;
+    const withRows = this.#rowsAreDue && this.#rowsAreDirty && this.#options.isQuiet();
     const lastCall = this.#calls.at(-1);
     const put = [...this.#records, ...this.#calls.map(callRecord)];
     const remove = this.#removed;

@@ -75,8 +75,8 @@ export class ClientIds implements IdSource {
 
   /** The next draws are of a new run. */
   begin(): void {
-    this.#counts.clear();
-    this.#steps = [];
+    if (this.#counts.size > 0) this.#counts.clear();
+    if (this.#steps.length > 0) this.#steps = [];
   }
 
   /** The run at hand doesn't count: what it drew for the first time has not been drawn. */

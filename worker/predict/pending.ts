@@ -8,7 +8,7 @@
 import type { Call, CallId, Rejection } from '../../core/commit/call.ts';
 import type { Key, RowChange } from '../../core/commit/row-change.ts';
 import type { ReadSet } from '../../core/engine/read-set.ts';
-import { SetIndex } from './set-index.ts';
+import { SetIndex, sameSets } from './set-index.ts';
 
 /** What a pending call did when it last ran here. */
 export type Prediction =
@@ -25,6 +25,12 @@ export interface PendingCall {
   applied: boolean;
   /** It has been rolled back and waits to be run again: what it did says nothing any more. */
   suspended: boolean;
+  /** What it did before the reconciliation at hand rolled it back. */
+  before: Prediction | undefined;
+  /** Its last run did something else than `before`. */
+  isChanged: boolean;
+  /** Whose sets stand in the index: of its last run, or of an earlier one with the same sets. */
+  indexed: Prediction;
 }
 
 export class PendingCalls {
@@ -45,31 +51,50 @@ export class PendingCalls {
     return this.#byId.get(callId);
   }
 
-  add(pending: PendingCall): void {
+  /** A new call, after all others. */
+  add(call: Call, prediction: Prediction): PendingCall {
+    const pending: PendingCall = {
+      call,
+      prediction,
+      applied: prediction.type === 'predicted',
+      suspended: false,
+      before: undefined,
+      isChanged: false,
+      indexed: prediction,
+    };
     this.#calls.push(pending);
-    this.#byId.set(pending.call.callId, pending);
-    this.#index.add(pending.call.callId, pending.prediction);
+    this.#byId.set(call.callId, pending);
+    this.#index.add(pending);
+    return pending;
   }
 
   /** It is to be run again: nothing touches it until it has. */
   suspend(pending: PendingCall): void {
-    if (!pending.suspended) this.#index.remove(pending.call.callId, pending.prediction);
     pending.suspended = true;
     pending.applied = false;
   }
 
-  /** It ran again. */
+  /** It ran again. Most calls look and write where they did before, and then the index is right as it is. */
   update(pending: PendingCall, prediction: Prediction): void {
-    this.suspend(pending);
+    const { indexed } = pending;
     pending.prediction = prediction;
     pending.applied = prediction.type === 'predicted';
     pending.suspended = false;
-    this.#index.add(pending.call.callId, prediction);
+    if (sameSets(indexed, prediction)) {
+      // Of two equal sets the old one is kept: what lives long is not made anew in each replay.
+      if (prediction.type === 'predicted')
+        pending.prediction = { type: 'predicted', changes: prediction.changes, reads: indexed.reads as ReadSet };
+      return;
+    }
+    this.#index.remove(pending);
+    pending.indexed = prediction;
+    this.#index.add(pending);
   }
 
-  /** Those that come after this one, in order. */
-  after(callId: CallId): PendingCall[] {
-    return this.#calls.slice(this.#calls.length - this.countAfter(callId));
+  /** The calls after this one, in order. */
+  *after(callId: CallId): Generator<PendingCall> {
+    const first = this.#calls.length - this.countAfter(callId);
+    for (let i = first; i < this.#calls.length; i++) yield this.#calls[i] as PendingCall;
   }
 
   /** How many calls come after this one. */
@@ -84,43 +109,40 @@ export class PendingCalls {
     return this.#calls.length - low;
   }
 
-  remove(callId: CallId): PendingCall | undefined {
-    const pending = this.#byId.get(callId);
-    if (pending === undefined) return undefined;
+  remove(pending: PendingCall): void {
     // Calls settle in order, so it is almost always the first.
     const at = this.#calls[0] === pending ? 0 : this.#calls.indexOf(pending);
     if (at === 0) this.#calls.shift();
     else this.#calls.splice(at, 1);
-    this.#byId.delete(callId);
+    this.#byId.delete(pending.call.callId);
+    this.#index.remove(pending);
     this.suspend(pending);
-    return pending;
+  }
+
+  /** These of them in the order in which they were made. */
+  inOrder(calls: ReadonlySet<PendingCall>): PendingCall[] {
+    if (calls.size * 8 > this.#calls.length) return this.#calls.filter((call) => calls.has(call));
+    return [...calls].sort((a, b) => a.call.callId - b.call.callId);
   }
 
   /** Calls in place whose read or write set a change touches; without `byKey`, only by their ranges and scans. */
-  touchedBy(change: RowChange, byKey: boolean): Iterable<CallId> {
-    return this.#index.touchedBy(change, byKey);
+  touchedBy(change: RowChange, byKey: boolean, visit: (call: PendingCall) => void): void {
+    this.#index.touchedBy(change, byKey, visit);
   }
 
   /** Calls that wrote to where these reads looked: a superset, found without looking at other calls. */
-  writersIn(reads: ReadSet): Iterable<CallId> {
-    return this.#index.writersIn(reads);
+  writersIn(reads: ReadSet, visit: (call: PendingCall) => void): void {
+    this.#index.writersIn(reads, visit);
   }
 
   /** The change of the first applied call that wrote this key: its `before` is the confirmed row. */
   oldestWrite(tableId: number, key: Key): RowChange | undefined {
-    let oldest: CallId | undefined;
-    for (const callId of this.#index.writersOf(tableId, key)) {
-      const call = this.#byId.get(callId);
-      if ((oldest === undefined || callId < oldest) && call !== undefined && changeOf(call, tableId, key) !== undefined)
-        oldest = callId;
-    }
-    const call = oldest === undefined ? undefined : this.#byId.get(oldest);
-    return call === undefined ? undefined : changeOf(call, tableId, key);
+    let oldest: PendingCall | undefined;
+    this.#index.writersOf(tableId, key, (call) => {
+      if (!call.suspended && (oldest === undefined || call.call.callId < oldest.call.callId)) oldest = call;
+    });
+    return oldest && appliedChanges(oldest).find((change) => change.tableId === tableId && change.key === key);
   }
-}
-
-function changeOf(call: PendingCall, tableId: number, key: Key): RowChange | undefined {
-  return appliedChanges(call).find((change) => change.tableId === tableId && change.key === key);
 }
 
 /** Changes of a call that are in the engine. */

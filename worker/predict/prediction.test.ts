@@ -1,6 +1,7 @@
 /** Prediction and reconciliation as an app meets them: real hosts and a real authority, on time that stands still. */
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { limits } from '../../core/limits.ts';
 import { Desk, type Seat } from '../desk.testing.ts';
 
 /** Two clients with their rows, the first of them far away. */
@@ -12,6 +13,13 @@ async function pair(latencyMs = 200): Promise<{ desk: Desk; far: Seat; near: Sea
   await desk.time.advance(50);
   far.client.simulate({ latencyMs });
   return { desk, far, near };
+}
+
+/** For one test; `limits` is constant to everyone else. */
+function setLimits(values: Partial<Record<keyof typeof limits, number>>): void {
+  const before = { ...limits };
+  Object.assign(limits, values);
+  onTestFinished(() => void Object.assign(limits, before));
 }
 
 function counts({ client }: Seat): Promise<readonly { id: number; count: number }[]> {
@@ -146,6 +154,7 @@ describe("another client's commit", () => {
 
 describe('a snapshot', () => {
   test('[PRE-17] [SES-6] that comes while calls are pending replaces the confirmed rows in one change, with the calls on top', async () => {
+    setLimits({ recentBytesMax: 16_000 });
     const { desk, far, near } = await pair(0);
     const seen: number[][] = [];
     const live = far.client.live<{ id: number }>('SELECT id FROM item ORDER BY id');
@@ -155,7 +164,7 @@ describe('a snapshot', () => {
     await desk.time.advance(10);
     // More than is kept for those who come back: the far client needs a snapshot.
     near.client.reducers.drop({ id: 1 });
-    for (let id = 100; id < 103; id++) near.client.reducers.put({ id, text: 'x'.repeat(9_000_000) });
+    for (let id = 100; id < 103; id++) near.client.reducers.put({ id, text: 'x'.repeat(9_000) });
     await desk.time.advance(100);
     far.client.reducers.bump({ id: 2 });
     far.client.reducers.put({ id: 3, text: 'three' });
@@ -167,5 +176,61 @@ describe('a snapshot', () => {
       [2, 3, 100, 101, 102],
     ]);
     expect(await counts(far)).toEqual(await counts(near));
+  });
+});
+
+describe('a long queue', () => {
+  test('[PRE-18] [PRE-20] of 10,000 calls made offline is sent in frames, reconciled in slices, and shown as it is between them', async () => {
+    // No time at all: a pause after each step, so that the work of a task can be counted.
+    setLimits({ reconcileSliceMs: 0 });
+    const { desk, far, near } = await pair(20);
+    far.isReachable = false;
+    far.cut();
+    await desk.time.advance(10);
+    for (let i = 0; i < 10_000; i++) far.client.reducers.bump({ id: 1 });
+    expect(await counts(far)).toContainEqual({ id: 1, count: 10_000 });
+    // All of them depend on it.
+    near.client.reducers.bump({ id: 1 });
+    await desk.time.advance(10);
+    const totals: number[] = [];
+    const live = far.client.live<{ count: number }>('SELECT count FROM item WHERE id = 1');
+    live.subscribe(() => totals.push(live.rows[0]?.count ?? 0));
+    far.isReachable = true;
+    let made = 0;
+    for (let ms = 0; far.client.status.pending > 0 && ms < 600; ms++) {
+      if (ms % 40 === 0) near.client.reducers.bump({ id: 1 });
+      // The app goes on calling while what it called before is being run again.
+      if (ms % 7 === 0 && ++made) far.client.reducers.bump({ id: 1 });
+      await desk.time.advance(1);
+    }
+    await desk.time.advance(60_000);
+    expect(far.client.status.pending).toBe(0);
+    expect(await counts(far)).toEqual(await counts(near));
+    // Whatever was shown had all calls in it that had been made: never a state in the middle of a replay.
+    expect(Math.min(...totals)).toBeGreaterThanOrEqual(10_000);
+    expect(totals).toEqual([...totals].sort((a, b) => a - b));
+    expect(made).toBeGreaterThan(10);
+  }, 60_000);
+
+  test('[PRE-20] whose connection is lost in the middle of a slice goes on from there, and each call takes effect once', async () => {
+    setLimits({ reconcileSliceMs: 0 });
+    const { desk, far, near } = await pair(20);
+    far.isReachable = false;
+    far.cut();
+    await desk.time.advance(10);
+    const calls = Array.from({ length: 200 }, () => far.client.reducers.bump({ id: 1 }));
+    near.client.reducers.bump({ id: 1 });
+    await desk.time.advance(10);
+    far.isReachable = true;
+    for (let i = 0; i < 12; i++) {
+      await desk.time.advance(400 + i);
+      near.client.reducers.bump({ id: 1 });
+      await desk.time.advance(i);
+      far.cut();
+    }
+    await desk.time.advance(60_000);
+    expect(calls.map(({ state }) => state)).toEqual(calls.map(() => 'confirmed'));
+    expect(await counts(far)).toContainEqual({ id: 1, count: 213 });
+    expect(await counts(near)).toContainEqual({ id: 1, count: 213 });
   });
 });

@@ -1,14 +1,17 @@
 /**
  * Carries out what `reconcile.ts` decides: the pending calls, the engine, and what came of both.
  *
- * Law: between its methods the engine holds the predicted state of the contract. What changed for the app since it was
- * last told is collected in one net, so a row that was rolled back and came back equal has not changed.
+ * Law: while `isBusy` is false, the engine holds the predicted state of the contract. What changed for the app since it
+ * was last told is collected in one net, so a row that was rolled back and came back equal has not changed.
+ *
+ * A long reconciliation is carried out in slices. Between two of them the engine holds a state that nobody may see;
+ * `showing` swaps it for the last complete one, by writing the net's rows, for as long as someone looks or calls.
  */
 
 import { assert, unreachable } from '../../core/assert.ts';
 import type { Call, CallId, Outcome, Seq } from '../../core/commit/call.ts';
 import type { Commit } from '../../core/commit/commit.ts';
-import { invert, type Key, NetChanges, type Row, type RowChange } from '../../core/commit/row-change.ts';
+import { type Key, NetChanges, type Row, type RowChange } from '../../core/commit/row-change.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { Execution } from '../../core/engine/execute.ts';
 import type { ClientIds } from './client-ids.ts';
@@ -40,6 +43,11 @@ export interface PredictionCounters {
   replayed: number;
 }
 
+/** Asked between the steps of a long reconciliation: whether it may go on. */
+export type HasTime = () => boolean;
+
+const always: HasTime = () => true;
+
 export class Predictor {
   readonly counters: PredictionCounters = { confirmed: 0, diverged: 0, rolledBack: 0, replayed: 0 };
   readonly #engine: Engine;
@@ -47,6 +55,14 @@ export class Predictor {
   readonly #rows: RowComparison;
   readonly #net = new NetChanges();
   #state: ReconcileState;
+  /** What the last step wants done, and how much of it has been. */
+  #effects: readonly ReconcileEffect[] = [];
+  #done = 0;
+  #settled: ReconcileResult['settled'][number][] = [];
+  #outcomeChanges: ReconcileResult['outcomeChanges'][number][] = [];
+  #isShowing = false;
+  /** What calls have changed while the last complete state was shown. */
+  #shown: RowChange[] = [];
 
   constructor(engine: Engine, ids: ClientIds, mode: ReconcileState['mode'] = 'selective') {
     this.#engine = engine;
@@ -61,37 +77,87 @@ export class Predictor {
     return this.#state.pending;
   }
 
-  /** Runs a new call here and now, unless it says why not, and puts it at the end of the pending ones. */
+  /** A reconciliation is under way: the rows are right again when `goOn` gives its result. */
+  get isBusy(): boolean {
+    return this.#effects.length > 0;
+  }
+
+  /**
+   * Runs a new call here and now, unless it says why not, and puts it at the end of the pending ones. In the middle of a
+   * reconciliation only within `showing`.
+   */
   predict(
     call: Call,
     unpredicted: string | undefined,
   ): { readonly pending: PendingCall; readonly changes: readonly RowChange[] } {
+    assert(!this.isBusy || this.#isShowing, 'a call is predicted on a complete state');
     const prediction =
       unpredicted === undefined
         ? this.#run(call)
         : ({ type: 'unpredicted', reason: unpredicted, reads: undefined } as const);
-    const pending = { call, prediction, applied: prediction.type === 'predicted', suspended: false };
-    this.#state.pending.add(pending);
-    return { pending, changes: prediction.type === 'predicted' ? prediction.changes : [] };
+    this.#state = next(this.#state, { type: 'called', call, prediction }, this.#rows).state;
+    const pending = this.pending.get(call.callId);
+    assert(pending !== undefined, 'a call that was made is pending');
+    const changes = prediction.type === 'predicted' ? prediction.changes : [];
+    if (this.isBusy) this.#shown.push(...changes);
+    return { pending, changes };
   }
 
-  /** Makes the predicted state right again after a message of the authority. */
+  /** While `look` runs, the engine holds the last complete predicted state, with what `predict` adds to it. */
+  showing<T>(look: () => T): T {
+    if (!this.isBusy || this.#isShowing) return look();
+    this.#isShowing = true;
+    for (const { tableId, key, before } of this.#net) this.#engine.set(tableId, key, before);
+    try {
+      return look();
+    } finally {
+      this.#engine.rollBack(this.#shown);
+      for (const { tableId, key, after } of this.#net) this.#engine.set(tableId, key, after);
+      for (const change of this.#shown) this.#net.addBelow(change);
+      this.#shown = [];
+      this.#isShowing = false;
+    }
+  }
+
+  /** Makes the predicted state right again after a message of the authority, without a pause. */
   reconcile(lastSeq: Seq, commits: readonly Commit[], outcomes: readonly Outcome[]): ReconcileResult {
-    return this.#carryOut(
-      next(this.#state, { type: 'batch', lastSeq, commits: this.#withBefore(commits), outcomes }, this.#rows),
-    );
+    this.begin(lastSeq, commits, outcomes);
+    return this.#toTheEnd();
+  }
+
+  /** The same in slices: `goOn` until it gives a result. */
+  begin(lastSeq: Seq, commits: readonly Commit[], outcomes: readonly Outcome[]): void {
+    assert(!this.isBusy, 'one message is reconciled before the next');
+    this.#take(next(this.#state, { type: 'batch', lastSeq, commits: this.#withBefore(commits), outcomes }, this.#rows));
+  }
+
+  /** Carries on with what `begin` began, for as long as there is time; at least one step. */
+  goOn(hasTime: HasTime): ReconcileResult | undefined {
+    assert(!this.#isShowing, 'nobody looks while rows are being made right');
+    while (this.#done < this.#effects.length) {
+      const effect = this.#effects[this.#done++] as ReconcileEffect;
+      if (effect.type === 'settle') this.#settled.push(effect);
+      else if (effect.type === 'outcomeChange') this.#outcomeChanges.push(effect);
+      else if (effect.type === 'proceed') this.#take(next(this.#state, { type: 'proceeded' }, this.#rows));
+      else {
+        const ran = this.#carryOut(effect);
+        if (ran !== undefined) this.#take(next(this.#state, { type: 'ran', prediction: ran }, this.#rows));
+      }
+      if (!hasTime() && this.#mayPause()) return undefined;
+    }
+    return this.#result();
   }
 
   /**
-   * Confirmed rows of these tables are now exactly those given; everything pending runs again on top of them. `outcomes`
+   * Begins to make these the confirmed rows of their tables; everything pending runs again on top of them. `outcomes`
    * are of calls whose effects the rows contain, `own` their commits as far as they are known.
    */
-  replaceRows(
+  beginReplacing(
     seq: Seq,
     tables: ReadonlyMap<number, ReadonlyMap<Key, Row>>,
     own: readonly Commit[],
     outcomes: readonly Outcome[],
-  ): ReconcileResult {
+  ): void {
     const changes: RowChange[] = [];
     // Rows that only a pending delete hides are confirmed rows too, and an own commit's row may be gone again since.
     const pending = [...this.#state.pending].flatMap(({ prediction }) =>
@@ -105,16 +171,13 @@ export class Predictor {
       for (const [key, after] of rows) changes.push({ tableId, key, before: undefined, after });
       for (const key of keys) if (!rows.has(key)) changes.push({ tableId, key, before: undefined, after: undefined });
     }
-    return this.reconcile(seq, [...own, { seq, timestampMicros: 0, ownCallId: undefined, changes }], outcomes);
+    this.begin(seq, [...own, { seq, timestampMicros: 0, ownCallId: undefined, changes }], outcomes);
   }
 
   /** Everything pending runs again, since its reducers have other code now. */
   rerun(): ReconcileResult {
-    const { mode } = this.#state;
-    const nothing = { type: 'batch', lastSeq: 0 as Seq, commits: [], outcomes: [] } as const;
-    const result = this.#carryOut(next({ ...this.#state, mode: 'all' }, nothing, this.#rows));
-    this.#state = { ...this.#state, mode };
-    return result;
+    this.#take(next(this.#state, { type: 'rerun' }, this.#rows));
+    return this.#toTheEnd();
   }
 
   /** The confirmed rows where pending calls have put others: applied to the rows there are, they give the confirmed ones. */
@@ -146,10 +209,11 @@ export class Predictor {
   /** Gives the calls after `callId` numbers that are higher by `shift`, and runs them again. */
   renumber(callId: CallId, shift: number): { readonly moved: PendingCall[]; readonly changes: readonly RowChange[] } {
     const { pending } = this.#state;
-    const calls = pending.after(callId);
+    assert(!this.isBusy, 'numbers change between reconciliations');
+    const calls = [...pending.after(callId)];
     for (const each of calls.toReversed()) {
-      this.#carryOutOnRows({ type: 'rollBack', changes: appliedChanges(each) });
-      pending.remove(each.call.callId);
+      this.#carryOut({ type: 'rollBack', runs: [appliedChanges(each)] });
+      pending.remove(each);
     }
     const moved = calls.map(({ call, prediction }) => {
       const renumbered = { ...call, callId: (call.callId + shift) as CallId, idHints: [] };
@@ -175,32 +239,45 @@ export class Predictor {
     return true;
   }
 
-  #carryOut(step: ReturnType<typeof next>): ReconcileResult {
-    const settled: ReconcileResult['settled'][number][] = [];
-    const outcomeChanges: ReconcileResult['outcomeChanges'][number][] = [];
-    let { state, effects } = step;
-    for (;;) {
-      let ran: Prediction | undefined;
-      for (const effect of effects) {
-        if (effect.type === 'settle') settled.push(effect);
-        else if (effect.type === 'outcomeChange') outcomeChanges.push(effect);
-        else ran = this.#carryOutOnRows(effect) ?? ran;
-      }
-      if (ran === undefined) break;
-      ({ state, effects } = next(state, { type: 'ran', prediction: ran }, this.#rows));
-    }
+  #take({ state, effects }: ReturnType<typeof next>): void {
     this.#state = state;
-    assert(state.running === undefined, 'a reconcile ends with nothing left to run');
+    this.#effects = effects;
+    this.#done = 0;
+  }
+
+  #toTheEnd(): ReconcileResult {
+    const result = this.goOn(always);
+    assert(result !== undefined, 'with time enough it comes to an end');
+    return result;
+  }
+
+  /** What a call has just drawn is taken back when it runs once more: another run must not come in between. */
+  #mayPause(): boolean {
+    const last = this.#effects.at(-1);
+    return this.#state.isUnderWay && !(last?.type === 'run' && last.again);
+  }
+
+  #result(): ReconcileResult {
+    assert(!this.#state.isUnderWay, 'a reconcile ends with nothing left to run');
+    const [settled, outcomeChanges] = [this.#settled, this.#outcomeChanges];
+    this.#effects = [];
+    this.#done = 0;
+    this.#settled = [];
+    this.#outcomeChanges = [];
     for (const { asPredicted } of settled) this.counters[asPredicted ? 'confirmed' : 'diverged']++;
     return { changes: this.#net.take((tableId, a, b) => this.#engine.equal(tableId, a, b)), settled, outcomeChanges };
   }
 
-  #carryOutOnRows(effect: Exclude<ReconcileEffect, { type: 'settle' | 'outcomeChange' }>): Prediction | undefined {
+  #carryOut(
+    effect: Exclude<ReconcileEffect, { type: 'settle' | 'outcomeChange' | 'proceed' }>,
+  ): Prediction | undefined {
     switch (effect.type) {
       case 'rollBack':
-        this.counters.rolledBack++;
-        this.#engine.rollBack(effect.changes);
-        this.#net.addAll(invert(effect.changes));
+        this.counters.rolledBack += effect.runs.length;
+        for (const changes of effect.runs) {
+          this.#engine.rollBack(changes);
+          this.#net.addTakenBack(changes);
+        }
         return undefined;
       case 'apply':
         this.#net.addAll(this.#engine.apply(effect.changes));
@@ -226,20 +303,28 @@ export class Predictor {
     return predictionOf(this.#engine.execute(call));
   }
 
-  /** Tells each change the row it will replace, as far as the engine knows. */
-  #withBefore(commits: readonly Commit[]): Commit[] {
-    const latest = new Map<number, Map<Key, Row | undefined>>();
+  /** Tells each change the row it will replace, as far as the engine knows. Only pending calls ask for it. */
+  #withBefore(commits: readonly Commit[]): readonly Commit[] {
+    if (this.pending.size === 0) return commits;
+    const isOne = commits.length === 1 && commits[0]?.changes.length === 1;
+    const latest = isOne ? undefined : new Map<number, Map<Key, Row | undefined>>();
     return commits.map((commit) => ({
       ...commit,
-      changes: commit.changes.map((change) => {
-        const { tableId, key, after } = change;
-        let rows = latest.get(tableId);
-        if (rows === undefined) latest.set(tableId, (rows = new Map()));
-        const before = rows.has(key) ? rows.get(key) : this.#engine.store(tableId).read(key);
-        rows.set(key, after);
-        return { tableId, key, before, after };
-      }),
+      changes: commit.changes.map((change) => this.#changeWithBefore(change, latest)),
     }));
+  }
+
+  #changeWithBefore(
+    { tableId, key, after }: RowChange,
+    latest: Map<number, Map<Key, Row | undefined>> | undefined,
+  ): RowChange {
+    const stored = this.#engine.store(tableId).read(key);
+    if (latest === undefined) return { tableId, key, before: stored, after };
+    let rows = latest.get(tableId);
+    if (rows === undefined) latest.set(tableId, (rows = new Map()));
+    const before = rows.has(key) ? rows.get(key) : stored;
+    rows.set(key, after);
+    return { tableId, key, before, after };
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * Reconciliation: making the predicted state right again after the authority has spoken. A pure step function:
  * `next(state, event)` says what is to be done to the rows; it has no socket, clock or database, and the driver
- * (`replay.ts`) carries its effects out in order. A call that runs again may write other keys than before, so what
- * comes after it is decided when it has: `ran` is an event too.
+ * (`predictor.ts`) carries its effects out in order, with pauses if it likes. A call that runs again may write other
+ * keys than before, so what comes after it is decided when it has: `ran` is an event too.
  *
  * The contract: when the effects of a batch are carried out, the rows are those of a fresh replica that applied the
  * confirmed commits and then ran every pending call in order. With `mode: 'all'` that is literally what happens; the
@@ -10,10 +10,13 @@
  *
  * A call is touched when a change hits its read or write set: a foreign commit's, a diverging own commit's, or one of
  * another call that is itself rolled back. `state` belongs to the caller of `next` and is used up by it.
+ *
+ * What a step costs follows the calls that are touched, not those that are pending. Where all of them are touched the
+ * general rules would say nothing new of each, so they are cut short.
  */
 
-import { assert } from '../../core/assert.ts';
-import type { CallId, Outcome, Seq } from '../../core/commit/call.ts';
+import { assert, unreachable } from '../../core/assert.ts';
+import type { Call, CallId, Outcome, Seq } from '../../core/commit/call.ts';
 import type { Commit } from '../../core/commit/commit.ts';
 import type { Key, RowChange } from '../../core/commit/row-change.ts';
 import { appliedChanges, type PendingCall, type PendingCalls, type Prediction } from './pending.ts';
@@ -22,11 +25,13 @@ export interface ReconcileState {
   readonly pending: PendingCalls;
   readonly mode: 'selective' | 'all';
   /** Calls that wait to be run again, the next one last. */
-  readonly queue: PendingCall[];
+  queue: PendingCall[];
   /** The one that is being run. */
-  readonly running: PendingCall | undefined;
-  /** What each call that has been rolled back did before this batch, to tell the app of those that now do otherwise. */
-  readonly before: Map<PendingCall, Prediction>;
+  running: PendingCall | undefined;
+  /** From a batch to the last step that follows from it. */
+  isUnderWay: boolean;
+  /** Calls that have been rolled back since the batch came: the app is told of those that now do otherwise. */
+  rolledBack: PendingCall[];
 }
 
 export type ReconcileEvent =
@@ -37,18 +42,26 @@ export type ReconcileEvent =
       readonly commits: readonly Commit[];
       readonly outcomes: readonly Outcome[];
     }
+  /** Reducers have other code now: every call runs again. */
+  | { readonly type: 'rerun' }
   /** The call of the last `run` effect has run. */
-  | { readonly type: 'ran'; readonly prediction: Prediction };
+  | { readonly type: 'ran'; readonly prediction: Prediction }
+  /** All effects up to `proceed` have been carried out. */
+  | { readonly type: 'proceeded' }
+  /** The app has made a call and seen what it does on the rows from before the batch; it runs after all others. */
+  | { readonly type: 'called'; readonly call: Call; readonly prediction: Prediction };
 
 export type ReconcileEffect =
-  /** Take these changes out again, the last one first. */
-  | { readonly type: 'rollBack'; readonly changes: readonly RowChange[] }
+  /** Take the changes of these runs out again, the first run first, of each the last change first. */
+  | { readonly type: 'rollBack'; readonly runs: readonly (readonly RowChange[])[] }
   /** Confirmed changes, below all pending calls that are still applied. */
   | { readonly type: 'apply'; readonly changes: readonly RowChange[] }
   /** Run it on the rows as they are now, and answer with `ran`. `again`: the run before this one was of it, and doesn't count. */
   | { readonly type: 'run'; readonly pending: PendingCall; readonly again: boolean }
   /** The call is pending no longer. `asPredicted`: its commit did what was predicted, and nothing was touched. */
   | { readonly type: 'settle'; readonly pending: PendingCall; readonly outcome: Outcome; readonly asPredicted: boolean }
+  /** Nothing runs again, unless a call is made before this comes: answer with `proceeded`. */
+  | { readonly type: 'proceed' }
   /** It ran again and did something else than before. */
   | {
       readonly type: 'outcomeChange';
@@ -70,11 +83,24 @@ export interface RowComparison {
 }
 
 export function initialState(pending: PendingCalls, mode: ReconcileState['mode'] = 'selective'): ReconcileState {
-  return { pending, mode, queue: [], running: undefined, before: new Map() };
+  return { pending, mode, queue: [], running: undefined, isUnderWay: false, rolledBack: [] };
 }
 
 export function next(state: ReconcileState, event: ReconcileEvent, rows: RowComparison): ReconcileStep {
-  return event.type === 'batch' ? onBatch(state, event, rows) : onRan(state, event.prediction, rows);
+  switch (event.type) {
+    case 'batch':
+      return onBatch(state, event, rows);
+    case 'rerun':
+      return onRerun(state);
+    case 'ran':
+      return onRan(state, event.prediction, rows);
+    case 'proceeded':
+      return runNext(state, []);
+    case 'called':
+      return onCalled(state, event.call, event.prediction);
+    default:
+      return unreachable(event);
+  }
 }
 
 function onBatch(
@@ -82,75 +108,139 @@ function onBatch(
   event: Extract<ReconcileEvent, { type: 'batch' }>,
   rows: RowComparison,
 ): ReconcileStep {
-  assert(state.running === undefined && state.queue.length === 0, 'a batch is reconciled before the next');
+  assert(!state.isUnderWay, 'a batch is reconciled before the next');
+  state.isUnderWay = true;
   const { pending } = state;
-  const own = new Map<CallId, Commit>();
-  for (const commit of event.commits)
-    if (commit.ownCallId !== undefined && pending.get(commit.ownCallId) !== undefined)
-      own.set(commit.ownCallId, commit);
-
-  const settled = event.outcomes.flatMap((outcome) => {
-    const call = pending.get(outcome.callId);
-    return call === undefined
-      ? []
-      : [{ call, outcome, asPredicted: isAsPredicted(call, outcome, own.get(outcome.callId), rows) }];
-  });
-  const asPredicted = new Set(settled.filter((each) => each.asPredicted).map(({ call }) => call.call.callId));
-  const surprises = event.commits.filter(({ ownCallId }) => ownCallId === undefined || !asPredicted.has(ownCallId));
+  const settled = settledCalls(event, pending, rows);
+  const asPredicted = new Set<CallId>();
+  for (const { call, asPredicted: matches } of settled) if (matches) asPredicted.add(call.call.callId);
+  const surprises =
+    asPredicted.size === 0
+      ? event.commits
+      : event.commits.filter(({ ownCallId }) => ownCallId === undefined || !asPredicted.has(ownCallId));
 
   const affected = new Set<PendingCall>();
   for (const { call, asPredicted: matches } of settled) if (!matches) affected.add(call);
   if (state.mode === 'all') for (const call of pending) affected.add(call);
   else spread(affected, confirmedChanges(surprises, pending), pending, 0);
 
-  const effects: ReconcileEffect[] = rollBackAll(affected, pending);
+  const rolledBack = pending.inOrder(affected);
+  for (const call of rolledBack) call.before = call.prediction;
+  const effects: ReconcileEffect[] = [];
+  rollBack(rolledBack, pending, effects);
   for (const commit of event.commits) {
     const call = commit.ownCallId === undefined ? undefined : pending.get(commit.ownCallId);
     const isInPlace = call !== undefined && asPredicted.has(call.call.callId) && !affected.has(call);
-    if (!isInPlace) effects.push({ type: 'apply', changes: commit.changes });
+    if (isInPlace) continue;
+    for (let from = 0; from < commit.changes.length; from += changesPerEffect) {
+      const isWhole = commit.changes.length <= changesPerEffect;
+      const changes = isWhole ? commit.changes : commit.changes.slice(from, from + changesPerEffect);
+      effects.push({ type: 'apply', changes });
+    }
   }
   for (const { call, outcome, asPredicted: matches } of settled) {
-    pending.remove(call.call.callId);
+    pending.remove(call);
     affected.delete(call);
     effects.push({ type: 'settle', pending: call, outcome, asPredicted: matches });
   }
-  return runNext({ ...state, queue: inOrder(affected).reverse(), before: new Map() }, effects, rows);
+  state.rolledBack = rolledBack.length === affected.size ? rolledBack : rolledBack.filter((call) => affected.has(call));
+  state.queue = [...state.rolledBack].reverse();
+  if (state.queue.length > 0) return runNext(state, effects);
+  effects.push({ type: 'proceed' });
+  return { state, effects };
+}
+
+function onRerun(state: ReconcileState): ReconcileStep {
+  assert(!state.isUnderWay, 'a batch is reconciled before calls run again');
+  state.isUnderWay = true;
+  const effects: ReconcileEffect[] = [];
+  state.rolledBack = [...state.pending];
+  for (const call of state.rolledBack) call.before = call.prediction;
+  rollBack(state.rolledBack, state.pending, effects);
+  state.queue = [...state.rolledBack].reverse();
+  effects.push({ type: 'proceed' });
+  return { state, effects };
+}
+
+function settledCalls(
+  { commits, outcomes }: Extract<ReconcileEvent, { type: 'batch' }>,
+  pending: PendingCalls,
+  rows: RowComparison,
+): { readonly call: PendingCall; readonly outcome: Outcome; readonly asPredicted: boolean }[] {
+  const settled: ReturnType<typeof settledCalls> = [];
+  if (outcomes.length === 0) return settled;
+  const own = new Map<CallId, Commit>();
+  for (const commit of commits) if (commit.ownCallId !== undefined) own.set(commit.ownCallId, commit);
+  for (const outcome of outcomes) {
+    const call = pending.get(outcome.callId);
+    if (call === undefined) continue;
+    settled.push({ call, outcome, asPredicted: isAsPredicted(call, outcome, own.get(outcome.callId), rows) });
+  }
+  return settled;
+}
+
+function onCalled(state: ReconcileState, call: Call, prediction: Prediction): ReconcileStep {
+  const pending = state.pending.add(call, prediction);
+  if (!state.isUnderWay) return { state, effects: [] };
+  // Its changes were shown to the app and are not among the rows at hand.
+  state.pending.suspend(pending);
+  pending.before = prediction;
+  state.rolledBack.push(pending);
+  state.queue.unshift(pending);
+  return { state, effects: [] };
 }
 
 function onRan(state: ReconcileState, prediction: Prediction, rows: RowComparison): ReconcileStep {
-  const { pending, running } = state;
+  const { pending, running, queue } = state;
   assert(running !== undefined, 'only a call that was asked for has run');
-  if (!state.before.has(running)) state.before.set(running, running.prediction);
+  const { before } = running;
+  running.isChanged = before !== undefined && !samePrediction(before, prediction, rows);
   pending.update(running, prediction);
   // Where every later call waits as well, there is nothing that it could have disturbed.
-  const isLastInPlace = state.mode === 'all' || pending.countAfter(running.call.callId) === state.queue.length;
-  if (isLastInPlace) return runNext(state, [], rows);
+  const isLastInPlace = state.mode === 'all' || pending.countAfter(running.call.callId) === queue.length;
+  if (isLastInPlace) return runNext(state, []);
 
   const disturbed = disturbedCalls(pending, running);
-  const affected = new Set<PendingCall>(disturbed);
+  if (disturbed.size === 0) return runNext(state, []);
+  const affected = new Set(disturbed);
   spread(affected, [], pending, running.call.callId);
   // It ran while calls that come after it were not out of the way: once more, without them.
-  const again = disturbed.some((call) => isSeenBy(call, prediction)) ? [running] : [];
-  const effects = [...rollBackAll(new Set(again), pending), ...rollBackAll(affected, pending)];
-  const queue =
-    effects.length === 0 && affected.size === 0
-      ? state.queue
-      : inOrder(new Set([...state.queue, ...again, ...affected])).reverse();
-  return runNext({ ...state, queue }, effects, rows);
+  const again = [...disturbed].some((call) => isSeenBy(call, prediction)) ? [running] : [];
+  const effects: ReconcileEffect[] = [];
+  rollBack(again, pending, effects);
+  const newly = pending.inOrder(affected);
+  for (const call of newly) {
+    if (call.before !== undefined) continue;
+    call.before = call.prediction;
+    state.rolledBack.push(call);
+  }
+  rollBack(newly, pending, effects);
+  state.queue = pending.inOrder(new Set([...queue, ...again, ...affected])).reverse();
+  return runNext(state, effects);
 }
 
-function runNext(state: ReconcileState, effects: ReconcileEffect[], rows: RowComparison): ReconcileStep {
+function runNext(state: ReconcileState, effects: ReconcileEffect[]): ReconcileStep {
   const first = state.queue.pop();
   if (first !== undefined) {
     effects.push({ type: 'run', pending: first, again: first === state.running });
-    return { state: { ...state, running: first }, effects };
+    state.running = first;
+    return { state, effects };
   }
-  for (const [pending, from] of state.before) {
-    if (!samePrediction(from, pending.prediction, rows))
-      effects.push({ type: 'outcomeChange', pending, from, to: pending.prediction });
+  effects.push(...outcomeChanges(state.rolledBack), { type: 'done' });
+  state.running = undefined;
+  state.isUnderWay = false;
+  state.rolledBack = [];
+  return { state, effects };
+}
+
+function outcomeChanges(rolledBack: readonly PendingCall[]): ReconcileEffect[] {
+  const changed: Extract<ReconcileEffect, { type: 'outcomeChange' }>[] = [];
+  for (const pending of rolledBack) {
+    const { before: from, prediction: to, isChanged } = pending;
+    pending.before = undefined;
+    if (isChanged && from !== undefined) changed.push({ type: 'outcomeChange', pending, from, to });
   }
-  effects.push({ type: 'done' });
-  return { state: { ...state, running: undefined, before: new Map() }, effects };
+  return changed.sort((a, b) => a.pending.call.callId - b.pending.call.callId);
 }
 
 /**
@@ -158,12 +248,15 @@ function runNext(state: ReconcileState, effects: ReconcileEffect[], rows: RowCom
  * key replaced: a range read may have seen it, even when a later call of ours has moved it out of the range since.
  */
 function confirmedChanges(commits: readonly Commit[], pending: PendingCalls): RowChange[] {
-  return commits.flatMap(({ changes }) =>
-    changes.map((change) => {
+  const confirmed: RowChange[] = [];
+  if (pending.size === 0) return confirmed;
+  for (const { changes } of commits) {
+    for (const change of changes) {
       const oldest = pending.oldestWrite(change.tableId, change.key);
-      return oldest === undefined ? change : { ...change, before: oldest.before };
-    }),
-  );
+      confirmed.push(oldest === undefined ? change : { ...change, before: oldest.before });
+    }
+  }
+  return confirmed;
 }
 
 /**
@@ -171,49 +264,78 @@ function confirmedChanges(commits: readonly Commit[], pending: PendingCalls): Ro
  * Several changes of one key touch the same calls by it, so only those of the earliest are looked up.
  */
 function spread(affected: Set<PendingCall>, changes: readonly RowChange[], pending: PendingCalls, after: number): void {
-  const worklist: { readonly change: RowChange; readonly since: number }[] = changes.map((change) => ({
-    change,
-    since: after,
-  }));
-  const lookedUp = new Map<number, Map<Key, number>>();
-  const isLookedUp = ({ tableId, key }: RowChange, since: number): boolean => {
-    const keys = lookedUp.get(tableId) ?? new Map<Key, number>();
-    lookedUp.set(tableId, keys);
-    const earliest = keys.get(key);
-    if (earliest !== undefined && earliest <= since) return true;
-    keys.set(key, since);
-    return false;
-  };
+  const worklist: RowChange[] = [...changes];
+  const sinces: number[] = changes.map(() => after);
+  const lookedUp = new LookedUp();
   const include = (call: PendingCall): void => {
     affected.add(call);
-    for (const change of appliedChanges(call)) worklist.push({ change, since: call.call.callId });
-  };
-  for (const call of inOrder(affected)) include(call);
-  for (let i = 0; i < worklist.length; i++) {
-    const { change, since } = worklist[i] as (typeof worklist)[number];
-    for (const callId of pending.touchedBy(change, !isLookedUp(change, since))) {
-      const call = pending.get(callId);
-      // What a call did can only matter to calls after it.
-      if (call !== undefined && callId > since && !affected.has(call)) include(call);
+    for (const change of appliedChanges(call)) {
+      worklist.push(change);
+      sinces.push(call.call.callId);
     }
+  };
+  if (affected.size > 0) for (const call of pending.inOrder(affected)) include(call);
+  let since = after;
+  const touched = (call: PendingCall): void => {
+    // What a call did can only matter to calls after it.
+    if (call.call.callId > since && !affected.has(call)) include(call);
+  };
+  for (let i = 0; i < worklist.length && affected.size < pending.size; i++) {
+    const change = worklist[i] as RowChange;
+    since = sinces[i] as number;
+    pending.touchedBy(change, lookedUp.isNew(change, since), touched);
   }
 }
 
-/** Calls after `running` that read or wrote what it now wrote, a failing one included, or wrote what it now read. */
-function disturbedCalls(pending: PendingCalls, running: PendingCall): PendingCall[] {
-  const { reads } = running.prediction;
-  if (reads === undefined) return [];
-  const disturbed = new Set<PendingCall>();
-  const add = (callId: CallId): void => {
-    const call = pending.get(callId);
-    if (call !== undefined && callId > running.call.callId) disturbed.add(call);
-  };
-  for (const change of appliedChanges(running)) for (const callId of pending.touchedBy(change, true)) add(callId);
-  for (const callId of pending.writersIn(reads)) {
-    const call = pending.get(callId);
-    if (call !== undefined && isSeenBy(call, running.prediction)) add(callId);
+/** Keys with the earliest call since which they have been looked up. */
+class LookedUp {
+  #first: RowChange | undefined;
+  #firstSince = 0;
+  #tables: Map<number, Map<Key, number>> | undefined;
+
+  /** Most batches look up one key; the second makes the maps. */
+  isNew(change: RowChange, since: number): boolean {
+    if (this.#first === undefined) {
+      this.#first = change;
+      this.#firstSince = since;
+      return true;
+    }
+    if (this.#tables === undefined) {
+      this.#tables = new Map();
+      this.#isNewInMaps(this.#first, this.#firstSince, this.#tables);
+    }
+    return this.#isNewInMaps(change, since, this.#tables);
   }
-  return [...disturbed];
+
+  #isNewInMaps({ tableId, key }: RowChange, since: number, tables: Map<number, Map<Key, number>>): boolean {
+    let keys = tables.get(tableId);
+    if (keys === undefined) tables.set(tableId, (keys = new Map()));
+    const earliest = keys.get(key);
+    if (earliest !== undefined && earliest <= since) return false;
+    keys.set(key, since);
+    return true;
+  }
+}
+
+/** Never added to. */
+const nobody: Set<PendingCall> = new Set();
+
+/** Calls after `running` that read or wrote what it now wrote, a failing one included, or wrote what it now read. */
+function disturbedCalls(pending: PendingCalls, running: PendingCall): Set<PendingCall> {
+  const { reads } = running.prediction;
+  if (reads === undefined) return nobody;
+  let disturbed = nobody;
+  const { callId } = running.call;
+  const add = (call: PendingCall): void => {
+    if (call.call.callId <= callId) return;
+    if (disturbed === nobody) disturbed = new Set();
+    disturbed.add(call);
+  };
+  for (const change of appliedChanges(running)) pending.touchedBy(change, true, add);
+  pending.writersIn(reads, (call) => {
+    if (call.call.callId > callId && !disturbed.has(call) && isSeenBy(call, running.prediction)) add(call);
+  });
+  return disturbed;
 }
 
 /** Whether a call's changes lie where a run read or wrote. */
@@ -227,18 +349,21 @@ function isSeenBy(call: PendingCall, prediction: Prediction): boolean {
   );
 }
 
-function rollBackAll(affected: ReadonlySet<PendingCall>, pending: PendingCalls): ReconcileEffect[] {
-  const effects: ReconcileEffect[] = [];
-  for (const call of inOrder(affected).reverse()) {
+/** A driver may pause between two effects, while the state is under way. */
+const runsPerEffect = 100;
+const changesPerEffect = 500;
+
+/** Takes these calls, given in order, out of the rows, the last one first. */
+function rollBack(calls: readonly PendingCall[], pending: PendingCalls, effects: ReconcileEffect[]): void {
+  let runs: (readonly RowChange[])[] = [];
+  for (let i = calls.length - 1; i >= 0; i--) {
+    const call = calls[i] as PendingCall;
     const changes = appliedChanges(call);
     pending.suspend(call);
-    if (changes.length > 0) effects.push({ type: 'rollBack', changes });
+    if (changes.length === 0) continue;
+    if (runs.length === 0) effects.push({ type: 'rollBack', runs });
+    if (runs.push(changes) === runsPerEffect) runs = [];
   }
-  return effects;
-}
-
-function inOrder(calls: Iterable<PendingCall>): PendingCall[] {
-  return [...calls].sort((a, b) => a.call.callId - b.call.callId);
 }
 
 function isAsPredicted(call: PendingCall, outcome: Outcome, commit: Commit | undefined, rows: RowComparison): boolean {

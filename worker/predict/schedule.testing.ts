@@ -54,11 +54,24 @@ export const schedule: fc.Arbitrary<Schedule> = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
 });
 
-const ownNo = 1;
-const foreignNo = 2;
+export const ownNo = 1;
+export const foreignNo = 2;
 const clientIdOf = (clientNo: number): ClientId => `${clientNo}`.padStart(32, '0') as ClientId;
-const publicTables = definition.tables.filter((table) => table.public).map(({ tableId }) => tableId);
-const isPublic = ({ tableId }: { tableId: number }): boolean => publicTables.includes(tableId);
+export const publicTables = definition.tables.filter((table) => table.public).map(({ tableId }) => tableId);
+export const isPublic = ({ tableId }: { tableId: number }): boolean => publicTables.includes(tableId);
+
+export function newCall({ reducer, args }: ArenaCall, clientNo: number, callId: number, timestampMicros: number): Call {
+  return {
+    clientId: clientIdOf(clientNo),
+    callId: callId as CallId,
+    reducerId: definition.reducers.findIndex(({ accessor }) => accessor === reducer),
+    args,
+    timestampMicros,
+    sender: new Identity(BigInt(clientNo)),
+    connectionId: null,
+    idHints: [],
+  };
+}
 
 /** The ids of the run at hand; engines live longer than runs. */
 interface Exchange extends IdSource {
@@ -226,22 +239,8 @@ export class Run {
     this.#tally.confirmed += this.#selective.predictor.counters.confirmed;
   }
 
-  #newCall({ reducer, args }: ArenaCall, clientNo: number, callId: number): Call {
-    const reducerId = definition.reducers.findIndex(({ accessor }) => accessor === reducer);
-    return {
-      clientId: clientIdOf(clientNo),
-      callId: callId as CallId,
-      reducerId,
-      args,
-      timestampMicros: this.#micros++,
-      sender: new Identity(BigInt(clientNo)),
-      connectionId: null,
-      idHints: [],
-    };
-  }
-
   #call(call: ArenaCall): void {
-    const template = this.#newCall(call, ownNo, ++this.#callId);
+    const template = newCall(call, ownNo, ++this.#callId, this.#micros++);
     const reason = definition.reducers[template.reducerId]?.predict === false ? 'predict: false' : undefined;
     const [selective, all] = [this.#selective, this.#all].map((side) => {
       const { pending, changes } = side.predictor.predict({ ...template, idHints: [] }, reason);
@@ -254,7 +253,7 @@ export class Run {
   }
 
   #foreign(call: ArenaCall): void {
-    this.#execute(this.#newCall(call, foreignNo, 0), undefined);
+    this.#execute(newCall(call, foreignNo, 0, this.#micros++), undefined);
   }
 
   #answer(call: Call, as: Extract<Step, { type: 'answer' }>['as']): void {
@@ -309,7 +308,12 @@ export class Run {
     const rowsOf = (tableId: number): Map<Key, Row> =>
       new Map(engine.rows(tableId).map((row) => [engine.shape(tableId).keyOf(row), row]));
     this.#confirmed = new Map(publicTables.map((tableId) => [tableId, rowsOf(tableId)]));
-    this.#tell(({ predictor }) => predictor.replaceRows(this.#seq as Seq, this.#confirmed, commits, outcomes));
+    this.#tell(({ predictor }) => {
+      predictor.beginReplacing(this.#seq as Seq, this.#confirmed, commits, outcomes);
+      const result = predictor.goOn(() => true);
+      if (result === undefined) throw new Error('with time enough it comes to an end');
+      return result;
+    });
   }
 
   #lend(): void {
