@@ -16,12 +16,12 @@ const names = readdirSync(import.meta.dirname)
   .sort();
 
 const [name, ...args] = process.argv.slice(2);
-if (name !== undefined && names.includes(name)) {
+if (name === undefined) console.log(`npm run bench -- NAME [ARGS]\n\n${names.map((each) => `  ${each}`).join('\n')}`);
+else if (names.includes(name)) {
   // The contract of every benchmark file; a file that breaks it fails here by name.
   const benchmark = (await import(`./${name}${suffix}`)) as Benchmark;
   await benchmark.run(args);
 } else {
-  const problem = name === undefined ? 'Say which benchmark to run' : `No benchmark is called ${name}`;
-  console.error(`${problem}: npm run bench -- NAME [ARGS]\nNames: ${names.join(', ') || '(none yet)'}`);
+  console.error(`No benchmark is called ${name}. There are: ${names.join(', ')}.`);
   process.exitCode = 2;
 }

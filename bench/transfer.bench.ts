@@ -3,29 +3,24 @@
  * second through the real path, client and server as two processes on this machine, and the floors of its parts.
  */
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { serve } from 'forerun/server';
 import type { LoadReport, LoadRequest } from './transfer/client.ts';
-import { echoFloor, engineFloor } from './transfer/floors.ts';
-import * as bank from './transfer/module.ts';
-import { accountCount, initialBalance } from './transfer/module.ts';
+import { echoFloor, engineAndLogFloor, engineFloor, fsyncFloorMs } from './transfer/floors.ts';
 import { type Child, startChild } from './transfer/processes.ts';
+import type { ServerReport } from './transfer/server.ts';
+import type { Verdict } from './transfer/verify.ts';
 
 export interface TransferResult {
   readonly load: LoadReport;
-  readonly server: {
-    readonly cpuMicros: number;
-    readonly batches: number;
-    readonly calls: number;
-    readonly rssMb: number;
-  };
+  readonly server: ServerReport;
   readonly diskBytes: number;
   readonly verified: boolean;
 }
+
+const floorMs = 2_000;
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -42,25 +37,18 @@ export async function run(args: readonly string[]): Promise<void> {
   const inFlight = Number(values['in-flight']);
   const measureMs = Number(values.seconds) * 1000;
 
-  const { load, server, diskBytes, verified } = await transferRun({
-    alpha,
-    connections,
-    inFlight,
-    warmUpMs: 3_000,
-    measureMs,
-  });
-  const engineTps = await engineFloor(alpha, 2_000);
-  const bytesPerCall = Math.round(load.bytesSent / load.committed);
-  const echoTps = await echoFloor(connections, inFlight, bytesPerCall, 2_000);
-  const per = (total: number): number => Number((total / load.committed).toFixed(2));
-  console.log(`acknowledged          ${load.tps} /s   rejected ${load.rejected}`);
-  console.log(`latency               p50 ${load.p50Ms} ms   p99 ${load.p99Ms} ms   p99.9 ${load.p999Ms} ms`);
-  console.log(`CPU per transfer      server ${per(server.cpuMicros)} µs   client ${per(load.cpuMicros)} µs`);
+  const result = await transferRun({ alpha, connections, inFlight, warmUpMs: 3_000, measureMs });
+  const { load, verified } = result;
+  const engineTps = await engineFloor(alpha, floorMs);
+  const logTps = await engineAndLogFloor(alpha, floorMs);
+  const echo = await echoFloor(connections, inFlight, Math.round(load.bytesSent / load.committed), floorMs);
+  const fsyncMs = fsyncFloorMs();
+  print(result);
+  console.log(`floors                engine alone ${engineTps} /s   engine and log ${logTps} /s`);
+  console.log(`                      ws echo of the same frames ${echo.tps} /s, p50 ${echo.p50Ms} ms`);
   console.log(
-    `bytes per transfer    sent ${per(load.bytesSent)}   received ${per(load.bytesReceived)}   disk ${Number((diskBytes / load.total).toFixed(1))}`,
+    `                      fsync p50 ${fsyncMs} ms   echo and fsync ${Number((echo.p50Ms + fsyncMs).toFixed(3))} ms`,
   );
-  console.log(`calls per batch       ${(server.calls / server.batches).toFixed(1)}   server memory ${server.rssMb} MB`);
-  console.log(`floors                engine alone ${engineTps} /s   ws echo of the same frames ${echoTps} /s`);
   console.log(
     JSON.stringify({
       bench: 'transfer',
@@ -69,9 +57,26 @@ export async function run(args: readonly string[]): Promise<void> {
       p50_ms: load.p50Ms,
       p99_ms: load.p99Ms,
       engine_tps: engineTps,
-      echo_tps: echoTps,
+      echo_tps: echo.tps,
       verified,
     }),
+  );
+}
+
+function print({ load, server, diskBytes }: TransferResult): void {
+  const per = (total: number | undefined): string =>
+    total === undefined ? 'unknown' : String(Number((total / load.committed).toFixed(2)));
+  console.log(`acknowledged          ${load.tps} /s   rejected ${load.rejected}`);
+  console.log(`latency               p50 ${load.p50Ms} ms   p99 ${load.p99Ms} ms   p99.9 ${load.p999Ms} ms`);
+  console.log(
+    `CPU µs per transfer   server ${per(server.cpuMicros)} (main thread ${per(server.mainMicros)}, storage thread ${per(server.storageMicros)})   client ${per(load.cpuMicros)}`,
+  );
+  console.log(
+    `bytes per transfer    sent ${per(load.bytesSent)}   received ${per(load.bytesReceived)}   log ${per(server.logBytes)}   whole folder ${Number((diskBytes / load.total).toFixed(1))}`,
+  );
+  console.log(`calls per batch       ${(server.calls / server.batches).toFixed(1)}`);
+  console.log(
+    `server                event loop late by p99 ${server.loopDelayP99Ms} ms, at most ${server.loopDelayMaxMs} ms   memory ${server.rssMb} MB`,
   );
 }
 
@@ -97,22 +102,14 @@ export async function transferRun(request: Omit<LoadRequest, 'url'>): Promise<Tr
   }
 }
 
-function ask(server: Child): Promise<TransferResult['server']> {
+function ask(server: Child): Promise<ServerReport> {
   server.process.send('report');
   return server.message('report');
 }
 
-/** The sum of all balances is what it was, and the log holds exactly the acknowledged transfers (and `init`). */
 async function verify(folder: string, load: LoadReport): Promise<boolean> {
-  const served = await serve({ module: bank, data: folder, port: 0 });
-  const { engine } = served.authority;
-  const [[sum, count] = []] = engine.select('SELECT sum(balance), count(*) FROM account').rows;
-  const isWhole = BigInt(Number(sum)) === BigInt(accountCount) * initialBalance && count === accountCount;
-  const isExact = served.authority.durableSeq === load.total + 1;
-  await served.close();
-  if (!isWhole || !isExact)
-    console.error(
-      `not verified: sum ${sum}, rows ${count}, seq ${served.authority.durableSeq}, acknowledged ${load.total}`,
-    );
-  return isWhole && isExact;
+  const child = startChild('./verify.ts', [folder, String(load.total)]);
+  const { problem } = await child.message<Verdict>('verdict');
+  if (problem !== undefined) console.error(`not verified: ${problem}`);
+  return problem === undefined;
 }
