@@ -27,7 +27,7 @@ export default defineConfig(({ mode }) => ({
     react(),
     mode !== 'test' &&
       forerun({
-        databases: { chat: './chat/module.ts', flights: './flights/module.ts' },
+        databases: { arena: './arena/module.ts', pad: './pad/module.ts', flights: './flights/module.ts', chat: './chat/module.ts' },
         data,
         ready: (database) => (database.name === 'flights' ? loadFlights(database, flightsMax) : undefined),
       }),
@@ -53,6 +53,9 @@ export default defineConfig(({ mode }) => ({
       'react',
       'react/jsx-dev-runtime',
       'react-dom/client',
+      '@codemirror/commands',
+      '@codemirror/state',
+      '@codemirror/view',
     ],
   },
   server: { fs: { allow: [here] } },

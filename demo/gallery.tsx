@@ -1,90 +1,138 @@
-/** The front page: what there is to see, and what to try there. */
+/**
+ * The front page: every demo as two people see it, side by side, with one network for all to make bad, and what becomes
+ * of each call.
+ */
 
-import type { ReactElement } from 'react';
+import { type ReactElement, useCallback, useEffect, useRef, useState } from 'react';
+import type { ToFrame } from './ui/embedding.ts';
+import { CallStrip, useCallStrip } from './ui/call-strip.tsx';
+import { Latency, Switch } from './ui/network.tsx';
 import { Bar, render } from './ui/page.tsx';
 import './gallery.css';
 
-render(
-  <div className="page">
-    <Bar />
-    <main className="width gallery">
-      <h1>The same reducers, on the server and ahead of it</h1>
-      <p className="lead">
-        Each demo is one module of tables and reducers. Node runs it as the authority; every page runs it too, in a
-        worker over SQLite, so that a change is there before the server has heard of it. Open a demo in two windows,
-        turn the latency up, and see what happens.
-      </p>
-      <ul className="demos">
-        <Demo path="/chat/" name="Chat" picture={<ChatPicture />}>
-          <p>The first tutorial’s chat: people who are there or not, and what they say.</p>
-          <ul>
-            <li>At 1,000 ms a message stands there at once, dashed until the server has it.</li>
-            <li>Go offline, write, come back: it arrives, once.</li>
-            <li>In a private window, take the name that the first one has: it is taken back, with the reason.</li>
-          </ul>
-        </Demo>
-        <Demo path="/flights/" name="Flights" picture={<FlightsPicture />}>
-          <p>200,000 flights of one year on an operations board, every figure plain SQL in the page.</p>
-          <ul>
-            <li>Correct a delay: list, hours and figures follow before the server answers.</li>
-            <li>Enter 9999: refused, with the reason.</li>
-            <li>Change one flight in two windows at once: the second is told.</li>
-          </ul>
-        </Demo>
-      </ul>
-    </main>
-  </div>,
-);
+const users = ['Ada', 'Bob'] as const;
 
-function Demo({
+const shows = [
+  {
+    path: '/arena/',
+    name: 'Arena',
+    what: 'A game. Your own ship answers at once at any latency; shots are judged on what the shooter saw.',
+  },
+  {
+    path: '/pad/',
+    name: 'Pad',
+    what: 'One text, written by all at once. Take somebody offline, write on both sides, and let them come back.',
+  },
+  {
+    path: '/flights/',
+    name: 'Flights',
+    what: '200,000 flights in each page. Correct a delay: figures, charts and list follow before the server answers.',
+  },
+  {
+    path: '/chat/',
+    name: 'Chat',
+    what: 'The first tutorial. Messages written offline wait, and arrive once.',
+  },
+] as const;
+
+interface Network {
+  readonly latencyMs: number;
+  readonly prediction: boolean;
+}
+
+render(<Gallery />);
+
+function Gallery(): ReactElement {
+  const [network, setNetwork] = useState<Network>({ latencyMs: 200, prediction: true });
+  return (
+    <div className="page">
+      <Bar />
+      <section className="network" aria-label="Simulated network, for all">
+        <div className="width">
+          <Latency latencyMs={network.latencyMs} onChange={(latencyMs) => setNetwork({ ...network, latencyMs })} />
+          <Switch
+            label="Prediction"
+            on={network.prediction}
+            onChange={(prediction) => setNetwork({ ...network, prediction })}
+          />
+        </div>
+      </section>
+      <main className="gallery">
+        <div className="intro">
+          <h1>The same reducers, on the server and ahead of it</h1>
+          <p className="lead">
+            A module is tables and reducers. The server runs it as the authority; every page runs it too, so a change is
+            there before the server has heard of it. Make the network slow, take somebody offline, and see what happens.
+          </p>
+        </div>
+        <ul className="shows">
+          {shows.map((show) => (
+            <li key={show.path}>
+              <Show {...show} network={network} />
+            </li>
+          ))}
+        </ul>
+      </main>
+    </div>
+  );
+}
+
+function Show({
   path,
   name,
-  picture,
-  children,
+  what,
+  network,
 }: {
   readonly path: string;
   readonly name: string;
-  readonly picture: ReactElement;
-  readonly children: readonly ReactElement[];
+  readonly what: string;
+  readonly network: Network;
 }): ReactElement {
   return (
-    <li>
-      {picture}
-      <h2>
-        <a href={path}>{name}</a>
-      </h2>
-      {children}
-    </li>
+    <section className="show" aria-label={name}>
+      <header>
+        <h2>
+          <a href={path}>{name}</a>
+        </h2>
+        <p className="soft">{what}</p>
+      </header>
+      <div className="pair">
+        {users.map((user) => (
+          <Frame key={user} path={path} name={name} user={user} network={network} />
+        ))}
+      </div>
+    </section>
   );
 }
 
-function ChatPicture(): ReactElement {
+function Frame({
+  path,
+  name,
+  user,
+  network,
+}: {
+  readonly path: string;
+  readonly name: string;
+  readonly user: string;
+  readonly network: Network;
+}): ReactElement {
+  const frame = useRef<HTMLIFrameElement>(null);
+  const [offline, setOffline] = useState(false);
+  const source = useCallback(() => frame.current?.contentWindow ?? null, []);
+  const { calls, isReady } = useCallStrip(source);
+  useEffect(() => {
+    if (!isReady) return;
+    const message: ToFrame = { type: 'simulate', simulation: { ...network, offline } };
+    source()?.postMessage(message, location.origin);
+  }, [network, offline, isReady, source]);
   return (
-    <svg viewBox="0 0 320 110" aria-hidden="true">
-      <rect className="line" x="16" y="14" width="130" height="24" rx="12" />
-      <rect className="fill" x="190" y="44" width="114" height="24" rx="12" />
-      <rect className="ahead" x="150" y="74" width="154" height="24" rx="12" />
-    </svg>
-  );
-}
-
-const bars = [6, 3, 2, 2, 12, 60, 66, 70, 64, 68, 72, 74, 70, 72, 66, 40, 28, 10];
-
-function FlightsPicture(): ReactElement {
-  return (
-    <svg viewBox="0 0 320 110" aria-hidden="true">
-      {bars.map((height, i) => (
-        <rect
-          // biome-ignore lint/suspicious/noArrayIndexKey: a picture
-          key={i}
-          className={i === 12 ? 'ahead' : 'fill'}
-          x={16 + i * 16}
-          y={98 - height}
-          width="12"
-          height={height}
-          rx="3"
-        />
-      ))}
-    </svg>
+    <figure className="seat" data-offline={offline}>
+      <figcaption>
+        <span className="who">{user}</span>
+        <Switch label="Offline" on={offline} onChange={setOffline} />
+      </figcaption>
+      <iframe ref={frame} title={`${name}, as ${user} sees it`} src={`${path}?user=${user}`} loading="lazy" />
+      <CallStrip calls={calls} label={`${user}’s calls`} />
+    </figure>
   );
 }

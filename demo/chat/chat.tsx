@@ -146,14 +146,14 @@ function Messages({
 }): ReactElement {
   const messages = useLive<Message>(newestMessages);
   const { ready } = useStatus();
-  const end = useRef<HTMLLIElement>(null);
+  const list = useRef<HTMLOListElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when there is more to see
   useEffect(() => {
-    end.current?.scrollIntoView({ block: 'end' });
+    list.current?.scrollTo({ top: list.current.scrollHeight });
   }, [messages.length, refused]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
-    <ol className="messages" tabIndex={0} aria-label="Messages, newest last">
+    <ol ref={list} className="messages" tabIndex={0} aria-label="Messages, newest last">
       {messages.length === 0 && (
         <li className="empty soft">
           {ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}
@@ -169,7 +169,6 @@ function Messages({
         />
       ))}
       {children}
-      <li ref={end} aria-hidden="true" />
     </ol>
   );
 }

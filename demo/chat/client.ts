@@ -1,6 +1,7 @@
 /** This page's client: started once, however often React renders. */
 
 import { type Client, connect } from 'forerun/client';
+import { user } from '../ui/embedding.ts';
 import * as chat from './module.ts';
 
-export const client: Client<typeof chat> = connect({ module: chat, database: 'chat' });
+export const client: Client<typeof chat> = connect({ module: chat, database: 'chat', ...user });

@@ -11,21 +11,13 @@ export function Network(): ReactElement {
   return (
     <section className="network" aria-label="Simulated network">
       <div className="width">
-        <label>
-          Latency
-          <input
-            type="range"
-            min={0}
-            max={1000}
-            step={50}
-            value={latencyMs}
-            onChange={({ target }) => {
-              setLatencyMs(target.valueAsNumber);
-              client.simulate({ latencyMs: target.valueAsNumber });
-            }}
-          />
-          <output>{latencyMs === 0 ? 'none added' : `${latencyMs} ms`}</output>
-        </label>
+        <Latency
+          latencyMs={latencyMs}
+          onChange={(next) => {
+            setLatencyMs(next);
+            client.simulate({ latencyMs: next });
+          }}
+        />
         <Switch
           label="Offline"
           on={offline}
@@ -47,7 +39,30 @@ export function Network(): ReactElement {
   );
 }
 
-function Switch({
+export function Latency({
+  latencyMs,
+  onChange,
+}: {
+  readonly latencyMs: number;
+  readonly onChange: (latencyMs: number) => void;
+}): ReactElement {
+  return (
+    <label className="latency">
+      Latency
+      <input
+        type="range"
+        min={0}
+        max={1000}
+        step={50}
+        value={latencyMs}
+        onChange={({ target }) => onChange(target.valueAsNumber)}
+      />
+      <output>{latencyMs === 0 ? 'none added' : `${latencyMs} ms`}</output>
+    </label>
+  );
+}
+
+export function Switch({
   label,
   on,
   onChange,

@@ -5,13 +5,16 @@ import type { Client } from 'forerun/client';
 import { ForerunProvider } from 'forerun/react';
 import { type ReactElement, type ReactNode, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { embed, isEmbedded } from './embedding.ts';
 import { Network } from './network.tsx';
 import { Status } from './status.tsx';
 import './ui.css';
 
 const demos = [
-  { path: '/chat/', name: 'Chat' },
+  { path: '/arena/', name: 'Arena' },
+  { path: '/pad/', name: 'Pad' },
   { path: '/flights/', name: 'Flights' },
+  { path: '/chat/', name: 'Chat' },
 ];
 
 export interface Demo<M extends ModuleExports> {
@@ -24,11 +27,13 @@ export interface Demo<M extends ModuleExports> {
 
 /** Puts a demo on the page. */
 export function show<M extends ModuleExports>({ title, client, content, fixed = false }: Demo<M>): void {
+  if (isEmbedded) embed(client);
+  document.documentElement.toggleAttribute('data-embedded', isEmbedded);
   render(
     <ForerunProvider client={client}>
       <div className={fixed ? 'page fixed' : 'page'}>
-        <Bar />
-        <Network />
+        {!isEmbedded && <Bar />}
+        {!isEmbedded && <Network />}
         <main className="width">
           <h1 className="hidden">{title}</h1>
           {content}

@@ -18,6 +18,11 @@ export interface ConnectOptions<M extends ModuleExports> {
   readonly database?: string;
   /** Shown to the authority instead of the one kept on this device: to be someone in particular, or in Node. */
   readonly token?: string;
+  /**
+   * For pages of several users on one device: what is kept there is kept for this one alone. Default: whoever opens a page
+   * of this origin is the same user.
+   */
+  readonly profile?: string;
   /** The worker that runs the replica: a file of yours that calls `host(module)` of `forerun/worker`. */
   readonly worker?: () => Worker;
   /**
@@ -64,7 +69,7 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
   hosts.set(schema, (hosts.get(schema) ?? new Set()).add(host));
   const hostOptions: HostOptions = {
     url: socketUrl(options.url, options.database ?? 'main'),
-    replica: options.database ?? 'main',
+    replica: [options.database ?? 'main', options.profile].filter((part) => part !== undefined).join('@'),
     storage: options.storage ?? 'device',
     pageId: '',
     token: options.token,

@@ -1,0 +1,102 @@
+/** The arena's page: the canvas, who leads, and how the own ship does. */
+
+import { useClient, useLive, useStatus } from 'forerun/react';
+import { type ReactElement, useEffect, useRef, useState } from 'react';
+import { user } from '../ui/embedding.ts';
+import { Game, type GameFigures } from './game.ts';
+import { Input } from './input.ts';
+import type * as arena from './module.ts';
+import './arena.css';
+
+interface Leader {
+  readonly id: string;
+  readonly name: string;
+  readonly score: number;
+}
+
+const leaders = `
+  SELECT lower(hex(identity)) AS id, name, score FROM pilot ORDER BY score DESC, name LIMIT 8`;
+
+export function Arena(): ReactElement {
+  const client = useClient<typeof arena>();
+  const { ready } = useStatus();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const input = useRef<Input>(undefined);
+  const [figures, setFigures] = useState<GameFigures>();
+
+  useEffect(() => {
+    if (canvas.current === null || !ready) return;
+    const keys = new Input(canvas.current);
+    const game = new Game(client, canvas.current, keys, setFigures);
+    input.current = keys;
+    game.join(user.profile ?? `Guest ${Math.ceil(Math.random() * 99)}`);
+    canvas.current.focus({ preventScroll: true });
+    return () => {
+      game.close();
+      keys.close();
+    };
+  }, [client, ready]);
+
+  return (
+    <div className="arena">
+      <canvas
+        ref={canvas}
+        tabIndex={0}
+        role="img"
+        aria-label="The arena. W, A, S, D or arrow keys steer, space shoots at whoever is near."
+      />
+      <Board />
+      <p className="health" role="status" data-out={figures?.isOut ?? false}>
+        {figures === undefined
+          ? 'Entering …'
+          : figures.isOut
+            ? 'You are out – back in a moment'
+            : `Health ${figures.health}`}
+      </p>
+      <p className="keys soft small">WASD or arrows steer · mouse aims and shoots, or space</p>
+      <button
+        className="fire"
+        type="button"
+        aria-label="Fire at whoever is near"
+        onPointerDown={() => hold(input.current, true)}
+        onPointerUp={() => hold(input.current, false)}
+        onPointerCancel={() => hold(input.current, false)}
+      >
+        Fire
+      </button>
+      {figures !== undefined && (
+        <dl className="frames small">
+          <dt>frames/s</dt>
+          <dd data-figure="frames">{figures.framesPerSecond}</dd>
+          <dt>ms of work</dt>
+          <dd data-figure="work">{figures.workMs.toFixed(1)}</dd>
+          <dt>own corrections</dt>
+          <dd data-figure="own corrections">{figures.ownCorrections}</dd>
+        </dl>
+      )}
+    </div>
+  );
+}
+
+function hold(input: Input | undefined, isFiring: boolean): void {
+  if (input === undefined) return;
+  input.aim = undefined;
+  input.isFiring = isFiring;
+}
+
+function Board(): ReactElement {
+  const me = useStatus().identity;
+  const best = useLive<Leader>(leaders);
+  return (
+    <section className="leaders" aria-label="Scores">
+      <ol>
+        {best.map(({ id, name, score }) => (
+          <li key={id} data-own={id === me}>
+            <span className="name">{name}</span>
+            <span className="score">{score}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
