@@ -27,7 +27,12 @@ export default defineConfig(({ mode }) => ({
     react(),
     mode !== 'test' &&
       forerun({
-        databases: { arena: './arena/module.ts', pad: './pad/module.ts', flights: './flights/module.ts', chat: './chat/module.ts' },
+        databases: {
+          arena: './arena/module.ts',
+          pad: './pad/module.ts',
+          flights: './flights/module.ts',
+          chat: './chat/module.ts',
+        },
         data,
         ready: (database) => (database.name === 'flights' ? loadFlights(database, flightsMax) : undefined),
       }),

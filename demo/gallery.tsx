@@ -3,7 +3,7 @@
  * of each call.
  */
 
-import { type ReactElement, useCallback, useEffect, useRef, useState } from 'react';
+import { type ReactElement, type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import type { ToFrame } from './ui/embedding.ts';
 import { CallStrip, useCallStrip } from './ui/call-strip.tsx';
 import { Latency, Switch } from './ui/network.tsx';
@@ -88,8 +88,10 @@ function Show({
   readonly what: string;
   readonly network: Network;
 }): ReactElement {
+  const section = useRef<HTMLElement>(null);
+  const isNear = useIsNear(section);
   return (
-    <section className="show" aria-label={name}>
+    <section ref={section} className="show" aria-label={name}>
       <header>
         <h2>
           <a href={path}>{name}</a>
@@ -98,11 +100,25 @@ function Show({
       </header>
       <div className="pair">
         {users.map((user) => (
-          <Frame key={user} path={path} name={name} user={user} network={network} />
+          <Frame key={user} path={path} name={name} user={user} network={network} isShown={isNear} />
         ))}
       </div>
     </section>
   );
+}
+
+/** Each frame is a page with a replica of its own: it is opened when it is about to be seen, and stays. */
+function useIsNear(section: RefObject<HTMLElement | null>): boolean {
+  const [isNear, setNear] = useState(false);
+  useEffect(() => {
+    if (section.current === null || isNear) return;
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting)) setNear(true);
+    });
+    observer.observe(section.current);
+    return () => observer.disconnect();
+  }, [section, isNear]);
+  return isNear;
 }
 
 function Frame({
@@ -110,11 +126,13 @@ function Frame({
   name,
   user,
   network,
+  isShown,
 }: {
   readonly path: string;
   readonly name: string;
   readonly user: string;
   readonly network: Network;
+  readonly isShown: boolean;
 }): ReactElement {
   const frame = useRef<HTMLIFrameElement>(null);
   const [offline, setOffline] = useState(false);
@@ -131,7 +149,11 @@ function Frame({
         <span className="who">{user}</span>
         <Switch label="Offline" on={offline} onChange={setOffline} />
       </figcaption>
-      <iframe ref={frame} title={`${name}, as ${user} sees it`} src={`${path}?user=${user}`} loading="lazy" />
+      {isShown ? (
+        <iframe ref={frame} title={`${name}, as ${user} sees it`} src={`${path}?user=${user}`} />
+      ) : (
+        <div className="unopened" />
+      )}
       <CallStrip calls={calls} label={`${user}’s calls`} />
     </figure>
   );
