@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const workerFile = /(new URL\(\s*['"]\.[^'"]*)\.tsx?(['"],\s*import\.meta\.url\s*\))/g;
@@ -20,7 +20,10 @@ rmSync('dist', { recursive: true, force: true });
 run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
 run('.ci/place-wasm.mjs', 'dist/core/engine');
 
-for (const path of globSync('dist/**/*.js').sort()) {
+// As they are: what `forerun new` makes projects of.
+cpSync('create-forerun/templates', 'dist/server/cli/templates', { recursive: true });
+
+for (const path of globSync('dist/**/*.js', { exclude: ['dist/server/cli/templates/**'] }).sort()) {
   const text = readFileSync(path, 'utf8');
   // As long as before, so the source map stays right.
   const renamed = text.replace(workerFile, '$1.js$2');

@@ -127,8 +127,13 @@ export async function serve(options: ServeOptions): Promise<Served> {
   };
   server.on('upgrade', upgrade);
   const silence = listenToModule(authority.engine, kept.all.modulePrinted);
+  const leaveAddress = (): void => {
+    const url = urlOf(server);
+    if (folder !== undefined && url !== '') writeAddress(folder.addressFile, { url, pid: process.pid });
+  };
   const stop = async (): Promise<void> => {
     server.off('upgrade', upgrade);
+    server.off('listening', leaveAddress);
     hub.close();
     callers.close();
     await gateway.close();
@@ -143,14 +148,12 @@ export async function serve(options: ServeOptions): Promise<Served> {
     await stop();
     throw error;
   }
-  const address = server.address();
-  const listening = typeof address === 'object' && address !== null ? address : undefined;
-  const url = listening === undefined ? '' : `http://${urlHost(listening)}:${listening.port}`;
-  if (folder !== undefined && url !== '') writeAddress(folder.addressFile, { url, pid: process.pid });
+  if (server.listening) leaveAddress();
+  else server.once('listening', leaveAddress);
   let closing: Promise<void> | undefined;
   return {
-    url,
-    port: listening?.port ?? port,
+    url: urlOf(server),
+    port: addressOf(server)?.port ?? port,
     authority,
     adopt: (module) => database.adopt(defineModule(module)),
     handle,
@@ -176,6 +179,17 @@ function stopListening(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeAllConnections();
   });
+}
+
+function addressOf(server: Server): AddressInfo | undefined {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address : undefined;
+}
+
+/** Empty while it does not listen. */
+function urlOf(server: Server): string {
+  const address = addressOf(server);
+  return address === undefined ? '' : `http://${urlHost(address)}:${address.port}`;
 }
 
 /** What a browser on this machine can open. */

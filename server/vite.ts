@@ -65,7 +65,8 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
   let root = '';
   let dev: DevDatabases | undefined;
   const modules = (): Map<string, string> => new Map([...databases].map(([file, name]) => [name, file]));
-  const dataFolder = (): string => resolve(root, options.data ?? '.forerun');
+  // The command line's word goes before the configuration's.
+  const dataFolder = (): string => resolve(root, process.env['FORERUN_DATA'] ?? options.data ?? '.forerun');
 
   return {
     name: 'forerun',

@@ -3,6 +3,7 @@
  *
  *     POST /v1/database/NAME/call/REDUCER   arguments as JSON, an array or an object → 200, {"seq": …}
  *     POST /v1/database/NAME/sql            a query as text → [{"schema": {"elements": […]}, "rows": [[…]]}]
+ *          ?follow=true                     how its result changes, one JSON object a line; the owner's only
  *     GET  /v1/database/NAME/schema         its tables and reducers
  *     GET  /v1/database/NAME/logs           ?num_lines=…&follow=true → one JSON object a line; the owner's only
  *     GET  /v1/database/NAME                its identity, position and module hash
@@ -22,9 +23,10 @@ import type { DatabaseDiagnostics } from '../database-diagnostics.ts';
 import { ownerIdentity } from '../gateway/auth.ts';
 import { answer, answerError, bodyText, refuseMethod } from './answer.ts';
 import type { Callers } from './callers.ts';
+import { followQuery } from './followed-query.ts';
 import { schemaJson } from './schema-json.ts';
 import { argsFromJson } from './json-values.ts';
-import { queryOf, resultJson } from './sql.ts';
+import { type QueryResult, queryOf, resultJson } from './sql.ts';
 
 export interface DatabaseRoutesOptions {
   readonly name: string;
@@ -112,10 +114,27 @@ export class DatabaseRoutes {
     const { authority } = this.#options;
     const started = performance.now();
     const query = queryOf(authority.engine, await bodyText(request), asker.isOwner);
+    if (parameters(request).get('follow') === 'true') return this.#follow(query, response, asker);
     const result = query();
     await authority.settled();
     const micros = Math.round((performance.now() - started) * 1000);
     answer(response, 200, resultJson(result, micros), asker.headers);
+  }
+
+  #follow(query: () => QueryResult, response: ServerResponse, asker: Asker): void {
+    if (!asker.isOwner)
+      throw new ForerunError(
+        'token-invalid',
+        'Only the owner follows a query over HTTP: connect a client to subscribe.',
+      );
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', ...asker.headers }).flushHeaders();
+    const stop = followQuery(
+      this.#options.authority,
+      query,
+      (change) => response.write(`${JSON.stringify(change)}\n`),
+      () => response.destroy(),
+    );
+    response.once('close', stop);
   }
 
   #schema(response: ServerResponse, asker: Asker): void {
@@ -141,12 +160,12 @@ export class DatabaseRoutes {
         'Only the owner of a database reads its diagnostics: show the token that forerun mints from the key in the data folder.',
       );
     }
-    const { searchParams } = new URL(request.url ?? '', 'http://localhost');
+    const asked = parameters(request);
     const { diagnostics } = this.#options;
     response.writeHead(200, { 'content-type': 'application/x-ndjson', ...asker.headers });
-    for (const line of diagnostics.newest(lineCount(searchParams.get('num_lines'))))
+    for (const line of diagnostics.newest(lineCount(asked.get('num_lines'))))
       response.write(`${JSON.stringify(line)}\n`);
-    if (searchParams.get('follow') !== 'true') {
+    if (asked.get('follow') !== 'true') {
       response.end();
       return;
     }
@@ -154,6 +173,10 @@ export class DatabaseRoutes {
     const stop = diagnostics.follow((line) => response.write(`${JSON.stringify(line)}\n`));
     response.once('close', stop);
   }
+}
+
+function parameters({ url = '' }: IncomingMessage): URLSearchParams {
+  return new URL(url, 'http://localhost').searchParams;
 }
 
 function lineCount(text: string | null): number {

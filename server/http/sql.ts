@@ -24,6 +24,8 @@ export interface QueryResult {
 export function queryOf(engine: Engine, text: string, isOwner: boolean): () => QueryResult {
   const sql = text.trim().replace(/;\s*$/, '');
   if (isOwner) {
+    // First as it is: what SQLite finds wrong is to be told with the text as it was given.
+    engine.query(sql).free();
     tablesRead(engine, sql);
     return () => run(engine, sql);
   }

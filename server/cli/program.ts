@@ -1,0 +1,124 @@
+/** The command line of `forerun`: every command, its options, and examples of them. What each does is in its own file. */
+
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import type { DatabaseOptions } from './project.ts';
+
+const { version } = JSON.parse(readFileSync(findUp('package.json'), 'utf8')) as { version: string };
+
+export function program(): Command {
+  const forerun = new Command('forerun')
+    .description(
+      'A realtime database runtime: tables and reducers in TypeScript, on the server and ahead of it in every page.',
+    )
+    .version(version, '-V, --version')
+    .option('--verbose', 'with an error, show where it comes from')
+    .showHelpAfterError('Run it with --help to see what it takes.')
+    .exitOverride()
+    .addHelpText('after', '\nExit codes: 1 refused or failed, 2 wrong usage, 3 no server reached.');
+  addProjectCommands(forerun);
+  addRemoteCommands(forerun);
+  for (const command of forerun.commands)
+    command.option('--verbose', 'with an error, show where it comes from').exitOverride();
+  return forerun;
+}
+
+function addProjectCommands(forerun: Command): void {
+  forerun
+    .command('new')
+    .description('make a new project')
+    .argument('[folder]', 'where; its name is the name of the project')
+    .option('-t, --template <name>', 'react, vanilla or node')
+    .action(async (folder, options) => (await import('./new-project.ts')).newProject({ folder, version, ...options }))
+    .addHelpText('after', examples('forerun new my_first_app', 'forerun new my_bots --template node'));
+  forerun
+    .command('dev')
+    .description('serve the project while it is being made: page and database on one port, new code at once')
+    .option('-p, --port <number>', 'this port and no other; without it, the next free one from 5173', port)
+    .option('--host [address]', 'who may reach it; without an address everyone, else this machine only')
+    .option('--data <folder>', 'where the data lies (default: .forerun)')
+    .option('--reset', 'delete the data first')
+    .option('--module <file>', "the module's file, for a project without a Vite configuration")
+    .action(async (options) => (await import('./dev.ts')).dev(options))
+    .addHelpText('after', examples('forerun dev', 'forerun dev --port 4000 --host', 'forerun dev --reset'));
+  forerun
+    .command('start')
+    .description('serve the built project, with logs in JSON')
+    .option('-p, --port <number>', 'the port (default: 3000)', port)
+    .option('--host <address>', 'who may reach it (default: 127.0.0.1, this machine only)')
+    .option('--data <folder>', 'where the data lies (default: .forerun)')
+    .option('--module <file>', 'the module (default: what vite build has made of it)')
+    .option('--static <folder>', 'files to serve beside the database (default: dist)')
+    .option('--log-level <level>', 'debug, info, warn or error (default: info)')
+    .action(async (options) => (await import('./start.ts')).start(options))
+    .addHelpText('after', examples('forerun start --port 8080 --data /var/lib/my_first_app'));
+}
+
+function addRemoteCommands(forerun: Command): void {
+  onDatabase(forerun.command('call'))
+    .description('call a reducer, as the owner of the database')
+    .argument('<reducer>')
+    .argument('[arguments...]', 'in order, each as JSON or plain text; or one JSON object by their names')
+    .action(async (reducer, args, options) => (await import('./call.ts')).call(reducer, args, options))
+    .addHelpText('after', examples('forerun call send "Hello"', `forerun call move '{"dx": 1, "dy": 2.5}'`));
+  onDatabase(forerun.command('sql'))
+    .description('ask a query, or without one many, one after the other')
+    .argument('[query]', 'anything that SQLite reads')
+    .action(async (query, options) => (await import('./sql.ts')).sql(query, options))
+    .addHelpText(
+      'after',
+      examples(
+        'forerun sql "SELECT name, count(*) AS messages FROM message GROUP BY name"',
+        'forerun sql',
+        'echo "SELECT * FROM player" | forerun sql --json',
+      ),
+    );
+  onDatabase(forerun.command('logs'))
+    .description('show what the module printed, and what went wrong')
+    .option('-f, --follow', 'go on as there is more')
+    .option('-n, --lines <number>', 'so many of the newest (default: 100)', count)
+    .action(async (options) => (await import('./logs.ts')).logs(options))
+    .addHelpText('after', examples('forerun logs -f', 'forerun logs -n 1000 --json'));
+  onDatabase(forerun.command('describe'))
+    .description('show the tables and reducers of the module that runs')
+    .action(async (options) => (await import('./describe.ts')).describe(options))
+    .addHelpText('after', examples('forerun describe', 'forerun describe --json'));
+  onDatabase(forerun.command('subscribe'))
+    .description('show how the result of a query changes, as it does')
+    .argument('<query>', 'anything that SQLite reads')
+    .option('-n, --changes <number>', 'stop after so many', count)
+    .action(async (query, options) => (await import('./subscribe.ts')).subscribe(query, options))
+    .addHelpText('after', examples('forerun subscribe "SELECT * FROM message"'));
+}
+
+export type RemoteOptions = DatabaseOptions & { readonly json?: boolean };
+
+function onDatabase(command: Command): Command {
+  return command
+    .option('-d, --database <name>', 'which database (default: main, or the only one)')
+    .option('--data <folder>', 'where the data lies (default: .forerun); its key makes you the owner')
+    .option('-s, --server <url>', 'where the server is (default: what it left in the data folder)')
+    .option('--token <token>', 'to be someone else than the owner')
+    .option('--json', 'for programs');
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
+  throw new InvalidArgumentError('A port is a number up to 65535; 0 takes any that is free.');
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 0) return number;
+  throw new InvalidArgumentError('It is a number.');
+}
+
+/** Above this file, as deep as the build has put it. */
+function findUp(name: string): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? `../../${name}` : `../../../${name}`, import.meta.url);
+}
