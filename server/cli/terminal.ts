@@ -19,7 +19,11 @@ const columnWidthMin = 6;
 const gap = '  ';
 
 /** Left-aligned text and right-aligned numbers; too wide cells are cut, the widest columns first. */
-export function table(columns: readonly string[], rows: readonly (readonly Cell[])[], width: number = terminalWidth()): string {
+export function table(
+  columns: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  width: number = terminalWidth(),
+): string {
   const texts = rows.map((row) => columns.map((_, at) => cellText(row[at] ?? null)));
   const isNumber = columns.map((_, at) => rows.length > 0 && rows.every((row) => typeof row[at] === 'number'));
   const wanted = columns.map((name, at) => Math.max(name.length, 1, ...texts.map((row) => row[at]?.length ?? 0)));

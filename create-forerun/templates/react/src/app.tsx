@@ -51,11 +51,7 @@ export function App() {
         {rows.map((item) => (
           <li key={item.id} className={item.done ? 'done' : ''}>
             <label>
-              <input
-                type="checkbox"
-                checked={item.done}
-                onChange={() => call(toggle({ id: item.id }))}
-              />
+              <input type="checkbox" checked={item.done} onChange={() => call(toggle({ id: item.id }))} />
               <span>{item.text}</span>
             </label>
             <button type="button" aria-label={`Remove ${item.text}`} onClick={() => call(remove({ id: item.id }))}>
