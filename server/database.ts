@@ -28,6 +28,7 @@ export interface DatabaseOptions {
   readonly guard?: boolean | undefined;
   readonly timestampToleranceMs?: number | undefined;
   readonly logBytesMax?: number | undefined;
+  readonly logAgeMsMax?: number | undefined;
   readonly behindBytesMax?: number | undefined;
 }
 
@@ -93,7 +94,7 @@ function inMemory(options: DatabaseOptions): Promise<Authority> {
 }
 
 async function inFolder(options: DatabaseOptions, { databaseFile: path }: DataFolder): Promise<Authority> {
-  const { definition, diagnostics, environment, logBytesMax, behindBytesMax } = options;
+  const { definition, diagnostics, environment, logBytesMax, logAgeMsMax, behindBytesMax } = options;
   const module = describeModule(definition);
   const log = await SqliteLog.open({
     path,
@@ -102,6 +103,7 @@ async function inFolder(options: DatabaseOptions, { databaseFile: path }: DataFo
     birth: newBirth(environment),
     tablesFailed: diagnostics.tablesFailed,
     ...(logBytesMax !== undefined && { logBytesMax }),
+    ...(logAgeMsMax !== undefined && { logAgeMsMax }),
     ...(behindBytesMax !== undefined && { behindBytesMax }),
   });
   try {

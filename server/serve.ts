@@ -16,6 +16,7 @@ import { defineModule, type ModuleExports } from '../core/module/module.ts';
 import { openDatabase } from './database.ts';
 import { printedDiagnostics, type ServerDiagnostics } from './diagnostics.ts';
 import { nodeEnvironment } from './environment.ts';
+import { closeOnSignals } from './drain.ts';
 import { Gateway } from './gateway/gateway.ts';
 import {
   answerNotFound,
@@ -29,6 +30,8 @@ import {
 import { Callers } from './http/callers.ts';
 import { DatabaseRoutes } from './http/database-routes.ts';
 import { KeptDiagnostics } from './kept-diagnostics.ts';
+import { backupOnThread } from './log/backup.ts';
+import type { DatabaseReport } from './log/check.ts';
 import { writeAddress } from './log/data-folder.ts';
 import { listenToModule } from './module-console.ts';
 
@@ -49,8 +52,12 @@ export interface ServeOptions {
   readonly timestampToleranceMs?: number;
   /** Bytes of log to keep that the tables contain already. Default: all of it. */
   readonly logBytesMax?: number;
+  /** Milliseconds to keep log that the tables contain already. Default: for good. */
+  readonly logAgeMsMax?: number;
   /** The tables in the file follow the log when it is so many bytes ahead, or idle. Default 32 MiB. */
   readonly behindBytesMax?: number;
+  /** Close, and end the process with 0, on SIGTERM and SIGINT. Default: false, they are yours to handle. */
+  readonly handleSignals?: boolean;
   /** What happens, for people. Default: one line each on standard error. */
   readonly diagnostics?: Partial<ServerDiagnostics>;
   /** To serve beside something else: a server of yours that listens, or will. Its plain requests stay yours: pass them to `handle`. */
@@ -72,6 +79,11 @@ export interface Served {
   readonly adopt: (module: ModuleExports) => boolean;
   /** Answers a plain request of a `server` of yours when it is for the database, and gives whether it was. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /**
+   * Writes a backup to a file that is not there yet, while calls go on. Throws `data-folder-unusable` when it can't be
+   * written, `not-found` for a database in memory.
+   */
+  readonly backup: (to: string) => Promise<DatabaseReport>;
   /** Ends all connections, makes everything durable, and lets go of port and folder. */
   readonly close: () => Promise<void>;
 }
@@ -94,6 +106,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     guard: options.guard,
     timestampToleranceMs: options.timestampToleranceMs,
     logBytesMax: options.logBytesMax,
+    logAgeMsMax: options.logAgeMsMax,
     behindBytesMax: options.behindBytesMax,
   });
   const { authority, hub, folder, authenticate } = database;
@@ -151,13 +164,20 @@ export async function serve(options: ServeOptions): Promise<Served> {
   if (server.listening) leaveAddress();
   else server.once('listening', leaveAddress);
   let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= stop());
+  if (options.handleSignals === true) closeOnSignals({ close, failed: told.connectionFailed });
   return {
     url: urlOf(server),
     port: addressOf(server)?.port ?? port,
     authority,
     adopt: (module) => database.adopt(defineModule(module)),
     handle,
-    close: () => (closing ??= stop()),
+    backup: async (to) => {
+      if (options.data === undefined)
+        throw new ForerunError('not-found', 'This database is in memory. Serve it with the option data to back it up.');
+      return backupOnThread({ data: options.data, name, to });
+    },
+    close,
   };
 }
 

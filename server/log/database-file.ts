@@ -183,7 +183,7 @@ function schemaChecksum(db: DatabaseSync, module: ModuleDescription): number {
   return crc32(own.map(({ sql }) => String(sql)).join('\n'));
 }
 
-function checkHeader(db: DatabaseSync, path: string): void {
+export function checkHeader(db: DatabaseSync, path: string): void {
   const value = (pragma: string): unknown => Object.values(db.prepare(`PRAGMA ${pragma}`).get() ?? {})[0];
   if (value('application_id') !== applicationId) {
     throw corrupt(path, 'it is not a database of Forerun, or its first page is broken');
@@ -218,7 +218,7 @@ function checkWritable(db: DatabaseSync): void {
 }
 
 /** The rename survives power loss only once its folder does. */
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   const folder = openSync(path, 'r');
   try {
     fsyncSync(folder);

@@ -17,7 +17,8 @@ const idleMs = 250;
 /** While appends come, the tables get one part of the time in so many. */
 const busyShare = 4;
 const retryMs = 5_000;
-const catchUpMsMax = 10_000;
+/** A stop is to be over in five seconds; what is left is read from the log by the next start. */
+const catchUpMsMax = 2_000;
 
 assert(parentPort !== null, 'the storage thread is started as a worker');
 const port = parentPort;

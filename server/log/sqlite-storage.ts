@@ -31,6 +31,8 @@ export interface StorageOptions {
   readonly birth: DatabaseBirth;
   /** Of log that is kept although the tables contain it; older batches are dropped beyond it. Default: all. */
   readonly logBytesMax?: number;
+  /** Batches that the tables contain already are dropped when they are older than this. Default: never. */
+  readonly logAgeMsMax?: number;
   /**
    * The last batch that the owner of the log knows to be durable, when it opens the file anew after its thread has ended:
    * what came after was reported as failed, and is removed.
@@ -54,6 +56,8 @@ export class SqliteStorage {
   #first: number;
   #behindBytes: number;
   #keptBytes: number;
+  /** When the first batch was begun, once someone has asked. */
+  #firstMs: { readonly of: number; readonly ms: number } | undefined;
 
   private constructor(db: DatabaseSync, options: StorageOptions, meta: DatabaseMeta) {
     const { first, last } = storedExtent(db);
@@ -146,19 +150,30 @@ export class SqliteStorage {
     while (this.#tables.batchNumber < this.#log.last && performance.now() < deadline) this.slice(catchUpSliceMs);
   }
 
+  #isFirstBefore(ms: number): boolean {
+    if (ms === Number.NEGATIVE_INFINITY) return false;
+    if (this.#firstMs?.of !== this.#first) {
+      const select = this.#db.prepare('SELECT substr(bytes, 2, 8) AS begun FROM _forerun_log WHERE number = ?');
+      this.#firstMs = { of: this.#first, ms: batchMs(select.get(this.#first)?.['begun']) };
+    }
+    return this.#firstMs.ms < ms;
+  }
+
   /** The last batch is always kept: it says where the log is. */
   #dropOldest(): boolean {
-    const { logBytesMax } = this.#options;
+    const { logBytesMax = Number.POSITIVE_INFINITY, logAgeMsMax = Number.POSITIVE_INFINITY } = this.#options;
     const { first, last } = this.extent;
-    if (logBytesMax === undefined || this.#keptBytes <= logBytesMax || first === 0 || first >= last) return false;
+    const keptFromMs = Date.now() - logAgeMsMax;
+    if (first === 0 || first >= last) return false;
+    if (this.#keptBytes <= logBytesMax && !this.#isFirstBefore(keptFromMs)) return false;
     const upTo = Math.min(first + droppedBatchesMax, last) - 1;
     const oldest = this.#db.prepare(
-      'SELECT number, length(bytes) AS bytes FROM _forerun_log WHERE number <= ? ORDER BY number',
+      'SELECT number, length(bytes) AS bytes, substr(bytes, 2, 8) AS begun FROM _forerun_log WHERE number <= ? ORDER BY number',
     );
     let kept = this.#keptBytes;
     let dropped = first - 1;
-    for (const { number, bytes } of oldest.iterate(upTo)) {
-      if (kept <= logBytesMax) break;
+    for (const { number, bytes, begun } of oldest.iterate(upTo)) {
+      if (kept <= logBytesMax && batchMs(begun) >= keptFromMs) break;
       kept -= Number(bytes);
       dropped = Number(number);
     }
@@ -167,6 +182,12 @@ export class SqliteStorage {
     this.#first = dropped + 1;
     return true;
   }
+}
+
+/** A batch begins with its format and its base timestamp in microseconds. */
+function batchMs(begun: unknown): number {
+  const bytes = begun as Uint8Array;
+  return Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigInt64(0, true)) / 1_000;
 }
 
 function dropUnconfirmed(db: DatabaseSync, { tablesBatch }: DatabaseMeta, lastConfirmed: number): void {
