@@ -44,7 +44,7 @@ export class PageFeed {
     this.#environment = environment;
     this.#listener = listener;
     this.#wake = wake;
-    this.#live = new LiveQueries(engine);
+    this.#live = new LiveQueries({ engine, nowMs: () => environment.clock.monotonicMs() });
   }
 
   push(event: HostEvent): void {
@@ -62,7 +62,7 @@ export class PageFeed {
   watch(request: WatchRequest): void {
     const failure = this.#live.watch(request);
     if (failure !== undefined) this.push(failure);
-    this.#events.push(...this.#live.refresh());
+    this.#refreshLive();
   }
 
   unwatch(queryId: number): void {
@@ -85,7 +85,7 @@ export class PageFeed {
   changed(changes: readonly RowChange[]): void {
     const watched = new Map<number, RowChange[]>();
     for (const change of changes) {
-      this.#live.touch(change.tableId);
+      this.#live.changed(change);
       if (!this.isWatched(change.tableId)) continue;
       const known = watched.get(change.tableId);
       if (known === undefined) watched.set(change.tableId, [change]);
@@ -100,17 +100,29 @@ export class PageFeed {
   /** Brings stale queries up to date now. */
   refresh(): void {
     this.#refreshedMs = this.#environment.clock.monotonicMs();
-    this.#events.push(...this.#live.refresh());
+    this.#refreshLive();
   }
 
   /** At once when the page has had a frame's rest, else at the end of it. */
   refreshSoon(): void {
     if (!this.#live.isStale || this.#wakeAsked) return;
-    const { clock, scheduler } = this.#environment;
+    const { clock } = this.#environment;
     const restMs = this.#refreshedMs + refreshMs - clock.monotonicMs();
     if (restMs <= 0) return this.refresh();
+    this.#wakeIn(restMs);
+  }
+
+  /** What is not done at once is gone on with, after what has come meanwhile. */
+  #refreshLive(): void {
+    this.#events.push(...this.#live.refresh());
+    const restMs = this.#live.restMs;
+    if (restMs !== undefined) this.#wakeIn(restMs);
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#wakeAsked) return;
     this.#wakeAsked = true;
-    scheduler.after(restMs, () => {
+    this.#environment.scheduler.after(ms, () => {
       this.#wakeAsked = false;
       this.#wake();
     });

@@ -162,6 +162,23 @@ export class Statement {
     return this.#query(params, needsExact, Number.POSITIVE_INFINITY);
   }
 
+  /** Row after row as they are read; whatever runs in between must not write to the tables that it reads. */
+  *rows(
+    params: readonly SqlValue[],
+    needsExact?: (row: readonly SqlValue[]) => boolean,
+  ): Generator<SqlValue[], undefined> {
+    const statement = this.#statement;
+    try {
+      unguarded(() => statement.bind(params));
+      while (unguarded(() => statement.step())) yield this.#row(needsExact);
+    } catch (cause) {
+      throw queryError(cause, this.sql);
+    } finally {
+      statement.reset();
+    }
+    return undefined;
+  }
+
   columnNames(): string[] {
     return this.#statement.getColumnNames();
   }

@@ -209,6 +209,20 @@ export class Engine {
     }
   }
 
+  /** Calls back with each row of SQL of our own making, read as doubles or exactly as `needsExact` says. */
+  eachRow(
+    { sql, params }: { readonly sql: string; readonly params: readonly SqlValue[] },
+    needsExact: (row: readonly SqlValue[]) => boolean,
+    visit: (row: readonly SqlValue[]) => void,
+  ): void {
+    const statement = this.query(sql);
+    try {
+      for (const row of statement.rows(params, needsExact)) visit(row);
+    } finally {
+      statement.free();
+    }
+  }
+
   /** The whole database as a SQLite file. */
   export(): Uint8Array {
     assert(this.#transaction === undefined, 'no export while a call runs');

@@ -12,7 +12,16 @@ import { assert } from '../assert.ts';
 import type { Key, Row } from '../commit/row-change.ts';
 import { limits } from '../limits.ts';
 import type { Database } from './database.ts';
-import { createIndexes, createTable, deleteByKey, keyColumnName, quote, storedColumns, upsert } from './ddl.ts';
+import {
+  columnName,
+  createIndexes,
+  createTable,
+  deleteByKey,
+  keyColumnName,
+  quote,
+  storedColumns,
+  upsert,
+} from './ddl.ts';
 import { PageCache } from './page-cache.ts';
 import { ObjectCache, type RowCache } from './row-cache.ts';
 import type { RowShape } from './row-shape.ts';
@@ -105,6 +114,17 @@ export class TableStore {
     const { table, sql } = this.shape;
     const statement = this.#database.prepare(`SELECT ${selectList(this.shape)} FROM ${quote(table.name)} ${where}`);
     return statement.all(params, sql.needsExact).map(sql.fromSql);
+  }
+
+  /** For `select`: the rows with a value in a column, found by an index, which is made if there is none. */
+  equalTo(column: number): string {
+    const { table } = this.shape;
+    const name = quote(columnName(table, column));
+    const isIndexed = column === table.primaryKey || table.indexes.some(({ columns }) => columns[0] === column);
+    // No table of a module's has a name that begins with an underscore.
+    const index = quote(`_${table.name}_${columnName(table, column)}`);
+    if (!isIndexed) this.#database.run(`CREATE INDEX IF NOT EXISTS ${index} ON ${quote(table.name)} (${name})`);
+    return `WHERE ${name} = ?`;
   }
 
   /** The next rows by SQLite's order of the key; undefined starts at the beginning. */

@@ -229,7 +229,9 @@ function aggregateColumn({ name, aggregate, field }: SelectSpec, scope: Scope): 
   const operand = scope.ordered(field);
   if ((aggregate === 'sum' || aggregate === 'avg') && !isSummable(operand))
     throw refused(`${aggregate} takes numbers of at most 64 bits, and '${operand.field}' is none`);
-  return { type: aggregate, name, operand };
+  return aggregate === 'sum' || aggregate === 'avg'
+    ? { type: aggregate, name, operand }
+    : { type: aggregate, name, operand };
 }
 
 function isSummable({ valueType }: ColumnOperand): boolean {

@@ -42,9 +42,26 @@ export interface SelectedColumn {
   readonly operand: ColumnOperand;
 }
 
-export type Aggregate =
-  | { readonly type: 'count'; readonly name: string; readonly operand: ColumnOperand | undefined }
-  | { readonly type: 'sum' | 'min' | 'max' | 'avg'; readonly name: string; readonly operand: ColumnOperand };
+export type Aggregate = CountColumn | SumColumn | ExtremeColumn;
+
+export interface CountColumn {
+  readonly type: 'count';
+  readonly name: string;
+  /** Undefined: of all rows; else of those with a value here. */
+  readonly operand: ColumnOperand | undefined;
+}
+
+export interface SumColumn {
+  readonly type: 'sum' | 'avg';
+  readonly name: string;
+  readonly operand: ColumnOperand;
+}
+
+export interface ExtremeColumn {
+  readonly type: 'min' | 'max';
+  readonly name: string;
+  readonly operand: ColumnOperand;
+}
 
 export interface OrderTerm {
   readonly operand: ColumnOperand;

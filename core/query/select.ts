@@ -67,6 +67,14 @@ export function tuplesSql(plan: ResultPlan, range: TupleRange, shapes: readonly 
   return { sql: `SELECT ${columns.join(', ')} ${from}${order}${limitSql(range, params)}`, params };
 }
 
+/** These columns of every combination of rows. */
+export function columnsSql(rows: QueryPlan, operands: readonly ColumnOperand[]): BoundSql {
+  const params: SqlValue[] = [];
+  const scope = scopeOf(rows, params);
+  const columns = operands.map((operand) => columnSql(operand, scope));
+  return { sql: `SELECT ${columns.join(', ') || '1'} ${combinationsSql(rows, scope)}`, params };
+}
+
 /** How many rows the result is made of. */
 export function countSql(plan: ResultPlan): BoundSql {
   const params: SqlValue[] = [];
@@ -250,7 +258,7 @@ function beyond(operand: ColumnOperand, value: unknown, descending: boolean): Ex
   return descending && operand.valueType.type === 'option' ? { type: 'or', parts: [isBeyond, isNull] } : isBeyond;
 }
 
-function equalTo(operand: ColumnOperand, value: unknown): Expression {
+export function equalTo(operand: ColumnOperand, value: unknown): Expression {
   if (value === undefined) return { type: 'isNull', operand };
   const right = { type: 'literal', value, valueType: comparedType(operand.valueType) } as const;
   return { type: 'compare', op: 'eq', left: operand, right };

@@ -171,10 +171,13 @@ export type ClientStatus = CommonStatus &
     | { readonly type: 'stopped'; readonly code: ErrorCode; readonly message: string }
   );
 
-/** A result as differences to the one before: per row its place there, or -1 for the next fresh one. */
+/** A result as differences to the one before. */
 export interface RowsUpdate {
   readonly columns: readonly string[];
-  readonly order: Int32Array;
+  readonly change: /** Per row its place in the result before, or -1 for the next fresh one. */
+    | { readonly type: 'order'; readonly places: Int32Array }
+    /** One after the other: the next fresh row comes in at this place, or at `-1 - place` one goes out. */
+    | { readonly type: 'edits'; readonly places: Int32Array };
   /** SQL rows as arrays in column order; rows of a builder's query as BSATN one after the other. */
   readonly fresh:
     | { readonly type: 'values'; readonly rows: readonly (readonly SqlValue[])[] }

@@ -78,12 +78,10 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
   };
 
   /** From the host. */
-  update({ columns, order, fresh }: RowsUpdate): void {
-    const next = this.#freshRows(columns, fresh);
-    const rows: Row[] = [];
-    let taken = 0;
-    for (const place of order) rows.push((place < 0 ? next[taken++] : this.#rows[place]) as Row);
-    this.#rows = rows;
+  update({ columns, change, fresh }: RowsUpdate): void {
+    const next = this.#freshRows(columns, fresh) as Row[];
+    this.#rows =
+      change.type === 'order' ? ordered(this.#rows, change.places, next) : edited(this.#rows, change.places, next);
     this.#isReady = true;
     this.#error = undefined;
     this.#notify();
@@ -106,6 +104,23 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
   #notify(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+function ordered<Row>(last: readonly Row[], places: Int32Array, fresh: readonly Row[]): Row[] {
+  const rows: Row[] = [];
+  let taken = 0;
+  for (const place of places) rows.push((place < 0 ? fresh[taken++] : last[place]) as Row);
+  return rows;
+}
+
+function edited<Row>(last: readonly Row[], places: Int32Array, fresh: readonly Row[]): Row[] {
+  const rows = [...last];
+  let taken = 0;
+  for (const place of places) {
+    if (place < 0) rows.splice(-1 - place, 1);
+    else rows.splice(place, 0, fresh[taken++] as Row);
+  }
+  return rows;
 }
 
 function namedValues(columns: readonly string[], values: readonly SqlValue[]): Record<string, SqlValue> {

@@ -1,169 +1,208 @@
 /**
- * Live queries in the host: any SQL that the replica can run, run again when a table it reads has changed, and sent to
- * the page as the difference to its last result.
+ * Live queries in the host: those of the builder, kept up to date row by row, and any other SQL that the replica can run,
+ * run again when a table it reads has changed. Each is sent to the page as the difference to its last result.
  *
- * Law: after `refresh`, every query's last result is what its SQL gives on the predicted state. A row whose values are
- * the same as those of a row of the last result is that row: it keeps its identity on the page.
+ * Law: after `refresh`, every query's last result is what its SQL gives on the predicted state, those apart that are
+ * still being run (`sql-query.ts`). A row whose values are the same as those of a row of the last result is that row: it
+ * keeps its identity on the page.
  */
 
-import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
 import { ByteWriter } from '../../core/codec/bytes.ts';
-import type { Row } from '../../core/commit/row-change.ts';
-import type { Statement } from '../../core/engine/database.ts';
+import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
+import { NetChanges, type Row, type RowChange } from '../../core/commit/row-change.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
-import { tablesRead } from '../../core/query/dependencies.ts';
+import { limits } from '../../core/limits.ts';
+import { Batch } from '../../core/query/partners.ts';
+import { type FiledQuery, PlanIndex } from '../../core/query/plan-index.ts';
 import { planQuery } from '../../core/query/plan-query.ts';
+import { tablesOf } from '../../core/query/plan.ts';
+import type { ResultPlan } from '../../core/query/result-plan.ts';
 import { needsExact, resultSql, rowReader } from '../../core/query/select.ts';
+import { Identity } from '../../core/value/identity.ts';
 import type { HostEvent, RowsUpdate, WatchRequest } from '../client/host-api.ts';
+import { BuilderQuery } from './builder-query.ts';
+import { withPlace } from './query-error.ts';
+import { SqlQuery, sliceMs } from './sql-query.ts';
 
-interface LiveQuery {
-  readonly queryId: number;
-  readonly statement: Statement;
-  readonly params: readonly SqlValue[];
-  /** Rows of a builder's query are typed. */
-  readonly typed: TypedRows | undefined;
-  readonly tables: ReadonlySet<number>;
-  readonly columns: readonly string[];
-  /** Keys of the last result's rows, in order; undefined before the first. */
-  last: readonly string[] | undefined;
-  stale: boolean;
+export interface LiveQueriesOptions {
+  readonly engine: Engine;
+  readonly nowMs: () => number;
+  /** False: queries of the builder are run again like any SQL, which gives the same and takes longer. */
+  readonly maintains?: boolean;
 }
 
-interface TypedRows {
-  readonly read: (values: readonly SqlValue[]) => Row;
-  readonly codec: Codec;
+interface Rerun {
+  readonly query: SqlQuery;
+  /** Rows of a builder's query are typed. */
+  readonly typed: { readonly read: (values: readonly SqlValue[]) => Row; readonly codec: Codec } | undefined;
+}
+
+interface Kept {
+  readonly query: BuilderQuery;
+  readonly tables: ReadonlySet<number>;
+  /** Where queries of one table are found by the rows that concern them. */
+  readonly filed: FiledQuery<BuilderQuery> | undefined;
 }
 
 export class LiveQueries {
-  readonly #engine: Engine;
-  readonly #queries = new Map<number, LiveQuery>();
+  readonly #options: LiveQueriesOptions;
+  readonly #reruns = new Map<number, Rerun>();
+  readonly #kept = new Map<number, Kept>();
+  readonly #index = new PlanIndex<BuilderQuery>();
+  readonly #changes = new NetChanges();
+  #changeCount = 0;
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(options: LiveQueriesOptions) {
+    this.#options = options;
   }
 
   /** Its first result comes with the next `refresh`. */
-  watch(request: WatchRequest): HostEvent | undefined {
+  watch({ queryId, source }: WatchRequest): HostEvent | undefined {
+    const { engine, nowMs, maintains } = this.#options;
     try {
-      const { sql, params, typed } = this.#asked(request);
-      const statement = this.#engine.query(sql);
-      const tables = tablesRead(this.#engine, sql);
-      this.#queries.set(request.queryId, {
-        queryId: request.queryId,
-        statement,
-        params,
-        typed,
-        tables,
-        columns: statement.columnNames(),
-        last: undefined,
-        stale: true,
-      });
+      if (source.type === 'sql') {
+        const query = new SqlQuery({ engine, sql: source.sql, params: source.params, needsExact: undefined, nowMs });
+        this.#reruns.set(queryId, { query, typed: undefined });
+        return undefined;
+      }
+      const plan = planQuery(source.spec, engine.definition, { isVisible: (table) => table.public });
+      if (maintains !== false) this.#keep(queryId, plan);
+      else {
+        const query = new SqlQuery({ engine, ...resultSql(plan), needsExact, nowMs });
+        const read = rowReader(plan, (tableId) => engine.shape(tableId));
+        this.#reruns.set(queryId, { query, typed: { read, codec: compileCodec(plan.rowType) } });
+      }
       return undefined;
     } catch (error) {
-      if (!(error instanceof ForerunError)) throw error;
-      return { type: 'queryFailed', queryId: request.queryId, message: error.message };
+      return failed(queryId, source.type === 'sql' ? withPlace(error, engine, source.sql) : error);
     }
   }
 
   unwatch(queryId: number): void {
-    this.#queries.get(queryId)?.statement.free();
-    this.#queries.delete(queryId);
+    this.#reruns.get(queryId)?.query.close();
+    this.#reruns.delete(queryId);
+    const filed = this.#kept.get(queryId)?.filed;
+    if (filed !== undefined) this.#index.remove(filed);
+    this.#kept.delete(queryId);
   }
 
-  /** Rows of this table have changed. */
+  /** Rows of this table are others now, whichever. */
   touch(tableId: number): void {
-    for (const query of this.#queries.values()) if (query.tables.has(tableId)) query.stale = true;
+    for (const { query } of this.#reruns.values()) query.touch(tableId);
+    for (const { query, tables } of this.#kept.values()) if (tables.has(tableId)) query.break();
+  }
+
+  /** These rows have changed, in the engine as well. */
+  changed(change: RowChange): void {
+    for (const { query } of this.#reruns.values()) query.touch(change.tableId);
+    if (this.#kept.size === 0 || this.#options.engine.shape(change.tableId).table.event) return;
+    this.#changes.add(change);
+    // So many that reading all anew is quicker.
+    if (++this.#changeCount > limits.liveChangesMax) this.#breakAll();
   }
 
   get isStale(): boolean {
-    for (const query of this.#queries.values()) if (query.stale) return true;
+    if (this.#changeCount > 0) return true;
+    for (const { query } of this.#kept.values()) if (query.isStale) return true;
+    for (const { query } of this.#reruns.values()) if (query.isStale) return true;
     return false;
   }
 
-  /** Runs what is stale; an unchanged result is no event. */
+  /** How long until what could not be run now may be, by `nowMs`; undefined when nothing waits. */
+  get restMs(): number | undefined {
+    let rest: number | undefined;
+    for (const { query } of this.#reruns.values()) {
+      if (!query.isStale) continue;
+      const each = Math.max(0, query.notBeforeMs - this.#options.nowMs());
+      rest = rest === undefined ? each : Math.min(rest, each);
+    }
+    return rest;
+  }
+
+  /** Brings up to date what is stale; an unchanged result is no event. */
   refresh(): HostEvent[] {
-    if (!this.isStale) return [];
-    this.#engine.flush();
+    this.#hand();
     const events: HostEvent[] = [];
-    for (const query of this.#queries.values()) {
-      if (!query.stale) continue;
-      query.stale = false;
-      const event = this.#run(query);
-      if (event !== undefined) events.push(event);
+    for (const [queryId, { query }] of this.#kept) {
+      if (query.isStale) collect(events, queryId, () => query.refresh());
+    }
+    const endMs = this.#options.nowMs() + sliceMs;
+    for (const [queryId, rerun] of this.#reruns) {
+      const nowMs = this.#options.nowMs();
+      if (!rerun.query.isStale || nowMs < rerun.query.notBeforeMs) continue;
+      if (nowMs > endMs) break;
+      collect(events, queryId, () => refreshed(rerun));
     }
     return events;
   }
 
   close(): void {
-    for (const queryId of [...this.#queries.keys()]) this.unwatch(queryId);
+    for (const queryId of [...this.#reruns.keys(), ...this.#kept.keys()]) this.unwatch(queryId);
   }
 
-  #run(query: LiveQuery): HostEvent | undefined {
-    const { queryId, params, typed } = query;
-    let rows: SqlValue[][];
-    try {
-      rows = query.statement.all(params, typed === undefined ? undefined : needsExact);
-    } catch (error) {
-      if (!(error instanceof ForerunError)) throw error;
-      return { type: 'queryFailed', queryId, message: error.message };
+  #keep(queryId: number, plan: ResultPlan): void {
+    const query = new BuilderQuery(this.#options.engine, plan);
+    // Conditions of live queries name no sender.
+    const filed = query.maintained.isOfOneTable
+      ? { plan: plan.rows, sender: Identity.zero(), target: query }
+      : undefined;
+    if (filed !== undefined) this.#index.add(filed);
+    this.#kept.set(queryId, { query, tables: tablesOf(plan.rows), filed });
+  }
+
+  /** Hands the changes to the queries that they concern. */
+  #hand(): void {
+    if (this.#changeCount === 0) return;
+    this.#changeCount = 0;
+    const { engine } = this.#options;
+    const changes = this.#changes.take((tableId, a, b) => engine.equal(tableId, a, b));
+    for (const change of changes) {
+      this.#index.match(change, (query, wasIn, isIn) => {
+        query.maintained.change(wasIn ? change.before : undefined, isIn ? change.after : undefined);
+        query.isStale = true;
+      });
     }
-    const keys = rows.map(rowKey);
-    const { last } = query;
-    query.last = keys;
-    if (last !== undefined && last.length === keys.length && last.every((key, i) => key === keys[i])) return undefined;
-    const { order, fresh } = difference(last ?? [], keys, rows);
-    return { type: 'rows', queryId, update: { columns: query.columns, order, fresh: encoded(fresh, typed) } };
+    let batch: Batch | undefined;
+    for (const { query, tables, filed } of this.#kept.values()) {
+      if (filed !== undefined || !changes.some(({ tableId }) => tables.has(tableId))) continue;
+      batch ??= new Batch(changes);
+      query.maintained.apply(batch);
+      query.isStale = true;
+    }
   }
 
-  #asked({ source }: WatchRequest): { sql: string; params: readonly SqlValue[]; typed: TypedRows | undefined } {
-    if (source.type === 'sql') return { ...source, typed: undefined };
-    const { definition } = this.#engine;
-    const plan = planQuery(source.spec, definition, { isVisible: (table) => table.public });
-    const read = rowReader(plan, (tableId) => this.#engine.shape(tableId));
-    return { ...resultSql(plan), typed: { read, codec: compileCodec(plan.rowType) } };
+  #breakAll(): void {
+    this.#changes.take(() => true);
+    this.#changeCount = 0;
+    for (const { query } of this.#kept.values()) query.break();
   }
 }
 
-function encoded(rows: readonly SqlValue[][], typed: TypedRows | undefined): RowsUpdate['fresh'] {
+function collect(events: HostEvent[], queryId: number, refresh: () => RowsUpdate | undefined): void {
+  try {
+    const update = refresh();
+    if (update !== undefined) events.push({ type: 'rows', queryId, update });
+  } catch (error) {
+    events.push(failed(queryId, error));
+  }
+}
+
+function failed(queryId: number, error: unknown): HostEvent {
+  if (!(error instanceof ForerunError)) throw error;
+  return { type: 'queryFailed', queryId, message: error.message };
+}
+
+function refreshed({ query, typed }: Rerun): RowsUpdate | undefined {
+  const found = query.refresh();
+  if (found === undefined) return undefined;
+  return { columns: query.columns, change: { type: 'order', places: found.order }, fresh: encoded(found.fresh, typed) };
+}
+
+function encoded(rows: readonly SqlValue[][], typed: Rerun['typed']): RowsUpdate['fresh'] {
   if (typed === undefined) return { type: 'values', rows };
   const writer = new ByteWriter();
   for (const row of rows) typed.codec.encode(writer, typed.read(row));
   return { type: 'bsatn', bytes: writer.take() };
-}
-
-/** Where each row of a result stands in the last one; equal rows are matched one to one, in order. */
-function difference(
-  last: readonly string[],
-  keys: readonly string[],
-  rows: readonly SqlValue[][],
-): { order: Int32Array; fresh: SqlValue[][] } {
-  const places = new Map<string, number[]>();
-  for (let i = last.length - 1; i >= 0; i--) {
-    const key = last[i] as string;
-    const known = places.get(key);
-    if (known === undefined) places.set(key, [i]);
-    else known.push(i);
-  }
-  const fresh: SqlValue[][] = [];
-  const order = new Int32Array(keys.length);
-  for (const [i, key] of keys.entries()) {
-    const place = places.get(key)?.pop();
-    order[i] = place ?? -1;
-    if (place === undefined) fresh.push(rows[i] as SqlValue[]);
-  }
-  return { order, fresh };
-}
-
-/** Equal for equal rows only: each value is led by its type, texts and blobs by their length. */
-function rowKey(row: readonly SqlValue[]): string {
-  let key = '';
-  for (const value of row) {
-    if (typeof value === 'string') key += `t${value.length}:${value}`;
-    else if (value === null) key += 'n';
-    else if (typeof value === 'object') key += `b${value.length}:${value.join()}`;
-    else key += `${value};`;
-  }
-  return key;
 }

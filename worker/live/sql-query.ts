@@ -1,0 +1,135 @@
+/**
+ * A live query of any SQL: run again when a table that it reads has changed.
+ *
+ * A run is done in slices, so that calls come in between. When a table it reads changes meanwhile, it begins anew; after
+ * some such beginnings it runs to its end in one go. What SQLite does before the first row (sorting, grouping) can not be
+ * sliced: a query whose slices take long is run so seldom that it has a quarter of the time at most.
+ */
+
+import type { Statement } from '../../core/engine/database.ts';
+import type { Engine } from '../../core/engine/engine.ts';
+import type { SqlValue } from '../../core/engine/sql-value.ts';
+import { tablesRead } from '../../core/query/dependencies.ts';
+import { type Difference, difference } from './row-difference.ts';
+
+export interface SqlQueryOptions {
+  readonly engine: Engine;
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+  /** Reads a row exactly when this says that it may have been rounded. */
+  readonly needsExact: ((row: readonly SqlValue[]) => boolean) | undefined;
+  readonly nowMs: () => number;
+}
+
+export const sliceMs = 8;
+const rowsPerLook = 64;
+const restartsMax = 4;
+/** After a slow run, so many times as long is left to others. */
+const restPerRun = 3;
+
+interface Run {
+  readonly rows: Generator<SqlValue[], undefined>;
+  readonly taken: SqlValue[][];
+  ms: number;
+}
+
+export class SqlQuery {
+  readonly columns: readonly string[];
+  readonly #options: SqlQueryOptions;
+  readonly #statement: Statement;
+  readonly #tables: ReadonlySet<number>;
+  #last: readonly string[] | undefined;
+  #isStale = true;
+  #run: Run | undefined;
+  #restarts = 0;
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
+
+  /** Throws `query-invalid`. */
+  constructor(options: SqlQueryOptions) {
+    this.#options = options;
+    this.#statement = options.engine.query(options.sql);
+    try {
+      this.#tables = tablesRead(options.engine, options.sql);
+      this.columns = this.#statement.columnNames();
+    } catch (error) {
+      this.#statement.free();
+      throw error;
+    }
+  }
+
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
+  /** When it may run, of `nowMs`. */
+  get notBeforeMs(): number {
+    return this.#notBeforeMs;
+  }
+
+  touch(tableId: number): void {
+    if (!this.#tables.has(tableId)) return;
+    if (this.#run !== undefined) this.#restarts++;
+    this.#stop();
+    this.#isStale = true;
+  }
+
+  /** Goes on for a slice; undefined while there is more to do, and when the result is the same. Throws `query-invalid`. */
+  refresh(): Difference<SqlValue[]> | undefined {
+    const { engine, params, needsExact, nowMs } = this.#options;
+    const startMs = nowMs();
+    if (this.#run === undefined) engine.flush();
+    this.#run ??= { rows: this.#statement.rows(params, needsExact), taken: [], ms: 0 };
+    const { rows, taken } = this.#run;
+    const endMs = this.#restarts >= restartsMax ? Number.POSITIVE_INFINITY : startMs + sliceMs;
+    try {
+      for (let row = rows.next(); row.done !== true; row = rows.next()) {
+        taken.push(row.value);
+        if (taken.length % rowsPerLook === 0 && nowMs() >= endMs) {
+          this.#run.ms += nowMs() - startMs;
+          return undefined;
+        }
+      }
+    } catch (error) {
+      this.#stop();
+      this.#isStale = false;
+      throw error;
+    }
+    const ms = this.#run.ms + nowMs() - startMs;
+    this.#run = undefined;
+    this.#restarts = 0;
+    this.#isStale = false;
+    this.#notBeforeMs = ms > sliceMs ? nowMs() + restPerRun * ms : Number.NEGATIVE_INFINITY;
+    return this.#differenceTo(taken);
+  }
+
+  close(): void {
+    this.#stop();
+    this.#statement.free();
+  }
+
+  #differenceTo(rows: readonly SqlValue[][]): Difference<SqlValue[]> | undefined {
+    const { last } = { last: this.#last };
+    const found = difference(last ?? [], rows, rowKey);
+    if (found !== undefined) this.#last = rows.map(rowKey);
+    if (last !== undefined) return found;
+    this.#last ??= [];
+    return found ?? { order: new Int32Array(0), fresh: [] };
+  }
+
+  #stop(): void {
+    this.#run?.rows.return(undefined);
+    this.#run = undefined;
+  }
+}
+
+/** Equal for equal rows only: each value is led by its type, texts and blobs by their length. */
+function rowKey(row: readonly SqlValue[]): string {
+  let key = '';
+  for (const value of row) {
+    if (typeof value === 'string') key += `t${value.length}:${value}`;
+    else if (value === null) key += 'n';
+    else if (typeof value === 'object') key += `b${value.length}:${value.join()}`;
+    else key += `${value};`;
+  }
+  return key;
+}
