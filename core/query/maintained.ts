@@ -26,7 +26,7 @@ export class MaintainedQuery {
   readonly codec: Codec;
   readonly #engine: Engine;
   readonly #shapes: readonly RowShape[];
-  readonly #window: Window;
+  readonly #held: Window;
   readonly #groups: Groups | undefined;
   readonly #partners: Partners | undefined;
   readonly #having: Predicate;
@@ -41,10 +41,10 @@ export class MaintainedQuery {
     this.#groups = output.type === 'groups' ? new Groups(engine, plan, output) : undefined;
     this.#having = output.type === 'groups' ? predicate(output.having) : () => true;
     this.#partners = plan.rows.sources.length > 1 ? new Partners(engine, plan.rows) : undefined;
-    this.#window = new Window(
+    this.#held = new Window(
       {
         compare: this.#groups === undefined ? tupleCompare(plan, this.#shapes) : groupCompare(plan),
-        fetch: (range) => this.#fetch(range),
+        read: (range) => this.#read(range),
         count: () => this.#count(),
       },
       { offset: plan.offset, limit: plan.limit, ...(margin !== undefined && { margin }) },
@@ -58,7 +58,7 @@ export class MaintainedQuery {
 
   /** How many tuples it holds. */
   get size(): number {
-    return this.#window.size;
+    return this.#held.size;
   }
 
   /** The rows may be any others now. */
@@ -85,18 +85,18 @@ export class MaintainedQuery {
     if (this.#isBroken) this.#start();
     else
       this.#groups?.settle((before, after) => {
-        if (this.#isShown(before)) this.#window.remove(tupleOfGroup(before));
-        if (this.#isShown(after)) this.#window.insert(tupleOfGroup(after));
+        if (this.#isShown(before)) this.#held.remove(tupleOfGroup(before));
+        if (this.#isShown(after)) this.#held.insert(tupleOfGroup(after));
       });
-    this.#window.settle();
+    this.#held.settle();
   }
 
   shown(): readonly Tuple[] {
-    return this.#window.shown();
+    return this.#held.shown();
   }
 
   takeEdits(): readonly Edit[] | undefined {
-    return this.#window.takeEdits();
+    return this.#held.takeEdits();
   }
 
   /** A row of the result. */
@@ -110,14 +110,14 @@ export class MaintainedQuery {
 
   #start(): void {
     this.#isBroken = false;
-    this.#window.break();
+    this.#held.break();
     if (this.#groups === undefined) return;
     const rows: Tuple[] = [];
     this.#groups.start();
     this.#groups.settle((_before, after) => {
       if (this.#isShown(after)) rows.push(tupleOfGroup(after));
     });
-    this.#window.startWith(rows.sort(groupCompare(this.plan)));
+    this.#held.startWith(rows.sort(groupCompare(this.plan)));
   }
 
   #isShown(group: GroupRow | undefined): group is GroupRow {
@@ -125,12 +125,12 @@ export class MaintainedQuery {
   }
 
   #remove(tuple: Tuple): void {
-    if (this.#groups === undefined) this.#window.remove(tuple);
+    if (this.#groups === undefined) this.#held.remove(tuple);
     else this.#groups.remove(tuple);
   }
 
   #insert(tuple: Tuple): void {
-    if (this.#groups === undefined) this.#window.insert(tuple);
+    if (this.#groups === undefined) this.#held.insert(tuple);
     else this.#groups.add(tuple);
   }
 
@@ -199,12 +199,12 @@ export class MaintainedQuery {
       const wasIn = before !== undefined && this.#partners?.has(result, before, batch) === true;
       const isIn = after !== undefined && this.#partners?.has(result, after, 'now') === true;
       if (before === after && wasIn === isIn) continue;
-      if (wasIn) this.#window.remove([before]);
-      if (isIn) this.#window.insert([after]);
+      if (wasIn) this.#held.remove([before]);
+      if (isIn) this.#held.insert([after]);
     }
   }
 
-  #fetch(range: TupleRange): Tuple[] {
+  #read(range: TupleRange): Tuple[] {
     const tuples: Tuple[] = [];
     this.#engine.eachRow(tuplesSql(this.plan, range, this.#shapes), needsExact, (values) => {
       let at = 0;

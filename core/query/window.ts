@@ -12,7 +12,7 @@ import type { Tuple } from './order.ts';
 export interface WindowSource {
   readonly compare: (a: Tuple, b: Tuple) => number;
   /** The tuples by order; from `offset` on, or those behind a tuple, or before it with the nearest first. */
-  readonly fetch: (range: {
+  readonly read: (range: {
     readonly offset?: number;
     readonly limit?: number;
     readonly behind?: Tuple;
@@ -149,7 +149,7 @@ export class Window {
   #start(): void {
     this.#first = Math.max(0, this.#offset - this.#margin);
     const wanted = this.#needed + this.#margin;
-    this.#held = this.#source.fetch({ offset: this.#first, ...(Number.isFinite(wanted) && { limit: wanted }) });
+    this.#held = this.#source.read({ offset: this.#first, ...(Number.isFinite(wanted) && { limit: wanted }) });
     this.#isEnd = this.#held.length < wanted;
     this.#isBroken = false;
     if (this.#held.length === 0 && this.#first > 0) this.#first = this.#source.count();
@@ -160,7 +160,7 @@ export class Window {
     if (first === undefined) return this.break();
     this.#grow();
     const wanted = Math.min(this.#first, this.#first - this.#offset + this.#margin);
-    const before = this.#source.fetch({ behind: first, backwards: true, limit: wanted });
+    const before = this.#source.read({ behind: first, backwards: true, limit: wanted });
     if (before.length !== wanted) return this.break();
     this.#held = [...before.reverse(), ...this.#held];
     this.#first -= wanted;
@@ -171,7 +171,7 @@ export class Window {
     if (last === undefined) return this.break();
     this.#grow();
     const wanted = this.#needed - this.#held.length + this.#margin;
-    const behind = this.#source.fetch({ behind: last, limit: wanted });
+    const behind = this.#source.read({ behind: last, limit: wanted });
     this.#isEnd = behind.length < wanted;
     this.#held = [...this.#held, ...behind];
   }
