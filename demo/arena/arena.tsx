@@ -66,12 +66,18 @@ export function Arena(): ReactElement {
       </button>
       {figures !== undefined && (
         <dl className="frames small">
-          <dt>frames/s</dt>
-          <dd data-figure="frames">{figures.framesPerSecond}</dd>
-          <dt>ms of work</dt>
-          <dd data-figure="work">{figures.workMs.toFixed(1)}</dd>
-          <dt>own corrections</dt>
-          <dd data-figure="own corrections">{figures.ownCorrections}</dd>
+          <div>
+            <dd data-figure="frames">{figures.framesPerSecond}</dd>
+            <dt>frames/s</dt>
+          </div>
+          <div title="Of the slowest of twenty frames">
+            <dd data-figure="work">{figures.workMs.toFixed(1)}</dd>
+            <dt>ms of work</dt>
+          </div>
+          <div title="The server moved your ship: somebody touched it, or saw it elsewhere">
+            <dd data-figure="own corrections">{figures.ownCorrections}</dd>
+            <dt>corrections</dt>
+          </div>
         </dl>
       )}
     </div>
@@ -80,7 +86,7 @@ export function Arena(): ReactElement {
 
 function hold(input: Input | undefined, isFiring: boolean): void {
   if (input === undefined) return;
-  input.aim = undefined;
+  input.pointer = undefined;
   input.isFiring = isFiring;
 }
 

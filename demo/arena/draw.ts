@@ -16,8 +16,6 @@ export interface Scene {
   readonly gems: readonly Gem[];
   /** Gems that are on their way to the own ship. */
   readonly asked: ReadonlySet<Gem>;
-  /** What the picture is centred on; the middle of the arena before there is an own ship. */
-  readonly eye: Point | undefined;
   readonly stick: { readonly from: Point; readonly to: Point } | undefined;
 }
 
@@ -25,9 +23,30 @@ const shotShownMs = 160;
 const gridUnits = 100;
 /** So much of the arena is to be seen across, at least. */
 const viewUnits = 900;
+/** So much of what is outside. */
+const edgeUnits = 60;
 const healthMax = 100;
 
-export function draw(canvas: HTMLCanvasElement, scene: Scene): void {
+/** What of the arena is in the picture: pixels of the canvas for a unit, and the middle. */
+export interface Camera extends Point {
+  readonly scale: number;
+}
+
+/** Follows the eye, and shows no more than needed of what is outside. */
+export function cameraOn(canvas: HTMLCanvasElement, eye: Point | undefined): Camera {
+  const [across, down] = [canvas.clientWidth, canvas.clientHeight];
+  const scale = Math.min(1.4, Math.max(across, down) / viewUnits);
+  const { x, y } = eye ?? { x: width / 2, y: height / 2 };
+  return { x: kept(x, across / scale, width), y: kept(y, down / scale, height), scale };
+}
+
+function kept(middle: number, shown: number, size: number): number {
+  const most = size + 2 * edgeUnits;
+  if (shown >= most) return size / 2;
+  return Math.min(size + edgeUnits - shown / 2, Math.max(shown / 2 - edgeUnits, middle));
+}
+
+export function draw(canvas: HTMLCanvasElement, scene: Scene, camera: Camera): void {
   const context = canvas.getContext('2d');
   if (context === null) return;
   const ratio = Math.min(2, window.devicePixelRatio || 1);
@@ -35,13 +54,12 @@ export function draw(canvas: HTMLCanvasElement, scene: Scene): void {
   if (canvas.width !== pixelWidth) canvas.width = pixelWidth;
   if (canvas.height !== pixelHeight) canvas.height = pixelHeight;
   const colours = coloursOf(canvas);
-  const scale = Math.min(1.4 * ratio, Math.max(pixelWidth, pixelHeight) / viewUnits);
-  const eye = scene.eye ?? { x: width / 2, y: height / 2 };
+  const scale = camera.scale * ratio;
 
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.fillStyle = colours.outside;
   context.fillRect(0, 0, pixelWidth, pixelHeight);
-  context.setTransform(scale, 0, 0, scale, pixelWidth / 2 - eye.x * scale, pixelHeight / 2 - eye.y * scale);
+  context.setTransform(scale, 0, 0, scale, pixelWidth / 2 - camera.x * scale, pixelHeight / 2 - camera.y * scale);
   drawFloor(context, colours);
   for (const gem of scene.gems) drawGem(context, gem, scene.asked.has(gem), colours);
   for (const ship of scene.ships) drawShot(context, ship, colours);

@@ -1,7 +1,7 @@
 /** The game's loop in a page: what is pressed becomes calls, and every frame shows the rows at this moment's times. */
 
 import type { Client, LiveRows } from 'forerun/client';
-import { draw, type Scene, type ShownShip } from './draw.ts';
+import { type Camera, cameraOn, draw, type Scene, type ShownShip } from './draw.ts';
 import type { Input } from './input.ts';
 import { type Gem, type Pilot, reloadMs, type Ship } from './module.ts';
 import type * as arena from './module.ts';
@@ -79,8 +79,10 @@ export class Game {
     const times = this.#timing.at(startedMs);
     if (times === undefined) return;
     const scene = this.#scene(times.ownMs, times.othersMs, passedMs);
-    draw(this.#canvas, scene);
-    if (scene.own !== undefined) this.#act(scene.own, scene, times.othersMs, nowMs);
+    this.#eye = scene.own ?? this.#eye;
+    const camera = cameraOn(this.#canvas, this.#eye);
+    draw(this.#canvas, scene, camera);
+    if (scene.own !== undefined) this.#act(scene.own, scene, camera, times.othersMs, nowMs);
     this.#measure(nowMs, passedMs, performance.now() - startedMs, scene.own);
   }
 
@@ -99,11 +101,10 @@ export class Game {
     }
     const ids = new Set(this.#ships.rows.map(({ id }) => id));
     this.#smoothing.forget((id) => ids.has(id));
-    this.#eye = own ?? this.#eye;
-    return { ships, own, gems: this.#gems.rows, asked: this.#asked, eye: this.#eye, stick: this.#input.stick };
+    return { ships, own, gems: this.#gems.rows, asked: this.#asked, stick: this.#input.stick };
   }
 
-  #act(own: ShownShip, scene: Scene, othersMs: number, nowMs: number): void {
+  #act(own: ShownShip, scene: Scene, camera: Camera, othersMs: number, nowMs: number): void {
     const { course } = this.#input;
     const isTurn = course.x !== this.#steered.x || course.y !== this.#steered.y;
     if (isTurn && nowMs - this.#steeredMs >= steerEveryMs) {
@@ -112,7 +113,7 @@ export class Game {
       this.#call(this.#client.reducers.steer(course));
     }
     if (this.#input.isFiring && nowMs - this.#firedMs > reloadMs + 20) {
-      const aim = this.#input.aim ?? nearestOther(own, scene.ships);
+      const aim = this.#aimed(own, camera) ?? nearestOther(own, scene.ships);
       const direction = aim && unit(aim.x, aim.y);
       if (direction !== undefined) {
         this.#firedMs = nowMs;
@@ -125,6 +126,15 @@ export class Game {
       this.#asked.add(gem);
       this.#call(this.#client.reducers.collect({ gem: gem.id, x: gem.x, y: gem.y }));
     }
+  }
+
+  /** From the own ship towards the pointer. */
+  #aimed(own: ShownShip, camera: Camera): Point | undefined {
+    const { pointer } = this.#input;
+    if (pointer === undefined) return undefined;
+    const x = camera.x + (pointer.x - this.#canvas.clientWidth / 2) / camera.scale;
+    const y = camera.y + (pointer.y - this.#canvas.clientHeight / 2) / camera.scale;
+    return { x: x - own.x, y: y - own.y };
   }
 
   /** A refusal needs no words here: the ship is out, or somebody was quicker, and the rows say so. */

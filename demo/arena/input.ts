@@ -19,8 +19,8 @@ const deadZone = 12;
 const directions = 24;
 
 export class Input {
-  /** In pixels of the canvas from its middle; undefined: aim at whoever is near. */
-  aim: Point | undefined;
+  /** What the mouse aims at, in pixels of the canvas; undefined: aim at whoever is near. */
+  pointer: Point | undefined;
   isFiring = false;
   /** Where a steering finger came down and where it is, in pixels of the canvas. */
   stick: { readonly from: Point; readonly to: Point } | undefined;
@@ -39,7 +39,7 @@ export class Input {
     on('pointerdown', (event) => {
       canvas.setPointerCapture(event.pointerId);
       if (event.pointerType === 'mouse') {
-        this.aim = fromMiddle(canvas, event);
+        this.pointer = { x: event.offsetX, y: event.offsetY };
         this.isFiring = true;
       } else if (this.#finger === undefined) {
         this.#finger = event.pointerId;
@@ -48,7 +48,7 @@ export class Input {
       }
     });
     on('pointermove', (event) => {
-      if (event.pointerType === 'mouse') this.aim = fromMiddle(canvas, event);
+      if (event.pointerType === 'mouse') this.pointer = { x: event.offsetX, y: event.offsetY };
       else if (event.pointerId === this.#finger && this.stick !== undefined)
         this.stick = { ...this.stick, to: { x: event.offsetX, y: event.offsetY } };
     });
@@ -96,14 +96,10 @@ export class Input {
     event.preventDefault();
     if (isShot) {
       this.isFiring = isDown;
-      this.aim = undefined;
+      this.pointer = undefined;
     } else if (isDown) this.#held.add(event.code);
     else this.#held.delete(event.code);
   }
-}
-
-function fromMiddle(canvas: HTMLCanvasElement, { offsetX, offsetY }: PointerEvent): Point {
-  return { x: offsetX - canvas.clientWidth / 2, y: offsetY - canvas.clientHeight / 2 };
 }
 
 function stepped(angle: number): Point {

@@ -6,7 +6,7 @@
  * is ahead of the replica, and what others have written waits: some milliseconds, or without prediction until the answer.
  */
 
-import { Annotation, type ChangeSet, type Extension, Transaction } from '@codemirror/state';
+import { Annotation, type AnnotationType, type ChangeSet, type Extension, Transaction } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import type { Client, LiveRows } from 'forerun/client';
 import { changedStretches, type Difference, trimmed } from './differences.ts';
@@ -19,7 +19,7 @@ const insertLengthMax = 32_768;
 const editsPerReading = 200;
 
 /** On changes that come from the rows. */
-const fromRows = Annotation.define<boolean>();
+export const fromRows: AnnotationType<boolean> = Annotation.define<boolean>();
 
 export interface PadLinkEvents {
   readonly refused: (reason: string) => void;

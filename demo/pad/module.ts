@@ -19,6 +19,7 @@ const authorsMax = 64;
 const changesMax = 1_000;
 const insertLengthMax = 65_536;
 const textLengthMax = 4_000_000;
+const nameLengthMax = 24;
 
 type Ctx = ReducerCtx<PadTables>;
 type Seen = readonly { readonly author: number; readonly edit: number }[];
@@ -52,6 +53,16 @@ export const read = pad.reducer({ author: t.u32(), edit: t.u32(), seen: seenType
   hear(ctx, author, edit, seen);
   settleSeen(ctx);
 });
+
+/** Shows the others where one is. Places are those of the text that one sees: it is a sign, and nothing depends on it. */
+export const point = pad.reducer(
+  { author: t.u32(), name: t.string(), anchor: t.u32(), head: t.u32() },
+  (ctx, { author, name, anchor, head }) => {
+    const row = { author, name: name.slice(0, nameLengthMax), anchor, head };
+    if (ctx.db.caret.author.find(author) === null) ctx.db.caret.insert(row);
+    else ctx.db.caret.author.update(row);
+  },
+);
 
 /** `edit` is the author's last, the one being made included. */
 function hear(ctx: Ctx, id: number, edit: number, seen: Seen): void {

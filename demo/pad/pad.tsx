@@ -3,8 +3,10 @@
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { Compartment, EditorState } from '@codemirror/state';
 import { drawSelection, EditorView, keymap, placeholder } from '@codemirror/view';
-import { useClient, useStatus } from 'forerun/react';
-import { type ReactElement, useEffect, useRef, useState } from 'react';
+import { useClient, useLive, useStatus } from 'forerun/react';
+import { type CSSProperties, type ReactElement, useEffect, useRef, useState } from 'react';
+import { user } from '../ui/embedding.ts';
+import { type Caret, carets, colourOf } from './carets.ts';
 import { PadLink } from './link.ts';
 import type * as pad from './module.ts';
 import './pad.css';
@@ -19,6 +21,7 @@ export function Pad(): ReactElement {
   const [size, setSize] = useState<Size>({ lines: 1, letters: 0 });
   return (
     <div className="pad">
+      <Writers />
       <Editor onRefused={setRefusal} onSize={setSize} />
       <p className="pad-foot">
         <span className="refusal" role="status">
@@ -37,6 +40,28 @@ export function Pad(): ReactElement {
       </p>
     </div>
   );
+}
+
+/** Who is here: whoever has a cursor. */
+function Writers(): ReactElement {
+  const client = useClient<typeof pad>();
+  const here = useLive<Caret>(client.tables.caret);
+  return (
+    <ul className="writers" aria-label="Who writes here">
+      {here.map(({ author, name }) => (
+        <li key={author} style={{ '--who': colourOf(author) } as CSSProperties}>
+          {name}
+        </li>
+      ))}
+      {here.length === 0 && <li className="soft">Nobody is writing at the moment.</li>}
+    </ul>
+  );
+}
+
+const animals = ['Otter', 'Heron', 'Marten', 'Lynx', 'Stork', 'Hare', 'Newt', 'Finch', 'Badger', 'Owl', 'Seal', 'Fox'];
+
+function nameOf(author: number): string {
+  return user.profile ?? animals[author % animals.length] ?? 'Someone';
 }
 
 function count(many: number, word: string): string {
@@ -70,6 +95,7 @@ function Editor({
         placeholder('Nobody has written anything yet. Write here, and in another window.'),
         access.of(EditorState.readOnly.of(!client.status.ready)),
         link.extension,
+        carets(client, link.author, nameOf(link.author)),
         EditorView.updateListener.of(({ state: { doc }, docChanged }) => {
           if (docChanged) onSize({ lines: doc.lines, letters: doc.length });
         }),

@@ -67,6 +67,12 @@ const author = table(
 /** One row: ids for chunks and nodes. */
 const counter = table({ name: 'counter', public: true }, { id: t.u8().primaryKey(), nextId: t.u32() });
 
-export const tables = { chunk, node, author, counter };
+/** Where somebody's cursor is, and the other end of their selection. Theirs alone, and gone with them. */
+const caret = table(
+  { name: 'caret', public: true, ephemeral: true },
+  { author: t.u32().primaryKey(), name: t.string(), anchor: t.u32(), head: t.u32() },
+);
+
+export const tables = { chunk, node, author, counter, caret };
 export type PadTables = typeof tables;
 export const pad = schema(tables);

@@ -1,0 +1,127 @@
+/**
+ * `npm run demo:bots -- 100 [URL]`: so many pilots from Node, each a client of its own with a replica, predictions and a
+ * connection, as a page has. They fly towards gems, take them, and shoot at whoever is near, until Ctrl+C.
+ */
+
+import { type Client, connect } from 'forerun/client';
+import * as arena from './module.ts';
+import { gemRadius, isNear, placeAt, type Point, shipRadius, shotRange, unit } from './world.ts';
+
+const thinkEveryMs = 200;
+const connectEveryMs = 50;
+/** What a bot's eyes lag behind, as a page's do. */
+const seenAgoMs = 120;
+
+class Bot {
+  readonly #client: Client<typeof arena>;
+  readonly #ships = new Map<number, arena.Ship>();
+  readonly #gems = new Map<number, arena.Gem>();
+  readonly #timer: NodeJS.Timeout;
+  #own: number | undefined;
+  #course: Point = { x: 0, y: 0 };
+  #shotMs = 0;
+
+  constructor(url: string, name: string) {
+    this.#client = connect({ module: arena, database: 'arena', url, guard: false });
+    const { ship, gem, pilot } = this.#client.tables;
+    // Row by row: a hundred replicas in one process have no time for queries.
+    follow(ship, this.#ships);
+    follow(gem, this.#gems);
+    const learn = (row: arena.Pilot): void => {
+      if (row.identity.toHexString() === this.#client.status.identity) this.#own = row.ship;
+    };
+    pilot.onInsert(learn);
+    pilot.onUpdate((_, row) => learn(row));
+    this.#client.ready().then(
+      () => ignored(this.#client.reducers.join({ name })),
+      (error: unknown) => console.error(`${name}: ${error instanceof Error ? error.message : error}`),
+    );
+    this.#timer = setInterval(() => this.#think(), thinkEveryMs * (0.8 + Math.random() * 0.4));
+  }
+
+  get isFlying(): boolean {
+    return this.#own !== undefined && this.#client.status.type === 'live';
+  }
+
+  get counters(): Client<typeof arena>['counters'] {
+    return this.#client.counters;
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#timer);
+    return this.#client.close();
+  }
+
+  #think(): void {
+    const row = this.#own === undefined ? undefined : this.#ships.get(this.#own);
+    if (row === undefined || row.outUntilMs > 0 || this.#client.status.type !== 'live') return;
+    const nowMs = Date.now();
+    const own = placeAt(row, nowMs);
+    const { reducers } = this.#client;
+    for (const gem of this.#gems.values())
+      if (isNear(own, gem, shipRadius + gemRadius)) ignored(reducers.collect({ gem: gem.id, x: gem.x, y: gem.y }));
+    const goal = nearest(own, this.#gems.values());
+    const course = (goal && unit(goal.x - own.x, goal.y - own.y)) ?? { x: 1, y: 0 };
+    // A new course when the old one leads elsewhere: most of the time a ship flies by itself.
+    if (course.x * this.#course.x + course.y * this.#course.y < 0.95) {
+      this.#course = course;
+      ignored(reducers.steer(course));
+    }
+    const others = [...this.#ships.values()].filter(({ id, outUntilMs }) => id !== row.id && outUntilMs === 0);
+    const seenMs = nowMs - seenAgoMs;
+    const target = nearest(
+      own,
+      others.map((other) => placeAt(other, seenMs)),
+    );
+    if (target === undefined || !isNear(own, target, shotRange) || nowMs - this.#shotMs < arena.reloadMs * 3) return;
+    const direction = unit(target.x - own.x, target.y - own.y);
+    this.#shotMs = nowMs;
+    if (direction !== undefined) ignored(reducers.fire({ ...direction, seenMs }));
+  }
+}
+
+interface RowEvents<Row> {
+  readonly onInsert: (listener: (row: Row) => void) => () => void;
+  readonly onUpdate: (listener: (before: Row, after: Row) => void) => () => void;
+  readonly onDelete: (listener: (row: Row) => void) => () => void;
+}
+
+function follow<Row extends { readonly id: number }>(table: RowEvents<Row>, rows: Map<number, Row>): void {
+  table.onInsert((row) => rows.set(row.id, row));
+  table.onUpdate((_, row) => rows.set(row.id, row));
+  table.onDelete((row) => rows.delete(row.id));
+}
+
+function nearest<P extends Point>(from: Point, points: Iterable<P>): P | undefined {
+  let best: P | undefined;
+  for (const point of points)
+    if (best === undefined || isNear(from, point, Math.hypot(best.x - from.x, best.y - from.y))) best = point;
+  return best;
+}
+
+/** Someone else was quicker, or it was shot: a bot shrugs. */
+function ignored(call: PromiseLike<unknown>): void {
+  call.then(undefined, () => {});
+}
+
+const [count = '20', url = 'http://localhost:5173'] = process.argv.slice(2);
+const bots: Bot[] = [];
+const arriving = setInterval(() => {
+  if (bots.length >= Number(count)) clearInterval(arriving);
+  else bots.push(new Bot(url, `Bot ${bots.length + 1}`));
+}, connectEveryMs);
+let confirmedBefore = 0;
+const report = setInterval(() => {
+  const sum = (of: keyof Bot['counters']): number => bots.reduce((total, bot) => total + Number(bot.counters[of]), 0);
+  const confirmed = sum('confirmed');
+  const flying = bots.filter((bot) => bot.isFlying).length;
+  console.log(
+    `${flying} of ${count} flying · ${Math.round((confirmed - confirmedBefore) / 5)} calls/s confirmed · ${sum('diverged')} diverged · ${sum('replayed')} replayed`,
+  );
+  confirmedBefore = confirmed;
+}, 5_000);
+process.once('SIGINT', () => {
+  clearInterval(arriving);
+  clearInterval(report);
+  void Promise.all(bots.map((bot) => bot.close())).then(() => process.exit(0));
+});
