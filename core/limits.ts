@@ -36,6 +36,14 @@ export const limits = {
   unstoredChangesMax: 100_000,
   /** A client that waits so long for the storage of its device goes on in memory. */
   storageMsMax: 10_000,
+  /** A connection that has so many subscriptions is refused another one with `limit-reached`. */
+  subscriptionsMax: 1_000,
+  /** Longer texts of queries are refused with `query-invalid`. */
+  queryLengthMax: 65_536,
+  /** Conditions nested deeper are refused with `query-invalid`. */
+  queryDepthMax: 64,
+  /** Queries that join more tables are refused with `query-invalid`. */
+  queryTablesMax: 8,
   /** A scheduled row with a shorter interval, or one below zero, is due after this. */
   scheduleIntervalMsMin: 1,
   /** Of a scheduled reducer with `whenLate: 'catchUp'`, so many missed runs are made; older ones are skipped. */

@@ -121,6 +121,7 @@ export interface SeatOptions {
   readonly token?: string;
   readonly store?: ClientStore | undefined;
   readonly isReachable?: boolean;
+  readonly subscribe?: 'all' | readonly string[];
   readonly heard?: string[];
   /** The desk's own unless its home has another one. */
   readonly module?: ModuleExports;
@@ -140,7 +141,10 @@ export class Seat {
   readonly heard: string[];
   #isAlive = true;
 
-  constructor(desk: Desk, { token, store, isReachable = true, heard = [], module = deskModule }: SeatOptions) {
+  constructor(
+    desk: Desk,
+    { token, store, isReachable = true, heard = [], module = deskModule, subscribe = 'all' }: SeatOptions,
+  ) {
     this.heard = heard;
     this.isReachable = isReachable;
     const definition = defineModule(module);
@@ -167,7 +171,7 @@ export class Seat {
     }).page();
     const state = new ClientState(definition, this.host, () => {});
     this.opened = this.host.open(
-      { url: '', replica: 'desk', storage: 'device', pageId: '', token, guard: true },
+      { url: '', replica: 'desk', storage: 'device', pageId: '', token, guard: true, subscribe },
       (events) => {
         this.told.push(events);
         state.receive(events);

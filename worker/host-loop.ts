@@ -9,7 +9,7 @@ import { unreachable } from '../core/assert.ts';
 import type { CallId, ClientId, Outcome, Seq } from '../core/commit/call.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
-import { ForerunError } from '../core/errors.ts';
+import type { ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
@@ -29,6 +29,7 @@ import type { ClientIds } from './predict/client-ids.ts';
 import { Predictor } from './predict/predictor.ts';
 import { type HostStart, newClientId, type StartHome } from './start.ts';
 import { SubscribedRows } from './subscribed-rows.ts';
+import { ClientSubscriptions } from './subscriptions.ts';
 
 /** What the host needs of its home. */
 export interface HostHome extends StartHome {
@@ -46,6 +47,7 @@ export class HostLoop {
   readonly #pages: Pages;
   readonly #answered: AnsweredCalls;
   readonly #calls: OwnCalls;
+  readonly #subscriptions: ClientSubscriptions;
   readonly #rows: SubscribedRows;
   readonly #inbox: Inbox;
   readonly #connection: Connection;
@@ -86,11 +88,17 @@ export class HostLoop {
       send: (message) => this.#connection.send(message),
       keep: (call) => this.#device.keep(call),
     });
+    this.#subscriptions = new ClientSubscriptions({
+      definition: () => engine.definition,
+      changed: (plans) => start.coverage.set(plans),
+      send: (message) => this.#connection.send(message),
+    });
     this.#rows = new SubscribedRows({
       definition,
       engine,
       predictor,
       pages,
+      subscriptions: this.#subscriptions,
       events: {
         reconciled: (result) => this.#calls.reconciled(result),
         advanced: (seq, outcomes, changes) => this.#advanced(seq, outcomes, changes),
@@ -131,8 +139,9 @@ export class HostLoop {
     this.#connection.start();
   }
 
-  openPage(listener: HostListener, pageId: string): PageFeed {
+  openPage(listener: HostListener, { pageId, subscribe }: HostOptions): PageFeed {
     const page = this.#pages.open(listener, pageId);
+    this.#subscriptions.opening(page, subscribe);
     this.#emitStatus();
     const earlier = this.#calls.earlier(pageId);
     if (earlier.length > 0) page.push({ type: 'earlier', calls: earlier });
@@ -146,6 +155,7 @@ export class HostLoop {
   /** Its calls go on, but nobody waits for them. */
   closePage(page: PageFeed): void {
     this.#calls.forget(page);
+    this.#subscriptions.forget(page);
     this.#pages.close(page);
   }
 
@@ -190,6 +200,10 @@ export class HostLoop {
         return this.#predictor.showing(() => event.page.watch(event.request));
       case 'answer':
         return this.#answer(event.answer);
+      case 'subscribe':
+        return this.#subscriptions.want(event.page, event.request);
+      case 'unsubscribe':
+        return this.#subscriptions.unwant(event.page, event.subscriptionId);
       case 'welcomed':
         return this.#welcomed(event.welcome);
       case 'received':
@@ -234,7 +248,7 @@ export class HostLoop {
       seq: this.#rows.position?.seq,
       settledCallId: this.#settledCallId as CallId,
       answered: this.#answered.recent,
-      subscriptions: this.#rows.subscriptions,
+      subscriptions: this.#subscriptions.here,
       ids: this.#ids.snapshot(),
     };
   }
@@ -278,7 +292,7 @@ export class HostLoop {
       token: this.#token,
       position: this.#rows.position,
       settledCallId: this.#settledCallId as CallId,
-      subscriptions: this.#rows.subscriptions,
+      subscriptions: this.#rows.greeting(),
     };
   }
 
@@ -343,14 +357,17 @@ export class HostLoop {
     switch (message.type) {
       case 'batch':
       case 'snapshot':
+      case 'staged':
+      case 'leaving':
       case 'applied':
       case 'ephemeral':
+      case 'ended':
         return this.#rows.receive(message);
       case 'lease':
         this.#ids.lend(message.tableId, message.column, message.from, message.to);
         return this.#device.changed([]);
       case 'subscriptionRefused':
-        return this.#lost(new ForerunError('query-invalid', message.message), undefined);
+        return this.#subscriptions.refused(message.subscriptionId, message.message);
       case 'welcome':
       case 'pong':
       case 'error':

@@ -10,6 +10,7 @@ import type {
   HostCall,
   HostListener,
   HostOptions,
+  HostSubscription,
   PageAnswer,
   Simulation,
   WatchRequest,
@@ -73,7 +74,7 @@ class HostPage implements HostApi {
     if (this.#isOpening) throw new ForerunError('internal', 'A page opens its host once.');
     this.#isOpening = true;
     const loop = await this.#options.enter(this, options);
-    if (this.#isOpening) this.#opened = { loop, feed: loop.openPage(listener, options.pageId) };
+    if (this.#isOpening) this.#opened = { loop, feed: loop.openPage(listener, options) };
   }
 
   call(request: HostCall): void {
@@ -92,6 +93,16 @@ class HostPage implements HostApi {
 
   watchRows(tableId: number): void {
     this.#whenOpen().feed.watchRows(tableId);
+  }
+
+  subscribe(request: HostSubscription): void {
+    const { loop, feed } = this.#whenOpen();
+    loop.handle({ type: 'subscribe', page: feed, request });
+  }
+
+  unsubscribe(subscriptionId: number): void {
+    const { loop, feed } = this.#whenOpen();
+    loop.handle({ type: 'unsubscribe', page: feed, subscriptionId });
   }
 
   simulate(simulation: Simulation): void {

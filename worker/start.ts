@@ -12,6 +12,7 @@ import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { SubscriptionRequest } from '../core/protocol/messages.ts';
 import type { AnsweredCall } from './answered-calls.ts';
 import type { HostOptions, StorageStatus, UnsendableCall } from './client/host-api.ts';
+import { Coverage } from './coverage.ts';
 import { describeStored, type Restored, restore } from './persist/restore.ts';
 import type { ClientStore, StorePlace } from './persist/store.ts';
 import {
@@ -37,6 +38,8 @@ export interface HostStart {
   readonly store: ClientStore | undefined;
   readonly storage: StorageStatus;
   readonly engine: Engine;
+  /** Of the engine's rows: empty until the subscriptions are known. */
+  readonly coverage: Coverage;
   readonly ids: ClientIds;
   /** Empty for someone new. */
   readonly token: string;
@@ -59,12 +62,13 @@ export interface HostStart {
 export async function startOf(home: StartHome, options: HostOptions): Promise<HostStart> {
   const { definition, environment } = home;
   const ids = new ClientIds();
+  const coverage = new Coverage();
   const engineOptions: EngineOptions = {
     definition,
     ids,
     recordReads: true,
     guard: options.guard,
-    replicates: (table) => table.public,
+    replicates: (table) => coverage.has(table),
   };
   const opened = await openStored(home, options);
   const { stored } = opened;
@@ -77,6 +81,7 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
     store: isLost ? undefined : opened.store,
     storage: isLost ? { type: 'memory', reason: 'what is kept on this device can not be changed' } : opened.storage,
     engine: restored.engine,
+    coverage,
     ids,
     token: options.token ?? stored.token,
     clientId: state?.clientId ?? newClientId(environment),

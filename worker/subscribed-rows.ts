@@ -1,6 +1,6 @@
 /**
  * The confirmed rows of this replica: what they are of (subscriptions), as of when (position), and how they come: as
- * batches, or as a snapshot that is collected until it is complete.
+ * batches, as a snapshot that is collected until it is complete, or with a subscription that begins or ends.
  *
  * Law: the position moves together with the rows. Until a snapshot is complete both stay what they were.
  */
@@ -13,7 +13,9 @@ import type { ModuleDefinition } from '../core/module/definition.ts';
 import type {
   BatchMessage,
   EphemeralMessage,
+  LeavingMessage,
   SnapshotMessage,
+  StagedMessage,
   SubscriptionRequest,
   WelcomeMessage,
 } from '../core/protocol/messages.ts';
@@ -21,12 +23,15 @@ import { batchOfOthers, completeTables, OwnEphemeralChanges } from './ephemeral-
 import type { Pages } from './pages.ts';
 import type { HasTime, Predictor, ReconcileResult } from './predict/predictor.ts';
 import { SnapshotStaging } from './snapshot-staging.ts';
+import { StagedRows } from './staged-rows.ts';
+import type { ClientSubscriptions } from './subscriptions.ts';
 
 export interface SubscribedRowsOptions {
   readonly definition: ModuleDefinition;
   readonly engine: Engine;
   readonly predictor: Predictor;
   readonly pages: Pages;
+  readonly subscriptions: ClientSubscriptions;
   readonly events: SubscribedRowsEvents;
 }
 
@@ -41,16 +46,20 @@ export type RowsMessage =
   | BatchMessage
   | SnapshotMessage
   | EphemeralMessage
-  | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq };
+  | StagedMessage
+  | LeavingMessage
+  | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq }
+  | { readonly type: 'ended'; readonly subscriptionId: number; readonly seq: Seq };
 
-/** One subscription to everything that is public, for now. */
-const subscriptionId = 1;
+/** Names the one snapshot that answers a hello. */
+const helloSnapshotId = 0;
 
 export class SubscribedRows {
   readonly #engine: Engine;
   readonly #predictor: Predictor;
   readonly #pages: Pages;
   readonly #events: SubscribedRowsEvents;
+  readonly #subscriptions: ClientSubscriptions;
   readonly #publicTables: readonly number[];
   readonly #ownEphemeral = new OwnEphemeralChanges();
   #epoch: Epoch | undefined;
@@ -60,11 +69,14 @@ export class SubscribedRows {
   #staging: SnapshotStaging | undefined;
   /** What is to be told and moved when the rows are right again. */
   #completion: (() => void) | undefined;
+  /** By subscription. */
+  readonly #staged = new Map<number, StagedRows>();
 
-  constructor({ definition, engine, predictor, pages, events }: SubscribedRowsOptions) {
+  constructor({ definition, engine, predictor, pages, subscriptions, events }: SubscribedRowsOptions) {
     this.#engine = engine;
     this.#predictor = predictor;
     this.#pages = pages;
+    this.#subscriptions = subscriptions;
     this.#events = events;
     this.#publicTables = definition.tables.filter((table) => table.public).map((table) => table.tableId);
   }
@@ -87,32 +99,35 @@ export class SubscribedRows {
     return this.#isReady ? 1 : (this.#staging?.progress ?? 0);
   }
 
-  get subscriptions(): SubscriptionRequest[] {
-    const queries = this.#publicTables.map((tableId) => `SELECT * FROM "${this.#engine.shape(tableId).table.name}"`);
-    return [{ subscriptionId, queries }];
+  /** For a hello. */
+  greeting(): SubscriptionRequest[] {
+    return this.#subscriptions.greeting(this.#position !== undefined);
   }
 
   /**
-   * Rows of an earlier start. Their position is good only for what they are of: without one they are shown until those
-   * that are asked for now have come.
+   * Rows of an earlier start, and what they are of. Where that means nothing to this module they have no position: they
+   * are shown until those that are asked for now have come.
    */
   restore(position: Position | undefined, subscriptions: readonly SubscriptionRequest[]): void {
     this.#isReady = true;
     this.#epoch = position?.epoch;
-    if (JSON.stringify(subscriptions) === JSON.stringify(this.subscriptions)) this.#position = position;
+    if (this.#subscriptions.restore(subscriptions)) this.#position = position;
   }
 
   welcomed({ epoch, resumed }: WelcomeMessage): void {
     this.#epoch = epoch;
+    this.#staged.clear();
     this.#staging = resumed
       ? undefined
-      : new SnapshotStaging(subscriptionId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
+      : new SnapshotStaging(helloSnapshotId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
+    this.#subscriptions.welcomed();
   }
 
-  /** What has come of a snapshot counts for nothing. */
+  /** What has come of snapshots counts for nothing. */
   lost(): void {
     this.#staging = undefined;
     this.#ownEphemeral.forget();
+    this.#staged.clear();
   }
 
   /** Begins on it; `goOn` comes to its end. */
@@ -123,10 +138,17 @@ export class SubscribedRows {
       case 'ephemeral':
         return this.#receiveEphemeral(message);
       case 'snapshot':
-        this.#staging?.add(message);
+        if (message.subscriptionId === helloSnapshotId) this.#staging?.add(message);
+        else this.#stagedOf(message.subscriptionId).receive(message);
         return;
+      case 'staged':
+      case 'leaving':
+        return this.#stagedOf(message.subscriptionId).receive(message);
       case 'applied':
-        return this.#apply(message.seq);
+        if (message.subscriptionId === helloSnapshotId) return this.#apply(message.seq);
+        return this.#enter(message.subscriptionId, message.seq);
+      case 'ended':
+        return this.#leave(message.subscriptionId, message.seq);
       default:
         return unreachable(message);
     }
@@ -190,6 +212,42 @@ export class SubscribedRows {
     return this.#engine.equal(tableId, confirmed, after);
   }
 
+  #stagedOf(subscriptionId: number): StagedRows {
+    let staged = this.#staged.get(subscriptionId);
+    if (staged === undefined)
+      this.#staged.set(subscriptionId, (staged = new StagedRows((tableId) => this.#engine.shape(tableId))));
+    return staged;
+  }
+
+  /** Rows that were in no other subscription: beneath what is pending, as if they had been inserted. */
+  #enter(subscriptionId: number, seq: Seq): void {
+    const changes = this.#takeStaged(subscriptionId)?.entering() ?? [];
+    this.#turn(seq, changes, () => this.#subscriptions.applied(subscriptionId));
+  }
+
+  /** One that ends before it began has put nothing here. */
+  #leave(subscriptionId: number, seq: Seq): void {
+    const staged = this.#takeStaged(subscriptionId);
+    const changes = this.#subscriptions.isApplied(subscriptionId) ? (staged?.leaving() ?? []) : [];
+    this.#turn(seq, changes, () => this.#subscriptions.ended(subscriptionId));
+  }
+
+  /** What the rows are of changes together with them. */
+  #turn(seq: Seq, changes: readonly RowChange[], then: () => void): void {
+    if (changes.length > 0)
+      this.#predictor.begin(seq, [{ seq, timestampMicros: 0, ownCallId: undefined, changes }], []);
+    this.#completion = () => {
+      then();
+      this.#advance(seq, [], changes);
+    };
+  }
+
+  #takeStaged(subscriptionId: number): StagedRows | undefined {
+    const staged = this.#staged.get(subscriptionId);
+    this.#staged.delete(subscriptionId);
+    return staged;
+  }
+
   #apply(seq: Seq): void {
     const staging = this.#staging;
     if (staging === undefined) return;
@@ -202,6 +260,7 @@ export class SubscribedRows {
       this.#isReady = true;
       for (const tableId of tables.keys()) this.#pages.touch(tableId);
       if (epoch !== undefined) this.#position = { epoch, seq };
+      this.#subscriptions.greetingApplied();
       this.#advance(seq, outcomes, 'all');
     };
   }

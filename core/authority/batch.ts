@@ -128,6 +128,12 @@ export class DurableBatch {
     return this.#commits;
   }
 
+  /** What its rows were before, for `readCommits`: a copy, to be asked for while the batch is announced. */
+  copyOfBefore(): Uint8Array {
+    assert(this.#undo !== undefined, 'what rows were before is asked for while the batch is announced');
+    return this.#undo.slice();
+  }
+
   /** All listeners have heard of it: what its rows were before is written over by a later batch. */
   announced(): void {
     this.#undo = undefined;

@@ -16,14 +16,19 @@ import type { RowShape } from './row-shape.ts';
 export const changeOp = { delete: 0, insert: 1, update: 2 } as const;
 
 export function encodeChange(writer: ByteWriter, change: RowChange, shape: RowShape): void {
-  writer.varint(change.tableId);
-  if (change.after === undefined) {
-    writer.u8(changeOp.delete);
-    encodeKey(writer, change.key, shape);
-  } else {
+  if (change.after === undefined) encodeLeave(writer, change, shape);
+  else {
+    writer.varint(change.tableId);
     writer.u8(change.before === undefined ? changeOp.insert : changeOp.update);
     shape.codec.encode(writer, change.after);
   }
+}
+
+/** The same bytes for a row that is gone and for one that is somebody's no longer. */
+export function encodeLeave(writer: ByteWriter, { tableId, key }: RowChange, shape: RowShape): void {
+  writer.varint(tableId);
+  writer.u8(changeOp.delete);
+  encodeKey(writer, key, shape);
 }
 
 /** A deleted row's key is known, its `before` is not. */

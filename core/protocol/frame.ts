@@ -26,6 +26,9 @@
  *     7 pong         f64 ms, u64 µs
  *     8 error        text code, text message
  *     9 ephemeral    varint callId or 0, list varint tableId, list change
+ *    10 staged       varint subscriptionId, varint lastSeq, list commit
+ *    11 leaving      varint subscriptionId, varint tableId, list key
+ *    12 ended        varint subscriptionId, varint seq
  *     outcome = varint callId, u8 kind: 0 committed: varint (lastSeq - seq) · 1 unchanged · 2 rejected: text code, text message
  *     commit  = varint (lastSeq - seq), u64 timestamp µs, list change
  */
@@ -44,13 +47,14 @@ import {
 import type { Commit } from '../commit/commit.ts';
 import type { Row } from '../commit/row-change.ts';
 import { unreachable } from '../assert.ts';
-import { decodeChange } from '../engine/change-codec.ts';
+import { decodeChange, decodeKey } from '../engine/change-codec.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
 import type {
   CallMessage,
   ClientMessage,
   HelloMessage,
+  RowsFrame,
   ServerMessage,
   SubscriptionRequest,
   WelcomeMessage,
@@ -68,6 +72,9 @@ export const serverTag = {
   pong: 7,
   error: 8,
   ephemeral: 9,
+  staged: 10,
+  leaving: 11,
+  ended: 12,
 } as const;
 
 export function encodeClientMessage(writer: ByteWriter, message: ClientMessage): void {
@@ -112,17 +119,15 @@ export function decodeClientMessage(reader: ByteReader): ClientMessage {
   }
 }
 
-/** Everything but batches, snapshots and ephemeral rows, whose bytes the authority puts together from what it has (`session/`). */
-export function encodeServerMessage(
-  writer: ByteWriter,
-  message: Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>,
-): void {
+/** Everything but what has rows, whose bytes the authority puts together from what it has (`session/`). */
+export function encodeServerMessage(writer: ByteWriter, message: Exclude<ServerMessage, RowsFrame>): void {
   switch (message.type) {
     case 'welcome':
       writer.u8(serverTag.welcome);
       return encodeWelcome(writer, message);
     case 'applied':
-      writer.u8(serverTag.applied);
+    case 'ended':
+      writer.u8(serverTag[message.type]);
       writer.varint(message.subscriptionId);
       return writer.varint(message.seq);
     case 'subscriptionRefused':
@@ -166,6 +171,20 @@ export function decodeServerMessage(reader: ByteReader, shapeOf: (tableId: numbe
     }
     case serverTag.applied:
       return { type: 'applied', subscriptionId: reader.varint(), seq: reader.varint() as Seq };
+    case serverTag.staged: {
+      const subscriptionId = reader.varint();
+      const lastSeq = reader.varint() as Seq;
+      return { type: 'staged', subscriptionId, lastSeq, commits: decodeCommits(reader, lastSeq, noOwn, shapeOf) };
+    }
+    case serverTag.leaving: {
+      const subscriptionId = reader.varint();
+      const tableId = reader.varint();
+      const shape = shapeOf(tableId);
+      const keys = list(reader, () => decodeKey(reader, shape), shape.codec.bytesMin === 0 ? 1 : 0);
+      return { type: 'leaving', subscriptionId, tableId, keys };
+    }
+    case serverTag.ended:
+      return { type: 'ended', subscriptionId: reader.varint(), seq: reader.varint() as Seq };
     case serverTag.refused:
       return { type: 'subscriptionRefused', subscriptionId: reader.varint(), message: reader.string() };
     case serverTag.lease:
@@ -314,7 +333,18 @@ function decodeBatch(reader: ByteReader, shapeOf: (tableId: number) => RowShape)
   const outcomes = list(reader, () => decodeOutcome(reader, lastSeq));
   const own = new Map<number, CallId>();
   for (const outcome of outcomes) if (outcome.type === 'committed') own.set(outcome.seq, outcome.callId);
-  const commits = list(reader, (): Commit => {
+  return { type: 'batch', lastSeq, outcomes, commits: decodeCommits(reader, lastSeq, own, shapeOf) };
+}
+
+const noOwn: ReadonlyMap<number, CallId> = new Map();
+
+function decodeCommits(
+  reader: ByteReader,
+  lastSeq: Seq,
+  own: ReadonlyMap<number, CallId>,
+  shapeOf: (tableId: number) => RowShape,
+): Commit[] {
+  return list(reader, (): Commit => {
     const seq = seqBefore(reader, lastSeq);
     return {
       seq,
@@ -323,7 +353,6 @@ function decodeBatch(reader: ByteReader, shapeOf: (tableId: number) => RowShape)
       changes: list(reader, () => decodeChange(reader, shapeOf)),
     };
   });
-  return { type: 'batch', lastSeq, outcomes, commits };
 }
 
 function decodeOutcome(reader: ByteReader, lastSeq: Seq): Outcome {

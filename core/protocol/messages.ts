@@ -9,7 +9,7 @@
 
 import type { CallId, ClientId, Epoch, IdHint, Outcome, Position, Seq } from '../commit/call.ts';
 import type { Commit } from '../commit/commit.ts';
-import type { Row, RowChange } from '../commit/row-change.ts';
+import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import type { ErrorCode } from '../errors.ts';
 
 export type ClientMessage =
@@ -68,14 +68,20 @@ export type ServerMessage =
   | WelcomeMessage
   | BatchMessage
   | SnapshotMessage
+  | StagedMessage
+  | LeavingMessage
   | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq }
+  | { readonly type: 'ended'; readonly subscriptionId: number; readonly seq: Seq }
   | { readonly type: 'subscriptionRefused'; readonly subscriptionId: number; readonly message: string }
   | EphemeralMessage
   | LeaseMessage
   | { readonly type: 'pong'; readonly sentMs: number; readonly authorityMicros: number }
   | ErrorMessage;
 
-/** Answers `hello`. With `resumed`, the missed commits follow as a batch; else the subscriptions' snapshots. */
+/** What a session puts together from bytes that are there. */
+export type RowsFrame = BatchMessage | SnapshotMessage | EphemeralMessage | StagedMessage | LeavingMessage;
+
+/** Answers `hello`. With `resumed`, the missed commits follow as a batch; else a snapshot of all subscriptions. */
 export interface WelcomeMessage {
   readonly type: 'welcome';
   readonly epoch: Epoch;
@@ -93,7 +99,8 @@ export interface WelcomeMessage {
 
 /**
  * Apply in one step: afterwards the client's rows are as of `lastSeq`. A commit whose seq is an outcome's is the
- * client's own. Commits that touch none of its rows are left out.
+ * client's own. A change without a row says that it is deleted or in no subscription any more. Commits that touch none
+ * of the client's rows are left out.
  */
 export interface BatchMessage {
   readonly type: 'batch';
@@ -103,8 +110,9 @@ export interface BatchMessage {
 }
 
 /**
- * Some rows of a subscription's table, as of the batches before it in the stream. Until `applied`, rows of tables whose
- * snapshot is coming are to be collected, and batches applied to what was collected.
+ * Some rows of a subscription that begins, as of the batches before it in the stream: those that are in no other active
+ * subscription. They are to be collected until `applied`. `subscriptionId` 0 stands for all those of the hello; until
+ * its `applied` batches are about what is collected.
  */
 export interface SnapshotMessage {
   readonly type: 'snapshot';
@@ -125,6 +133,22 @@ export interface EphemeralMessage {
   /** `changes` has every row of these tables: others that the client has are gone. */
   readonly completeTables: readonly number[];
   readonly changes: readonly RowChange[];
+}
+
+/** What changed of the rows that are being collected for a subscription which begins or ends; as a batch otherwise. */
+export interface StagedMessage {
+  readonly type: 'staged';
+  readonly subscriptionId: number;
+  readonly lastSeq: Seq;
+  readonly commits: readonly Commit[];
+}
+
+/** Keys of rows that are in no subscription but the one that ends. They are to be collected, and dropped at `ended`. */
+export interface LeavingMessage {
+  readonly type: 'leaving';
+  readonly subscriptionId: number;
+  readonly tableId: number;
+  readonly keys: readonly Key[];
 }
 
 /** The client may predict these autoInc values, in order: from `from` up to but without `to`. */

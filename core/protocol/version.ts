@@ -6,10 +6,11 @@
  * | --- | --- |
  * | 1 | the first |
  * | 2 | `ephemeral`: rows that are in no commit |
+ * | 3 | one snapshot answers a hello, under the number 0; staged, leaving and ended; changes tell of rows that leave |
  */
 
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 /** Clients below it are refused with `protocol-mismatch`. */
-export const oldestProtocolVersion = 2;
+export const oldestProtocolVersion = 3;
 /** Name of the WebSocket subprotocol. */
 export const subprotocol = 'v1.forerun';

@@ -29,6 +29,7 @@ interface Node<T> {
 }
 
 const waitingMin = 64;
+const lookedPerNode = 8;
 
 export class IntervalIndex<T> {
   readonly #compare: (a: unknown, b: unknown) => number;
@@ -36,6 +37,8 @@ export class IntervalIndex<T> {
   #places = new Map<Interval<T>, Node<T>>();
   readonly #waiting = new Set<Interval<T>>();
   #holes = 0;
+  /** Waiting intervals that were looked at since the last new array. */
+  #looked = 0;
 
   constructor(compare: Compare) {
     // Every value in here is of the type that `compare` is for.
@@ -62,6 +65,9 @@ export class IntervalIndex<T> {
 
   /** Calls back for each interval that holds the value. */
   find(value: unknown, visit: (target: T) => void): void {
+    // Looking through what waits has cost as much as a new array would.
+    this.#looked += this.#waiting.size;
+    if (this.#looked > lookedPerNode * (this.#nodes.length + waitingMin)) this.#rebuild();
     for (const interval of this.#waiting) if (this.#holds(interval, value)) visit(interval.target);
     this.#search(0, this.#nodes.length, value, visit);
   }
@@ -96,6 +102,7 @@ export class IntervalIndex<T> {
     const intervals = [...this.#places.keys(), ...this.#waiting].sort((a, b) => this.#compareLows(a.low, b.low));
     this.#waiting.clear();
     this.#holes = 0;
+    this.#looked = 0;
     this.#nodes = intervals.map((interval) => ({ interval, low: interval.low, high: interval.high }));
     this.#places = new Map(intervals.map((interval, i) => [interval, this.#nodes[i] as Node<T>]));
     this.#spreadHighs(0, this.#nodes.length);

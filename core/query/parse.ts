@@ -11,6 +11,7 @@
  * Every refusal is `query-invalid` and names the place in the text. Names resolve by their SQL name or their accessor.
  */
 
+import { limits } from '../limits.ts';
 import type { ModuleDefinition, TableDefinition } from '../module/definition.ts';
 import { literalValue } from './literal.ts';
 import {
@@ -84,8 +85,11 @@ class Parser {
   readonly #options: ParseOptions;
   readonly #sources: QuerySource[] = [];
   #position = 0;
+  #depth = 0;
 
   constructor(sql: string, definition: ModuleDefinition, options: ParseOptions) {
+    if (sql.length > limits.queryLengthMax)
+      throw queryError(sql, 0, `it is longer than ${limits.queryLengthMax} characters (queryLengthMax)`);
     this.#sql = sql;
     this.#definition = definition;
     this.#options = options;
@@ -138,6 +142,8 @@ class Parser {
       throw queryError(this.#sql, name.at, `there is no table '${name.text}' that may be read here`);
     const isAliased = this.#takeKeyword('as') || (this.#peek().type === 'name' && !this.#isKeyword(this.#peek()));
     const alias = isAliased ? this.#name('an alias').text : name.text;
+    if (this.#sources.length >= limits.queryTablesMax)
+      throw queryError(this.#sql, name.at, `it joins more than ${limits.queryTablesMax} tables (queryTablesMax)`);
     if (this.#sources.some((source) => source.alias === alias))
       throw queryError(
         this.#sql,
@@ -170,6 +176,14 @@ class Parser {
   }
 
   #not(): Expression {
+    if (++this.#depth > limits.queryDepthMax)
+      throw queryError(this.#sql, this.#peek().at, `it is nested deeper than ${limits.queryDepthMax} (queryDepthMax)`);
+    const condition = this.#nested();
+    this.#depth--;
+    return condition;
+  }
+
+  #nested(): Expression {
     if (this.#takeKeyword('not')) return { type: 'not', part: this.#not() };
     if (!this.#takeSymbol('(')) return this.#comparison();
     const inner = this.#or();

@@ -141,7 +141,7 @@ describe('a plan index', () => {
         for (const [i, { isRemoved }] of queries.entries()) if (isRemoved) index.remove(filed[i] as FiledQuery<number>);
         for (const { before, after } of changes) {
           const reported: string[] = [];
-          index.match({ tableId: 3, key: 1, before, after }, (target, wasIn, isIn) =>
+          index.match({ tableId: 3, before, after }, (target, wasIn, isIn) =>
             reported.push(`${target} ${wasIn} ${isIn}`),
           );
           const expected = queries.flatMap(({ where, sender, isRemoved }, target) => {

@@ -33,9 +33,13 @@ export function wholeTable(table: TableDefinition): QueryPlan {
 }
 
 export function resultTable(plan: QueryPlan): TableDefinition {
+  return resultSource(plan).table;
+}
+
+export function resultSource(plan: QueryPlan): QuerySource {
   const source = plan.sources[plan.result];
   if (source === undefined) throw new RangeError('a plan selects one of its sources');
-  return source.table;
+  return source;
 }
 
 export function tablesOf(plan: QueryPlan): ReadonlySet<number> {
@@ -57,6 +61,7 @@ export function planSql(plan: QueryPlan, dialect: SqlScope['dialect'] = 'text'):
   return `SELECT ${star} FROM ${from}${where}`;
 }
 
+/** As it stands in FROM. */
 export function sourceSql({ table, alias }: QuerySource): string {
   return alias === table.name ? quote(table.name) : `${quote(table.name)} AS ${quote(alias)}`;
 }

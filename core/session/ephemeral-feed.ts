@@ -9,13 +9,19 @@
 
 import { ByteWriter } from '../codec/bytes.ts';
 import type { CallId } from '../commit/call.ts';
-import type { Key, RowChange } from '../commit/row-change.ts';
+import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import { encodeChange } from '../engine/change-codec.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Environment } from '../environment.ts';
 import { limits } from '../limits.ts';
 import { serverTag } from '../protocol/frame.ts';
-import type { TableSet } from './fan-out.ts';
+
+/** What a session is sent ephemeral rows of; equal ids mean the same rows. */
+export interface EphemeralScope {
+  readonly key: string;
+  readonly has: (tableId: number) => boolean;
+  readonly holds: (tableId: number, row: Row) => boolean;
+}
 
 export interface EphemeralSession {
   /** Gives false when the session is too slow to be sent anything now. */
@@ -102,7 +108,7 @@ export class EphemeralFeed {
   }
 }
 
-/** One send, encoded once for each distinct set of tables. */
+/** One send, encoded once for each distinct set of queries. */
 export class EphemeralBytes {
   readonly #engine: Engine;
   readonly #changes: readonly RowChange[];
@@ -113,31 +119,41 @@ export class EphemeralBytes {
     this.#changes = changes;
   }
 
-  message(set: TableSet): Uint8Array | undefined {
-    if (!this.#bySet.has(set.id)) this.#bySet.set(set.id, ephemeralMessage(this.#engine, set, this.#changes));
-    return this.#bySet.get(set.id);
+  message(scope: EphemeralScope): Uint8Array | undefined {
+    if (!this.#bySet.has(scope.key)) this.#bySet.set(scope.key, ephemeralMessage(this.#engine, scope, this.#changes));
+    return this.#bySet.get(scope.key);
   }
 }
 
 /** Undefined when none of the changes is of the set's tables. */
 export function ephemeralMessage(
   engine: Engine,
-  set: TableSet,
+  scope: EphemeralScope | undefined,
   changes: readonly RowChange[],
   callId?: CallId,
 ): Uint8Array | undefined {
-  const visible = changes.filter(({ tableId }) => set.has(tableId));
+  const visible = scope === undefined ? [] : changes.flatMap((change) => seenIn(scope, change) ?? []);
   return visible.length === 0 ? undefined : encoded(engine, callId, [], visible);
 }
 
-/** All ephemeral rows of the set's tables, as they are in the engine; undefined when there is no such table. */
-export function allEphemeralRows(engine: Engine, set: TableSet): Uint8Array | undefined {
-  const tables = engine.definition.tables.filter(({ tableId, ephemeral }) => ephemeral && set.has(tableId));
+/** The change as it is for the scope: a row that is not in it, and may have been, leaves it. */
+function seenIn(scope: EphemeralScope, change: RowChange): RowChange | undefined {
+  const { tableId, before, after } = change;
+  if (!scope.has(tableId)) return undefined;
+  if (after !== undefined && scope.holds(tableId, after)) return change;
+  return before === undefined || scope.holds(tableId, before) ? { ...change, after: undefined } : undefined;
+}
+
+/** All ephemeral rows of the scope, as they are in the engine; undefined when it has no such table. */
+export function allEphemeralRows(engine: Engine, scope: EphemeralScope | undefined): Uint8Array | undefined {
+  if (scope === undefined) return undefined;
+  const tables = engine.definition.tables.filter(({ tableId, ephemeral }) => ephemeral && scope.has(tableId));
   if (tables.length === 0) return undefined;
   const tableIds = tables.map(({ tableId }) => tableId);
   const rows = tableIds.flatMap((tableId) =>
     engine
       .rows(tableId)
+      .filter((row) => scope.holds(tableId, row))
       .map((after) => ({ tableId, key: engine.shape(tableId).keyOf(after), before: undefined, after })),
   );
   return encoded(engine, undefined, tableIds, rows);

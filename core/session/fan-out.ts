@@ -1,108 +1,155 @@
 /**
- * Who gets what of a durable batch. The commits are encoded once per distinct set of tables, from slices of the batch's
- * own bytes; only the outcomes of a session's own calls are its own.
+ * Who gets what of some commits. A row change finds the queries that it concerns, they lead to their audiences, and each
+ * audience is sent the change, or that the row has left. Nobody else is looked at. Audiences that are sent the same share
+ * its bytes, which are mostly slices of the batch's own; only the outcomes of a session's own calls are its own.
  */
 
 import type { BatchCommit } from '../authority/batch.ts';
 import { ByteWriter } from '../codec/bytes.ts';
 import type { Outcome, Seq } from '../commit/call.ts';
+import type { RowChange } from '../commit/row-change.ts';
+import { encodeLeave } from '../engine/change-codec.ts';
+import type { RowShape } from '../engine/row-shape.ts';
 import { encodeOutcome, serverTag } from '../protocol/frame.ts';
-import type { RecentBatch } from './recent-batches.ts';
+import type { Audience, SharedQueries, SharedQuery } from './shared-query.ts';
 
-/** Tables that a session is sent changes of, as a set with an identity: equal sets share their bytes. */
-export class TableSet {
-  readonly id: string;
-  readonly #tables: ReadonlySet<number>;
-
-  constructor(tableIds: Iterable<number>) {
-    const sorted = [...new Set(tableIds)].sort((a, b) => a - b);
-    this.id = sorted.join();
-    this.#tables = new Set(sorted);
-  }
-
-  get isEmpty(): boolean {
-    return this.#tables.size === 0;
-  }
-
-  has(tableId: number): boolean {
-    return this.#tables.has(tableId);
-  }
-}
-
-interface EncodedCommits {
-  readonly bytes: Uint8Array;
-  readonly count: number;
+/** Commits as one audience is sent them: a list of commits, encoded. */
+export interface CommitBytes {
+  readonly lastSeq: Seq;
+  readonly list: Uint8Array;
   /** The whole message for those who have no outcomes in it, once one of them has asked. */
   message: Uint8Array | undefined;
 }
 
-/** The commits part of batch messages about one span of commits, made on demand and kept per set. */
-export class CommitBytes {
-  readonly #batches: readonly RecentBatch[];
-  readonly #after: Seq;
-  readonly #lastSeq: Seq;
-  readonly #bySet = new Map<string, EncodedCommits>();
+export interface CommitSpan {
+  readonly commits: readonly BatchCommit[];
+  readonly bytes: Uint8Array;
+}
 
-  /** Commits of `batches` with a seq above `after`. */
-  constructor(batches: readonly RecentBatch[], after: Seq, lastSeq: Seq) {
-    this.#batches = batches;
-    this.#after = after;
-    this.#lastSeq = lastSeq;
+const wasPlus = 1;
+const isPlus = 2;
+const wasMinus = 4;
+const isMinus = 8;
+/** Longer lists of changes are compared with no other's. */
+const comparedItemsMax = 64;
+const noCommits = Uint8Array.of(0);
+
+export class FanOut {
+  readonly #queries: SharedQueries;
+  readonly #shapeOf: (tableId: number) => RowShape;
+  readonly #touched: Audience[] = [];
+  #active: Audience[] = [];
+  #mark = 0;
+  #audienceOfChange = (query: SharedQuery, before: boolean, after: boolean): void => {
+    const plus = (before ? wasPlus : 0) | (after ? isPlus : 0);
+    for (const audience of query.plusOf) this.#note(audience, plus);
+    for (const audience of query.minusOf) this.#note(audience, plus << 2);
+  };
+
+  constructor(queries: SharedQueries, shapeOf: (tableId: number) => RowShape) {
+    this.#queries = queries;
+    this.#shapeOf = shapeOf;
   }
 
-  /** The message, or undefined when it would say nothing. Sessions without outcomes of their own share its bytes. */
-  message(set: TableSet, outcomes: readonly Outcome[]): Uint8Array | undefined {
-    const commits = this.#commits(set);
-    if (outcomes.length > 0) return this.#encodeMessage(commits, outcomes);
-    if (commits.count > 0) commits.message ??= this.#encodeMessage(commits, outcomes);
-    return commits.message;
+  /** What each audience is sent of a batch; those that are sent nothing are left out. */
+  distribute(batch: CommitSpan, lastSeq: Seq): Map<Audience, CommitBytes> {
+    const sent = new Map<Audience, CommitBytes>();
+    if (this.#queries.size === 0) return sent;
+    for (const [place, { changes }] of batch.commits.entries()) {
+      for (let i = 0; i < changes.length; i++) this.#match(changes[i] as RowChange, place, i);
+    }
+    const shared = new Map<string, CommitBytes>();
+    for (const audience of this.#active) {
+      const { items } = audience;
+      audience.items = [];
+      const key = items.length > comparedItemsMax ? undefined : items.join();
+      let bytes = key === undefined ? undefined : shared.get(key);
+      bytes ??= { lastSeq, list: this.#encode(items, batch, lastSeq), message: undefined };
+      if (key !== undefined) shared.set(key, bytes);
+      sent.set(audience, bytes);
+    }
+    this.#active = [];
+    return sent;
   }
 
-  #encodeMessage(commits: EncodedCommits, outcomes: readonly Outcome[]): Uint8Array {
+  #match(change: RowChange, place: number, i: number): void {
+    this.#mark++;
+    this.#queries.match(change, this.#audienceOfChange);
+    for (const audience of this.#touched) {
+      const { flags, items } = audience;
+      const was = (flags & (wasPlus | wasMinus)) === wasPlus;
+      const is = (flags & (isPlus | isMinus)) === isPlus;
+      if (!was && !is) continue;
+      if (items.length === 0) this.#active.push(audience);
+      items.push(place, i * 2 + (is ? 0 : 1));
+    }
+    this.#touched.length = 0;
+  }
+
+  #note(audience: Audience, flags: number): void {
+    if (audience.mark !== this.#mark) {
+      audience.mark = this.#mark;
+      audience.flags = 0;
+      this.#touched.push(audience);
+    }
+    audience.flags |= flags;
+  }
+
+  #encode(items: readonly number[], { commits, bytes }: CommitSpan, lastSeq: Seq): Uint8Array {
     const writer = new ByteWriter();
-    writer.u8(serverTag.batch);
-    writer.varint(this.#lastSeq);
-    writer.varint(outcomes.length);
-    for (const outcome of outcomes) encodeOutcome(writer, outcome, this.#lastSeq);
-    writer.raw(commits.bytes);
+    writer.varint(new Set(items.filter((_, at) => at % 2 === 0)).size);
+    for (let at = 0; at < items.length; ) {
+      const place = items[at] as number;
+      let end = at;
+      while (items[end] === place && end < items.length) end += 2;
+      const commit = commits[place] as BatchCommit;
+      beginCommit(writer, commit, lastSeq, (end - at) / 2);
+      for (; at < end; at += 2) this.#encodeItem(writer, commit, items[at + 1] as number, bytes);
+    }
     return writer.take();
   }
 
-  #commits(set: TableSet): EncodedCommits {
-    let commits = this.#bySet.get(set.id);
-    if (commits === undefined) this.#bySet.set(set.id, (commits = this.#encode(set)));
-    return commits;
+  #encodeItem(writer: ByteWriter, { changes, offsets }: BatchCommit, item: number, bytes: Uint8Array): void {
+    const i = item >> 1;
+    const change = changes[i] as RowChange;
+    if (item % 2 === 1 && change.after !== undefined) encodeLeave(writer, change, this.#shapeOf(change.tableId));
+    else writer.raw(bytes.subarray(offsets[i], offsets[i + 1]));
   }
+}
 
-  #encode(set: TableSet): EncodedCommits {
-    const body = new ByteWriter();
-    let count = 0;
-    // A batch makes its commits when it is asked for them.
-    for (const batch of set.isEmpty ? [] : this.#batches) {
-      for (const commit of batch.commits) {
-        if (commit.seq > this.#after && this.#encodeCommit(body, commit, batch.bytes, set)) count++;
-      }
-    }
-    const writer = new ByteWriter();
-    writer.varint(count);
-    writer.raw(body.view());
-    return { bytes: writer.take(), count, message: undefined };
-  }
+export function beginCommit(writer: ByteWriter, commit: BatchCommit, lastSeq: Seq, changeCount: number): void {
+  writer.varint(lastSeq - commit.seq);
+  writer.u64(BigInt(commit.timestampMicros));
+  writer.varint(changeCount);
+}
 
-  #encodeCommit(writer: ByteWriter, commit: BatchCommit, bytes: Uint8Array, set: TableSet): boolean {
-    const { changes, offsets } = commit;
-    let visible = 0;
-    for (const change of changes) if (set.has(change.tableId)) visible++;
-    if (visible === 0) return false;
-    writer.varint(this.#lastSeq - commit.seq);
-    writer.u64(BigInt(commit.timestampMicros));
-    writer.varint(visible);
-    if (visible === changes.length) writer.raw(bytes.subarray(offsets[0], offsets[changes.length]));
-    else {
-      for (const [i, change] of changes.entries()) {
-        if (set.has(change.tableId)) writer.raw(bytes.subarray(offsets[i], offsets[i + 1]));
-      }
-    }
-    return true;
-  }
+/** A session without outcomes of its own shares the bytes of the others. */
+export function batchMessage(commits: CommitBytes, outcomes: readonly Outcome[]): Uint8Array {
+  if (outcomes.length > 0) return encodeBatch(commits.lastSeq, outcomes, commits.list);
+  commits.message ??= encodeBatch(commits.lastSeq, outcomes, commits.list);
+  return commits.message;
+}
+
+export function outcomesMessage(outcomes: readonly Outcome[], lastSeq: Seq): Uint8Array {
+  return encodeBatch(lastSeq, outcomes, noCommits);
+}
+
+/** What changed of rows that are on their way in or out with a subscription. */
+export function stagedMessage(subscriptionId: number, { lastSeq, list }: CommitBytes): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(serverTag.staged);
+  writer.varint(subscriptionId);
+  writer.varint(lastSeq);
+  writer.raw(list);
+  return writer.take();
+}
+
+function encodeBatch(lastSeq: Seq, outcomes: readonly Outcome[], list: Uint8Array): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(serverTag.batch);
+  writer.varint(lastSeq);
+  writer.varint(outcomes.length);
+  for (const outcome of outcomes) encodeOutcome(writer, outcome, lastSeq);
+  writer.raw(list);
+  return writer.take();
 }

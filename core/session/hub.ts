@@ -9,17 +9,20 @@ import type { DurableBatch } from '../authority/batch.ts';
 import type { ClientRecord } from '../authority/clients.ts';
 import { leasedColumns } from '../authority/id-lease.ts';
 import { type Codec, compileCodec } from '../codec/bsatn.ts';
-import type { Outcome, Position, Seq } from '../commit/call.ts';
-import type { Environment, Scheduler } from '../environment.ts';
+import type { Outcome, Position } from '../commit/call.ts';
+import type { Environment } from '../environment.ts';
 import type { ForerunError } from '../errors.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
-import { CommitBytes } from './fan-out.ts';
+import { type CommitBytes, FanOut, stagedMessage } from './fan-out.ts';
 import { type OlderBatches, readOlder } from './missed.ts';
+import { missedCommits } from './missed-commits.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
+import { type Audience, SharedQueries, type SharedQuery } from './shared-query.ts';
+import { StagedReceiver } from './subscriptions.ts';
 
 export interface HubOptions {
   readonly authority: Authority;
@@ -29,22 +32,25 @@ export interface HubOptions {
 }
 
 export class SessionHub {
-  readonly scheduler: Scheduler;
+  readonly environment: Environment;
+  readonly queries: SharedQueries = new SharedQueries();
   readonly authenticate: HubOptions['authenticate'];
   readonly leasedColumns: ReturnType<typeof leasedColumns>;
   readonly #authority: Authority;
-  readonly #environment: Environment;
   readonly #sessions = new Set<Session>();
   readonly #byClient = new Map<ClientRecord, Session>();
   readonly #argsCodecs: readonly Codec[];
   readonly #ephemeral: EphemeralFeed;
   #accepted = 0;
   readonly #recent = new RecentBatches();
+  readonly #fanOut: FanOut;
+  /** Sessions that hold something back until a batch is durable. */
+  readonly #waiting = new Set<Session>();
 
   constructor(options: HubOptions) {
     this.#authority = options.authority;
-    this.#environment = options.environment;
-    this.scheduler = options.environment.scheduler;
+    this.environment = options.environment;
+    this.#fanOut = new FanOut(this.queries, (tableId) => options.authority.engine.shape(tableId));
     this.authenticate = options.authenticate;
     this.leasedColumns = leasedColumns(options.authority.definition);
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
@@ -69,6 +75,7 @@ export class SessionHub {
   remove(session: Session, client: ClientRecord | undefined): void {
     this.#sessions.delete(session);
     this.#ephemeral.forget(session);
+    this.#waiting.delete(session);
     if (client !== undefined && this.#byClient.get(client) === session) this.#byClient.delete(client);
   }
 
@@ -92,20 +99,29 @@ export class SessionHub {
     return readOlder(log, position.seq, (tableId) => engine.shape(tableId));
   }
 
-  /** What a replica at this position lacks, or undefined when it needs a snapshot. */
-  missed(position: Position | undefined, older: OlderBatches | undefined): CommitBytes | undefined {
+  /** What a replica of these queries at this position lacks, or undefined when it needs a snapshot. */
+  missed(
+    position: Position | undefined,
+    older: OlderBatches | undefined,
+    queries: readonly SharedQuery[],
+  ): { readonly commits: CommitBytes; readonly isEmpty: boolean } | undefined {
     const { epoch, durableSeq, engine } = this.#authority;
     if (position === undefined || position.epoch !== epoch || position.seq > durableSeq) return undefined;
-    const from = older?.lastSeq ?? position.seq;
-    const recent = this.#recent.after(from, durableSeq, (tableId) => engine.shape(tableId));
+    const shapeOf = (tableId: number) => engine.shape(tableId);
+    const recent = this.#recent.after(older?.lastSeq ?? position.seq, durableSeq, shapeOf);
     if (recent === undefined) return undefined;
-    return new CommitBytes([...(older?.batches ?? []), ...recent], position.seq, durableSeq);
+    const span = { after: position.seq, lastSeq: durableSeq };
+    return missedCommits([...(older?.batches ?? []), ...recent], span, queries, shapeOf);
+  }
+
+  /** The session holds something back. */
+  waits(session: Session): void {
+    this.#waiting.add(session);
   }
 
   /** Answers a call that ran before. */
   repeat(session: Session, outcome: Outcome): void {
-    const { durableSeq } = this.#authority;
-    session.durable(new CommitBytes([], durableSeq, durableSeq), [outcome]);
+    session.durable(undefined, [outcome], this.#authority.durableSeq);
   }
 
   argsCodec(reducerId: number): Codec | undefined {
@@ -113,12 +129,12 @@ export class SessionHub {
   }
 
   newConnectionId(): ConnectionId {
-    const bytes = this.#environment.entropy.fill(new Uint8Array(16));
+    const bytes = this.environment.entropy.fill(new Uint8Array(16));
     return new ConnectionId(bytes.reduce((id, byte) => (id << 8n) | BigInt(byte), 0n) || 1n);
   }
 
   nowMicros(): number {
-    return Math.floor(this.#environment.clock.now() * 1000);
+    return Math.floor(this.environment.clock.now() * 1000);
   }
 
   /** Ends every connection, saying why. */
@@ -128,7 +144,7 @@ export class SessionHub {
   }
 
   #durable(batch: DurableBatch): void {
-    this.#recent.add(batch);
+    this.#recent.add(batch, this.queries.size > 0);
     const outcomes = new Map<Session, Outcome[]>();
     const { calls } = batch;
     for (let i = 0; i < calls.length; i++) {
@@ -142,9 +158,22 @@ export class SessionHub {
       this.#ephemeral.add(changes);
       if (client !== undefined && callId !== undefined) this.#byClient.get(client)?.ownEphemeral(callId, changes);
     }
-    const commits = new CommitBytes([batch], (batch.firstSeq - 1) as Seq, batch.lastSeq);
-    for (const session of this.#sessions) session.durable(commits, outcomes.get(session) ?? []);
+    for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq))
+      this.#deliver(audience, commits, outcomes);
+    for (const [session, own] of outcomes) session.durable(undefined, own, batch.lastSeq);
+    for (const session of this.#waiting) if (!session.releaseHeld()) this.#waiting.delete(session);
     if (batch.ephemeral.length > 0) this.#ephemeral.flush();
+  }
+
+  /** Takes the outcomes that go with it out of those that are to be told. */
+  #deliver(audience: Audience, commits: CommitBytes, outcomes: Map<Session, Outcome[]>): void {
+    for (const receiver of audience.receivers) {
+      if (receiver instanceof Session) {
+        receiver.durable(commits, outcomes.get(receiver) ?? [], commits.lastSeq);
+        outcomes.delete(receiver);
+      } else if (receiver instanceof StagedReceiver && receiver.session instanceof Session)
+        receiver.session.pass(stagedMessage(receiver.subscriptionId, commits));
+    }
   }
 
   #unavailable(error: ForerunError): void {

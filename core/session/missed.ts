@@ -50,5 +50,5 @@ export async function readOlder(
 /** A log reuses its bytes at will. */
 function readBatch(batch: LogBatch, shapeOf: (tableId: number) => RowShape): RecentBatch {
   const bytes = batch.bytes.slice();
-  return { commits: readCommits({ ...batch, bytes }, shapeOf), bytes };
+  return { commits: readCommits({ ...batch, bytes }, shapeOf), bytes, isBeforeKnown: false };
 }

@@ -4,19 +4,26 @@
  */
 
 import { type BatchCommit, type DurableBatch, readCommits } from '../authority/batch.ts';
+import { ByteReader } from '../codec/bytes.ts';
 import type { Seq } from '../commit/call.ts';
 import type { LogBatch } from '../commit/log.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import { limits } from '../limits.ts';
 
-/** Commits whose changes lack `before`: whoever comes back knows the rows that they replace. */
 export interface RecentBatch {
   readonly commits: readonly BatchCommit[];
   readonly bytes: Uint8Array;
+  /** Whether the changes have the rows that they replaced: what undoes a batch is in no log. */
+  readonly isBeforeKnown: boolean;
+}
+
+interface KeptBatch extends LogBatch {
+  /** What its rows were before, if that is kept. */
+  readonly before: Uint8Array | undefined;
 }
 
 export class RecentBatches {
-  #kept: LogBatch[] = [];
+  #kept: KeptBatch[] = [];
   /** Of `#kept`, those that are dropped already. */
   #dropped = 0;
   #keptBytes = 0;
@@ -26,12 +33,15 @@ export class RecentBatches {
     this.#bytesMax = bytesMax;
   }
 
-  add({ number, firstSeq, commitCount, bytes }: DurableBatch): void {
+  /** `isAsked`: somebody is subscribed to something, and may come back. */
+  add(batch: DurableBatch, isAsked: boolean): void {
+    const { number, firstSeq, commitCount, bytes } = batch;
     if (commitCount === 0) return;
-    this.#kept.push({ number, firstSeq, commitCount, bytes });
-    this.#keptBytes += bytes.length;
+    const kept = { number, firstSeq, commitCount, bytes, before: isAsked ? batch.copyOfBefore() : undefined };
+    this.#kept.push(kept);
+    this.#keptBytes += sizeOf(kept);
     while (this.#keptBytes > this.#bytesMax && this.#dropped < this.#kept.length - 1)
-      this.#keptBytes -= (this.#kept[this.#dropped++] as LogBatch).bytes.length;
+      this.#keptBytes -= sizeOf(this.#kept[this.#dropped++] as KeptBatch);
     // A shift for each would move all the others.
     if (this.#dropped < this.#kept.length / 2) return;
     this.#kept = this.#kept.slice(this.#dropped);
@@ -49,6 +59,14 @@ export class RecentBatches {
     return this.#kept
       .slice(this.#dropped)
       .filter(({ firstSeq, commitCount }) => firstSeq + commitCount - 1 > seq)
-      .map((batch) => ({ commits: readCommits(batch, shapeOf), bytes: batch.bytes }));
+      .map((batch) => ({
+        commits: readCommits(batch, shapeOf, batch.before === undefined ? undefined : new ByteReader(batch.before)),
+        bytes: batch.bytes,
+        isBeforeKnown: batch.before !== undefined,
+      }));
   }
+}
+
+function sizeOf({ bytes, before }: KeptBatch): number {
+  return bytes.length + (before?.length ?? 0);
 }

@@ -12,24 +12,21 @@ import type { ClientRecord } from '../authority/clients.ts';
 import { clientLeaseSize, type Lease } from '../authority/id-lease.ts';
 import type { Codec } from '../codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
-import type { CallId, Outcome } from '../commit/call.ts';
+import type { CallId, Outcome, Seq } from '../commit/call.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { TableDefinition } from '../module/definition.ts';
 import { clientTag, decodeClientMessage, encodeServerMessage } from '../protocol/frame.ts';
-import type { ClientMessage, HelloMessage, ServerMessage, SubscriptionRequest } from '../protocol/messages.ts';
+import type { ClientMessage, HelloMessage } from '../protocol/messages.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
-import { subscribedTable } from '../query/subscription-query.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
+import type { Identity } from '../value/identity.ts';
 import { readCall } from './call-reader.ts';
-import { CommitBytes, TableSet } from './fan-out.ts';
-import { allEphemeralRows, type EphemeralBytes, ephemeralMessage } from './ephemeral-feed.ts';
+import { allEphemeralRows, type EphemeralBytes, ephemeralMessage, type EphemeralScope } from './ephemeral-feed.ts';
+import { batchMessage, type CommitBytes, outcomesMessage } from './fan-out.ts';
 import type { SessionHub } from './hub.ts';
 import type { OlderBatches } from './missed.ts';
-import { sendSnapshot } from './snapshot.ts';
-
-type SmallMessage = Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>;
+import { Subscriptions } from './subscriptions.ts';
 
 type State =
   | { readonly type: 'greeting' }
@@ -39,17 +36,19 @@ type State =
       readonly type: 'live';
       readonly client: ClientRecord;
       readonly connectionId: ConnectionId;
-      readonly subscriptions: Map<number, readonly TableDefinition[]>;
+      readonly subscriptions: Subscriptions;
     }
   | { readonly type: 'closed' };
 
-/** What was found out while a connection was being admitted. */
-interface Greeting {
-  readonly connectionId: ConnectionId;
-  readonly identity: bigint;
-  readonly token: string;
-  readonly older: OlderBatches | undefined;
+/** Waits for the batch that holds what was executed before it. */
+interface Held {
+  readonly batch: number;
+  readonly frame: Uint8Array;
+  readonly isWanted: () => boolean;
+  readonly then: () => void;
 }
+
+const unconditionally = { isWanted: () => true, then: () => {} } as const;
 
 export class Session implements TransportEvents {
   /** In the order in which connections were taken. */
@@ -59,8 +58,7 @@ export class Session implements TransportEvents {
   readonly #argsCodec: (reducerId: number) => Codec | undefined;
   #transport: Transport | undefined;
   #state: State = { type: 'greeting' };
-  #tables = new TableSet([]);
-  #held: { readonly batch: number; readonly frame: Uint8Array }[] = [];
+  #held: Held[] = [];
   #heldBytes = 0;
 
   constructor(hub: SessionHub, authority: Authority, number: number) {
@@ -103,37 +101,65 @@ export class Session implements TransportEvents {
     this.#state = { type: 'closed' };
     this.#held = [];
     this.#heldBytes = 0;
+    if (state.type === 'live') state.subscriptions.close();
     this.#hub.remove(this, state.type === 'live' ? state.client : undefined);
     if (state.type === 'live') this.#authority.disconnect(state.connectionId);
   }
 
   /** A batch has become durable; `outcomes` are those of this session's own calls. */
-  durable(commits: CommitBytes, outcomes: readonly Outcome[]): void {
+  durable(commits: CommitBytes | undefined, outcomes: readonly Outcome[], lastSeq: Seq): void {
     if (this.#state.type !== 'live') return;
-    const message = commits.message(this.#tables, outcomes);
-    if (message !== undefined) this.#transmit(message);
-    this.#releaseHeld();
+    if (commits !== undefined) this.#transmit(batchMessage(commits, outcomes));
+    else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, lastSeq));
   }
 
-  /** Sends it when everything executed so far is durable. */
-  hold(frame: Uint8Array): void {
+  /** A frame that is as of the batch that has become durable. */
+  pass(frame: Uint8Array): void {
+    this.#transmit(frame);
+  }
+
+  /** Sends it when everything executed so far is durable, if it is wanted then. */
+  hold(frame: Uint8Array, { isWanted, then }: Pick<Held, 'isWanted' | 'then'> = unconditionally): void {
+    if (this.#state.type === 'closed') return;
     const batch = this.#authority.executedBatch;
-    if (batch <= this.#authority.durableBatch && this.#held.length === 0) this.#transmit(frame);
-    else {
-      this.#held.push({ batch, frame });
-      this.#heldBytes += frame.length;
+    if (batch <= this.#authority.durableBatch && this.#held.length === 0) {
+      if (isWanted()) this.#transmit(frame);
+      if (isWanted()) then();
+      return;
+    }
+    this.#held.push({ batch, frame, isWanted, then });
+    this.#heldBytes += frame.length;
+    this.#hub.waits(this);
+  }
+
+  /** What waited for the batch that is durable now. Gives whether something waits still. */
+  releaseHeld(): boolean {
+    const { durableBatch } = this.#authority;
+    for (;;) {
+      const first = this.#held[0];
+      if (first === undefined) return false;
+      if (first.batch > durableBatch) return true;
+      let released = 0;
+      while (released < this.#held.length && (this.#held[released] as Held).batch <= durableBatch) released++;
+      for (const { frame, isWanted, then } of this.#held.splice(0, released)) {
+        this.#heldBytes -= frame.length;
+        if (!isWanted()) continue;
+        this.#transmit(frame);
+        then();
+      }
     }
   }
 
   /** What a call of this session's own did to ephemeral rows; its outcome follows. */
   ownEphemeral(callId: CallId, changes: readonly RowChange[]): void {
-    const message = ephemeralMessage(this.#authority.engine, this.#tables, changes, callId);
+    const message = ephemeralMessage(this.#authority.engine, this.#scope, changes, callId);
     if (message !== undefined) this.#transmit(message);
   }
 
   sendEphemeral(bytes: EphemeralBytes): boolean {
     if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
-    const message = this.isLive() ? bytes.message(this.#tables) : undefined;
+    const scope = this.#scope;
+    const message = scope === undefined ? undefined : bytes.message(scope);
     if (message !== undefined) this.#transmit(message);
     return true;
   }
@@ -141,13 +167,13 @@ export class Session implements TransportEvents {
   sendAllEphemeral(): boolean {
     if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
     this.#authority.betweenBatches(() => {
-      const message = this.isLive() ? allEphemeralRows(this.#authority.engine, this.#tables) : undefined;
+      const message = allEphemeralRows(this.#authority.engine, this.#scope);
       if (message !== undefined) this.hold(message);
     });
     return true;
   }
 
-  send(message: SmallMessage): void {
+  send(message: EncodedHere): void {
     this.#transmit(encoded(message));
   }
 
@@ -185,10 +211,9 @@ export class Session implements TransportEvents {
       case 'call':
         throw new AssertionError('the calls of a live session are read by readCall');
       case 'subscribe':
-        return this.#subscribe(state.subscriptions, message.subscription);
+        return state.subscriptions.begin(message.subscription);
       case 'unsubscribe':
-        state.subscriptions.delete(message.subscriptionId);
-        return this.#updateTables(state.subscriptions);
+        return state.subscriptions.end(message.subscriptionId);
       case 'acknowledge':
         return this.#authority.acknowledge(state.client, message.callId);
       default:
@@ -213,10 +238,9 @@ export class Session implements TransportEvents {
     if (!this.#isAdmitting()) return this.#authority.disconnect(connectionId);
     if (!this.#hub.replace(client, this)) return this.#authority.disconnect(connectionId);
     this.#authority.acknowledge(client, hello.settledCallId);
-    const subscriptions = new Map<number, readonly TableDefinition[]>();
+    const subscriptions = this.#subscriptions(identity);
     this.#state = { type: 'live', client, connectionId, subscriptions };
-    const greeting = { connectionId, identity: identity.__identity__, token, older };
-    this.#welcome(hello, client, greeting, subscriptions);
+    this.#welcome(hello, token, older, this.#state);
   }
 
   /** Asked again after each wait, in which the connection may have ended. */
@@ -224,15 +248,37 @@ export class Session implements TransportEvents {
     return this.#state.type === 'admitting';
   }
 
+  #subscriptions(identity: Identity): Subscriptions {
+    return new Subscriptions({
+      authority: this.#authority,
+      environment: this.#hub.environment,
+      queries: this.#hub.queries,
+      viewer: { identity, isOwner: false },
+      receiver: this,
+      session: {
+        hold: (frame, then) => this.hold(frame, then),
+        bufferedBytes: () => this.bufferedBytes(),
+        sendAllEphemeral: () => this.sendAllEphemeral(),
+        send: (message) => this.send(message),
+        encode: encoded,
+      },
+    });
+  }
+
+  /** What this session is sent ephemeral rows of. */
+  get #scope(): EphemeralScope | undefined {
+    return this.#state.type === 'live' ? this.#state.subscriptions.scope : undefined;
+  }
+
   #welcome(
     hello: HelloMessage,
-    client: ClientRecord,
-    { connectionId, identity, token, older }: Greeting,
-    subscriptions: Map<number, readonly TableDefinition[]>,
+    token: string,
+    older: OlderBatches | undefined,
+    live: Extract<State, { type: 'live' }>,
   ): void {
-    const refusals = hello.subscriptions.flatMap((request) => this.#accept(subscriptions, request) ?? []);
-    this.#updateTables(subscriptions);
-    const missed = this.#hub.missed(hello.position, older);
+    const { client, connectionId, subscriptions } = live;
+    const refusals = subscriptions.greet(hello.subscriptions);
+    const missed = refusals.length > 0 ? undefined : this.#hub.missed(hello.position, older, subscriptions.queries);
     const { durableSeq, epoch, databaseIdentity } = this.#authority;
     this.send({
       type: 'welcome',
@@ -240,7 +286,7 @@ export class Session implements TransportEvents {
       seq: durableSeq,
       resumed: missed !== undefined,
       lastCallId: client.lastCallId as HelloMessage['settledCallId'],
-      identity,
+      identity: client.identity.__identity__,
       connectionId: connectionId.__connection_id__,
       token,
       databaseIdentity: databaseIdentity.__identity__,
@@ -249,9 +295,9 @@ export class Session implements TransportEvents {
     for (const refusal of refusals) this.send(refusal);
     // A commit of the client's own is told together with its outcome, or it would be taken for somebody else's.
     const outcomes = this.#authority.outcomesAfter(client, hello.settledCallId);
-    const message = (missed ?? new CommitBytes([], durableSeq, durableSeq)).message(this.#tables, outcomes);
-    if (message !== undefined) this.#transmit(message);
-    if (missed === undefined) for (const [id, tables] of subscriptions) this.#snapshot(id, tables);
+    if (missed?.isEmpty === false) this.#transmit(batchMessage(missed.commits, outcomes));
+    else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, durableSeq));
+    if (missed === undefined) subscriptions.sendAll();
     else this.sendAllEphemeral();
     this.#tellLeases(client);
     this.#lendIds(client);
@@ -261,47 +307,6 @@ export class Session implements TransportEvents {
     const known = this.#authority.call(client, request);
     if (known !== undefined) this.#hub.repeat(this, known);
     if (request.idHints.length > 0) this.#lendIds(client);
-  }
-
-  #subscribe(subscriptions: Map<number, readonly TableDefinition[]>, request: SubscriptionRequest): void {
-    const refusal = this.#accept(subscriptions, request);
-    if (refusal !== undefined) return this.send(refusal);
-    this.#updateTables(subscriptions);
-    this.#snapshot(request.subscriptionId, subscriptions.get(request.subscriptionId) ?? []);
-  }
-
-  /** Gives the refusal, if it is one. */
-  #accept(
-    subscriptions: Map<number, readonly TableDefinition[]>,
-    { subscriptionId, queries }: SubscriptionRequest,
-  ): Extract<ServerMessage, { type: 'subscriptionRefused' }> | undefined {
-    try {
-      const tables = queries.map((query) => subscribedTable(query, this.#authority.definition));
-      subscriptions.set(subscriptionId, [...new Set(tables)]);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof ForerunError)) throw error;
-      return { type: 'subscriptionRefused', subscriptionId, message: error.message };
-    }
-  }
-
-  #updateTables(subscriptions: Map<number, readonly TableDefinition[]>): void {
-    this.#tables = new TableSet([...subscriptions.values()].flat().map(({ tableId }) => tableId));
-  }
-
-  #snapshot(subscriptionId: number, tables: readonly TableDefinition[]): void {
-    const isWanted = (): boolean =>
-      this.#state.type === 'live' && this.#state.subscriptions.get(subscriptionId) === tables;
-    sendSnapshot({
-      subscriptionId,
-      tables,
-      engine: this.#authority.engine,
-      scheduler: this.#hub.scheduler,
-      session: this,
-      isWanted,
-      seq: () => this.#authority.executedSeq,
-      betweenBatches: (task) => this.#authority.betweenBatches(task),
-    });
   }
 
   /** Keeps a client supplied with values to predict from; what is lent is told when it is durable. */
@@ -332,24 +337,14 @@ export class Session implements TransportEvents {
     }
   }
 
-  #releaseHeld(): void {
-    const { durableBatch } = this.#authority;
-    let released = 0;
-    for (const { batch, frame } of this.#held) {
-      if (batch > durableBatch) break;
-      this.#transmit(frame);
-      this.#heldBytes -= frame.length;
-      released++;
-    }
-    if (released > 0) this.#held.splice(0, released);
-  }
-
   #transmit(frame: Uint8Array): void {
     if (this.#state.type !== 'closed') this.#transport?.send(frame);
   }
 }
 
-function encoded(message: SmallMessage): Uint8Array {
+type EncodedHere = Parameters<typeof encodeServerMessage>[1];
+
+function encoded(message: EncodedHere): Uint8Array {
   const writer = new ByteWriter();
   encodeServerMessage(writer, message);
   return writer.take();

@@ -1,83 +1,116 @@
 /**
- * A subscription's rows, sent in chunks between which calls go on.
+ * The rows of a subscription that begins, or the keys of those that go with one that ends: sent in chunks between which
+ * calls go on.
  *
  * Law: a chunk is as of the moment it is read, which is between two batches, and is sent after the batches it contains and
  * before the ones it doesn't.
- * Rows that change after their chunk come as commits, rows that change before it are newer in the chunk, so that what a
- * client has collected when `applied` arrives is exactly the rows as of that moment.
+ * Rows that change after their chunk come as changes, rows that change before it are newer in the chunk, so that what a
+ * client has collected when the end is told is exactly the rows as of that moment.
  */
 
-import type { Seq } from '../commit/call.ts';
 import type { Key, Row } from '../commit/row-change.ts';
 import { ByteWriter } from '../codec/bytes.ts';
+import { encodeKey } from '../engine/change-codec.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { Scheduler } from '../environment.ts';
+import type { Clock, Scheduler } from '../environment.ts';
 import { limits } from '../limits.ts';
-import type { TableDefinition } from '../module/definition.ts';
-import { encodeServerMessage, serverTag } from '../protocol/frame.ts';
+import { serverTag } from '../protocol/frame.ts';
+import { scanPage } from '../query/page-scan.ts';
+import type { SharedQuery } from './shared-query.ts';
 
 export interface SnapshotRequest {
   readonly subscriptionId: number;
-  readonly tables: readonly TableDefinition[];
+  /** Whole rows for a client that lacks them, or keys for one that is to drop them. */
+  readonly form: 'rows' | 'keys';
+  /** Wanted are rows of these … */
+  readonly plus: readonly SharedQuery[];
+  /** … which are in none of these. */
+  readonly minus: readonly SharedQuery[];
   readonly engine: Engine;
   readonly scheduler: Scheduler;
+  readonly clock: Clock;
   readonly session: { readonly hold: (frame: Uint8Array) => void; readonly bufferedBytes: () => number };
   /** False once the connection or the subscription is gone. */
   readonly isWanted: () => boolean;
-  readonly seq: () => Seq;
+  /** All rows are sent. Called between two batches. */
+  readonly done: () => void;
   /** Runs it when no batch is half executed. */
   readonly betweenBatches: (task: () => void) => void;
 }
 
 const bufferedBytesTarget = 1024 * 1024;
 const fullBufferDelayMs = 5;
+/** A chunk that took longer is followed by a smaller one. */
+const chunkMsMax = 4;
+const chunkRowsMin = 16;
 
-export function sendSnapshot(request: SnapshotRequest): void {
-  const { subscriptionId, tables, engine, scheduler, session } = request;
-  const step = (position: number, after: Key | undefined): void => request.betweenBatches(() => take(position, after));
-  const take = (position: number, after: Key | undefined): void => {
-    if (!request.isWanted()) return;
-    if (session.bufferedBytes() > bufferedBytesTarget) {
-      scheduler.after(fullBufferDelayMs, () => step(position, after));
-      return;
-    }
-    const table = tables[position];
-    if (table === undefined) {
-      const writer = new ByteWriter();
-      encodeServerMessage(writer, { type: 'applied', subscriptionId, seq: request.seq() });
-      session.hold(writer.take());
-      return;
-    }
-    const last = table.event ? undefined : sendChunk(subscriptionId, table, engine, session, after);
-    scheduler.soon(() => (last === undefined ? step(position + 1, undefined) : step(position, last)));
-  };
-  step(0, undefined);
+interface Place {
+  readonly query: number;
+  readonly after: Key | undefined;
+  readonly rowsMax: number;
 }
 
-/** Gives the last key sent, or undefined at the end of the table. */
+export function sendSnapshot(request: SnapshotRequest): void {
+  const { plus, scheduler, session, clock } = request;
+  const step = (place: Place): void => request.betweenBatches(() => take(place));
+  const take = ({ query, after, rowsMax }: Place): void => {
+    if (!request.isWanted()) return;
+    if (session.bufferedBytes() > bufferedBytesTarget) {
+      scheduler.after(fullBufferDelayMs, () => step({ query, after, rowsMax }));
+      return;
+    }
+    if (query >= plus.length) return request.done();
+    const startMs = clock.monotonicMs();
+    const next = sendChunk(request, query, after, rowsMax);
+    const isSlow = clock.monotonicMs() - startMs > chunkMsMax;
+    const nextRowsMax = isSlow ? Math.max(chunkRowsMin, rowsMax >> 1) : Math.min(limits.snapshotChunkRows, rowsMax * 2);
+    const following =
+      next === undefined
+        ? { query: query + 1, after: undefined, rowsMax: nextRowsMax }
+        : { query, after: next, rowsMax: nextRowsMax };
+    scheduler.soon(() => step(following));
+  };
+  step({ query: 0, after: undefined, rowsMax: limits.snapshotChunkRows });
+}
+
+/** Gives where the next chunk begins, or undefined at the end of the query. */
 function sendChunk(
-  subscriptionId: number,
-  table: TableDefinition,
-  engine: Engine,
-  session: SnapshotRequest['session'],
+  request: SnapshotRequest,
+  position: number,
   after: Key | undefined,
+  rowsMax: number,
 ): Key | undefined {
+  const { plus, minus, engine } = request;
+  const query = plus[position] as SharedQuery;
+  if (query.table.event) return undefined;
+  const { rows, next } = scanPage(engine, query.plan, after, rowsMax);
+  // What an earlier query holds was sent with it, or has changed since and was sent then.
+  const others = [...plus.slice(0, position), ...minus].filter(({ table }) => table.tableId === query.table.tableId);
+  const wanted = others.length === 0 ? rows : rows.filter((row) => !others.some((other) => other.contains(row)));
+  send(request, query, wanted);
+  return next;
+}
+
+function send(request: SnapshotRequest, { table }: SharedQuery, rows: readonly Row[]): void {
+  const { subscriptionId, form, engine, session } = request;
   const store = engine.store(table.tableId);
-  const rows = store.page(after, limits.snapshotChunkRows);
+  const { codec, keyOf } = store.shape;
   for (let sent = 0; sent < rows.length; ) {
     const encoded = new ByteWriter();
     const first = sent;
     // A row of any size makes a frame; several only as long as they are small.
-    while (sent < rows.length && encoded.offset < limits.frameBytesTarget)
-      store.shape.codec.encode(encoded, rows[sent++] as Row);
+    while (sent < rows.length && encoded.offset < limits.frameBytesTarget) {
+      const row = rows[sent++] as Row;
+      if (form === 'rows') codec.encode(encoded, row);
+      else encodeKey(encoded, keyOf(row), store.shape);
+    }
     const writer = new ByteWriter();
-    writer.u8(serverTag.snapshot);
+    writer.u8(form === 'rows' ? serverTag.snapshot : serverTag.leaving);
     writer.varint(subscriptionId);
     writer.varint(table.tableId);
-    writer.varint(store.count);
+    if (form === 'rows') writer.varint(store.count);
     writer.varint(sent - first);
     writer.raw(encoded.view());
     session.hold(writer.take());
   }
-  return rows.length < limits.snapshotChunkRows ? undefined : store.shape.keyOf(rows[rows.length - 1] as Row);
 }

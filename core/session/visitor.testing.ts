@@ -33,12 +33,17 @@ export class Visitor implements TransportEvents {
   readonly tables = new Map<number, Map<Key, Row>>();
   readonly outcomes: Outcome[] = [];
   readonly events: Row[] = [];
+  /** Rows and keys on their way, by subscription. */
+  readonly staged = new Map<number, Map<number, Map<Key, Row | undefined>>>();
   isClosed = false;
   position: Position | undefined;
   settledCallId = 0;
   /** What it holds when each subscription is applied. */
   onApplied: (subscriptionId: number, seq: Seq) => void = () => {};
+  onEnded: (subscriptionId: number, seq: Seq) => void = () => {};
   #transport: Transport | undefined;
+  #greeted: readonly number[] = [];
+  #begun = new Set<number>();
 
   constructor(home: Home, number: number) {
     this.home = home;
@@ -75,6 +80,7 @@ export class Visitor implements TransportEvents {
 
   hello(fields: Partial<HelloMessage> & { readonly queries?: readonly string[] } = {}): void {
     const { queries = [], ...given } = fields;
+    this.#greeted = given.subscriptions?.map(({ subscriptionId }) => subscriptionId) ?? [1];
     this.say({
       type: 'hello',
       version: protocolVersion,
@@ -142,14 +148,30 @@ export class Visitor implements TransportEvents {
   #fold(message: ServerMessage): void {
     switch (message.type) {
       case 'welcome':
+        this.#begun = new Set(this.#greeted);
+        this.staged.clear();
         if (!message.resumed) this.tables.clear();
         this.position = {
           epoch: message.epoch,
           seq: message.resumed ? (this.position?.seq ?? message.seq) : message.seq,
         };
         return;
-      case 'snapshot':
-        for (const row of message.rows) this.#put(message.tableId, this.#keyOf(message.tableId, row), row);
+      case 'snapshot': {
+        const { subscriptionId, tableId } = message;
+        for (const row of message.rows) {
+          if (subscriptionId === 0) this.#put(tableId, this.#keyOf(tableId, row), row);
+          else this.#stage(subscriptionId, tableId).set(this.#keyOf(tableId, row), row);
+        }
+        return;
+      }
+      case 'leaving':
+        for (const key of message.keys) this.#stage(message.subscriptionId, message.tableId).set(key, undefined);
+        return;
+      case 'staged':
+        for (const { tableId, key, after } of message.commits.flatMap(({ changes }) => changes)) {
+          if (after === undefined) this.#stage(message.subscriptionId, tableId).delete(key);
+          else this.#stage(message.subscriptionId, tableId).set(key, after);
+        }
         return;
       case 'batch':
         for (const commit of message.commits) for (const change of commit.changes) this.#apply(change);
@@ -163,8 +185,17 @@ export class Visitor implements TransportEvents {
         for (const tableId of message.completeTables) this.tables.get(tableId)?.clear();
         for (const change of message.changes) this.#apply(change);
         return;
+      case 'ended':
+        this.#advance(message.seq);
+        // What came of one that had not begun counts for nothing.
+        if (this.#begun.delete(message.subscriptionId)) this.#settleStaged(message.subscriptionId, () => undefined);
+        this.staged.delete(message.subscriptionId);
+        this.onEnded(message.subscriptionId, message.seq);
+        return;
       case 'applied':
         this.#advance(message.seq);
+        this.#begun.add(message.subscriptionId);
+        this.#settleStaged(message.subscriptionId, (row) => row);
         this.onApplied(message.subscriptionId, message.seq);
         return;
       default:
@@ -187,6 +218,21 @@ export class Visitor implements TransportEvents {
     const rows = this.tables.get(tableId);
     if (rows === undefined) this.tables.set(tableId, new Map([[key, row]]));
     else rows.set(key, row);
+  }
+
+  #settleStaged(subscriptionId: number, rowOf: (row: Row | undefined) => Row | undefined): void {
+    for (const [tableId, rows] of this.staged.get(subscriptionId) ?? []) {
+      for (const [key, row] of rows) this.#apply({ tableId, key, before: undefined, after: rowOf(row) });
+    }
+    this.staged.delete(subscriptionId);
+  }
+
+  #stage(subscriptionId: number, tableId: number): Map<Key, Row | undefined> {
+    const tables = this.staged.get(subscriptionId) ?? new Map<number, Map<Key, Row | undefined>>();
+    this.staged.set(subscriptionId, tables);
+    const rows = tables.get(tableId) ?? new Map<Key, Row | undefined>();
+    tables.set(tableId, rows);
+    return rows;
   }
 
   #keyOf(tableId: number, row: Row): Key {

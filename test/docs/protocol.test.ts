@@ -9,7 +9,7 @@ import {
   encodeClientMessage,
   encodeServerMessage,
 } from '../../core/protocol/frame.ts';
-import type { ClientMessage, ServerMessage } from '../../core/protocol/messages.ts';
+import type { ClientMessage, RowsFrame, ServerMessage } from '../../core/protocol/messages.ts';
 import { protocolVersion, subprotocol } from '../../core/protocol/version.ts';
 import { definition, hexBlocks, readPage, shapeOf } from './example.testing.ts';
 
@@ -30,6 +30,7 @@ const seq = (number: number) => number as Seq;
 const callId = (number: number) => number as CallId;
 const subscriptions = [{ subscriptionId: 1, queries: ['SELECT * FROM "player"'] }];
 const callMicros = 1_800_000_000_500_000;
+const again = [{ subscriptionId: 2, queries: ['SELECT * FROM "player" WHERE "score" < 9'] }];
 const hello = {
   type: 'hello',
   version: protocolVersion,
@@ -55,8 +56,8 @@ const meant: readonly (readonly (ClientMessage | ServerMessage)[])[] = [
     },
   ],
   [
-    { type: 'snapshot', subscriptionId: 1, tableId: 0, totalRows: 1, rows: [{ id: 1n, name: 'Ada', score: 3 }] },
-    { type: 'applied', subscriptionId: 1, seq: seq(7) },
+    { type: 'snapshot', subscriptionId: 0, tableId: 0, totalRows: 1, rows: [{ id: 1n, name: 'Ada', score: 3 }] },
+    { type: 'applied', subscriptionId: 0, seq: seq(7) },
     { type: 'lease', tableId: 0, column: 0, from: 257n, to: 513n },
   ],
   [
@@ -110,6 +111,18 @@ const meant: readonly (readonly (ClientMessage | ServerMessage)[])[] = [
   ],
   [
     {
+      type: 'subscribe',
+      subscription: { subscriptionId: 2, queries: ['SELECT * FROM "player" WHERE "score" < 9'] },
+    },
+    { type: 'unsubscribe', subscriptionId: 1 },
+  ],
+  [
+    { type: 'applied', subscriptionId: 2, seq: seq(10) },
+    { type: 'leaving', subscriptionId: 1, tableId: 0, keys: [2n] },
+    { type: 'ended', subscriptionId: 1, seq: seq(10) },
+  ],
+  [
+    {
       type: 'batch',
       lastSeq: seq(10),
       outcomes: [{ type: 'rejected', callId: callId(2), rejection: { code: 'call-rejected', message: 'No.' } }],
@@ -117,7 +130,7 @@ const meant: readonly (readonly (ClientMessage | ServerMessage)[])[] = [
     },
     { type: 'error', code: 'log-unavailable', message: 'Later.' },
   ],
-  [{ ...hello, token: 'ticket', position: { epoch, seq: seq(10) }, settledCallId: callId(2) }],
+  [{ ...hello, token: 'ticket', position: { epoch, seq: seq(10) }, settledCallId: callId(2), subscriptions: again }],
 ];
 
 test('[WIR-2] the frames of the example say what the page says they do', () => {
@@ -128,18 +141,18 @@ test('[WIR-2] the messages of the example are written as the page shows them', (
   for (const [i, { kind, bytes }] of frames.entries()) {
     const messages = meant[i] ?? [];
     // Batches and snapshots are put together by the session, from bytes it has.
-    if (messages.some(({ type }) => type === 'batch' || type === 'snapshot' || type === 'ephemeral')) continue;
+    if (messages.some(({ type }) => /^(?:batch|snapshot|ephemeral|staged|leaving)$/.test(type))) continue;
     const writer = new ByteWriter();
     for (const message of messages) {
       if (kind === 'client') encodeClientMessage(writer, message as ClientMessage);
-      else encodeServerMessage(writer, message as Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>);
+      else encodeServerMessage(writer, message as Exclude<ServerMessage, RowsFrame>);
     }
     expect(writer.take()).toEqual(bytes);
   }
 });
 
 test('the page names every message, and the subprotocol', () => {
-  const rows = [...page.matchAll(/^\| (\d) \| (\w+) \|/gm)].map(([, tag, name]) => `${name} ${tag}`);
+  const rows = [...page.matchAll(/^\| (\d+) \| (\w+) \|/gm)].map(([, tag, name]) => `${name} ${tag}`);
   expect(rows).toEqual([
     ...['hello 1', 'call 2', 'subscribe 3', 'unsubscribe 4', 'acknowledge 5', 'ping 6'],
     ...[
@@ -152,6 +165,9 @@ test('the page names every message, and the subprotocol', () => {
       'pong 7',
       'error 8',
       'ephemeral 9',
+      'staged 10',
+      'leaving 11',
+      'ended 12',
     ],
   ]);
   expect(page).toContain(`\`${subprotocol}\``);

@@ -59,7 +59,7 @@ class Room {
     }).page();
     const state = new ClientState(defineModule(pad), host, () => {});
     await host.open(
-      { url: '', replica: 'pad', storage: 'memory', pageId: '', token: undefined, guard: false },
+      { url: '', replica: 'pad', storage: 'memory', pageId: '', token: undefined, guard: false, subscribe: 'all' },
       state.receive,
     );
     state.simulate({ latencyMs });

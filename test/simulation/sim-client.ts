@@ -89,8 +89,9 @@ export class SimClient {
 
   async open(): Promise<void> {
     const { token, guard } = this.#options;
-    await this.#host.open({ url: '', replica: this.name, storage: 'device', pageId: '', token, guard }, (events) =>
-      this.#receive(events),
+    await this.#host.open(
+      { url: '', replica: this.name, storage: 'device', pageId: '', token, guard, subscribe: 'all' },
+      (events) => this.#receive(events),
     );
     this.#mirror = new Mirror(this.state);
     for (const id of publicTables) this.#live.set(id, this.state.live(this.state.tables[shapeOf(id).table.accessor]));

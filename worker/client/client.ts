@@ -31,6 +31,12 @@ import type {
 } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
 import { type ModuleReview, type UnsentCall, unsentCall } from './module-review.ts';
+import {
+  type SubscriptionCallbacks,
+  SubscriptionHandle,
+  type SubscriptionQuery,
+  subscriptionText,
+} from './subscription-handle.ts';
 import { type TableHandle, TableState } from './table-handle.ts';
 
 /** Typed by the module, without generated code. */
@@ -42,6 +48,14 @@ export interface Client<M extends ModuleExports> {
   /** Keeps a query's rows up to date: of the builder, typed, or any SQL that SQLite can run on the replica. */
   live<Row>(query: Query<Row>): LiveRows<Row>;
   live<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): LiveRows<Row>;
+  /**
+   * Has these rows as well from now on: SQL, queries of the builder (filters and semijoins), or whole tables. Calls
+   * `onApplied` when they are here, `onError` when the authority refuses.
+   */
+  readonly subscribe: (
+    queries: SubscriptionQuery | readonly SubscriptionQuery[],
+    callbacks?: SubscriptionCallbacks,
+  ) => SubscriptionHandle;
   readonly status: ClientStatus;
   readonly counters: ClientCounters;
   /** Calls back when `status` or `counters` are others. The result stops it. */
@@ -105,6 +119,7 @@ export class ClientState {
   readonly #byTableId = new Map<number, TableState>();
   readonly #handles = new Map<number, CallHandle>();
   readonly #queries = new Map<number, LiveRowsState<unknown>>();
+  readonly #subscriptions = new Map<number, SubscriptionHandle>();
   readonly #statusListeners = new Set<() => void>();
   readonly #callListeners = new Set<(handle: CallHandle) => void>();
   readonly #steps: (readonly HostEvent[])[] = [];
@@ -113,6 +128,7 @@ export class ClientState {
   #unsent: readonly UnsentCall[] = [];
   #lastHandleId = 0;
   #lastQueryId = 0;
+  #lastSubscriptionId = 0;
   #isClosed = false;
 
   constructor(definition: ModuleShape, host: HostApi, onClosed: () => void) {
@@ -142,6 +158,22 @@ export class ClientState {
     this.#queries.set(queryId, rows);
     this.#host.watch({ queryId, source: asked });
     return rows;
+  };
+
+  subscribe = (
+    queries: SubscriptionQuery | readonly SubscriptionQuery[],
+    callbacks: SubscriptionCallbacks = {},
+  ): SubscriptionHandle => {
+    if (this.#isClosed) throw new ForerunError('client-closed', 'This client is closed. Connect again to subscribe.');
+    const subscriptionId = ++this.#lastSubscriptionId;
+    const list = Array.isArray(queries) ? queries : [queries];
+    const texts = list.map((query: SubscriptionQuery) => subscriptionText(query, this.#definition));
+    const handle = new SubscriptionHandle(callbacks, () => {
+      if (!this.#isClosed) this.#host.unsubscribe(subscriptionId);
+    });
+    this.#subscriptions.set(subscriptionId, handle);
+    this.#host.subscribe({ subscriptionId, queries: texts });
+    return handle;
   };
 
   onStatus = (listener: () => void): (() => void) => {
@@ -240,6 +272,12 @@ export class ClientState {
       case 'counters':
         this.counters = event.counters;
         return;
+      case 'subscription': {
+        const { subscriptionId, state, message } = event;
+        this.#subscriptions.get(subscriptionId)?.advance(state, message);
+        if (state !== 'applied') this.#subscriptions.delete(subscriptionId);
+        return;
+      }
       case 'queryFailed':
         return this.#queries.get(event.queryId)?.fail(event.message);
       case 'changes':

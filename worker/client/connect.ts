@@ -8,6 +8,7 @@ import type { ModuleExports } from '../../core/module/module.ts';
 import { resolveModule } from '../../core/module/module-shape.ts';
 import { type Client, ClientState, unknownStatus } from './client.ts';
 import type { HostApi, HostEvent, HostOptions, StorageOption } from './host-api.ts';
+import { type SubscriptionQuery, subscriptionText } from './subscription-handle.ts';
 
 export interface ConnectOptions<M extends ModuleExports> {
   /** `import * as game from './module.ts'` */
@@ -30,6 +31,8 @@ export interface ConnectOptions<M extends ModuleExports> {
    * the browser never to evict it), in Node in a folder of its own, or nowhere (`memory`, Node's default).
    */
   readonly storage?: StorageOption;
+  /** Which rows to have from the start. Default: `'all'` public tables; more and others with `client.subscribe`. */
+  readonly subscribe?: 'all' | readonly SubscriptionQuery[];
   /** Raise errors in development for what a reducer must not use. Default: true, except in production builds. */
   readonly guard?: boolean;
 }
@@ -62,6 +65,7 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
   const factory = options.worker ?? workers.get(options.module.default);
   const { host, end } = factory === undefined ? inProcess(options.module) : inWorker(factory());
   const schema = options.module.default;
+  const { subscribe = 'all' } = options;
   const client = new ClientState(definition, host, () => {
     hosts.get(schema)?.delete(host);
     end();
@@ -74,6 +78,7 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
     pageId: '',
     token: options.token,
     guard: options.guard ?? isDevelopment(),
+    subscribe: subscribe === 'all' ? subscribe : subscribe.map((query) => subscriptionText(query, definition)),
   };
   host.open(hostOptions, client.receive).catch((error: unknown) => client.receive([stopped(error)]));
   // The class checks nothing of the module's types; `Client<M>` is what they say.
@@ -104,6 +109,8 @@ function inWorker(worker: Worker): RunningHost {
       watch: (request) => soon(() => remote.watch(request)),
       unwatch: (queryId) => soon(() => remote.unwatch(queryId)),
       watchRows: (tableId) => soon(() => remote.watchRows(tableId)),
+      subscribe: (request) => soon(() => remote.subscribe(request)),
+      unsubscribe: (subscriptionId) => soon(() => remote.unsubscribe(subscriptionId)),
       simulate: (simulation) => soon(() => remote.simulate(simulation)),
       adopt: (url) => remote.adopt(url),
       answer: (answer) => soon(() => remote.answer(answer)),
@@ -154,6 +161,8 @@ function inProcess(module: ModuleExports): RunningHost {
       watch: (request) => soon((each) => each.watch(request)),
       unwatch: (queryId) => soon((each) => each.unwatch(queryId)),
       watchRows: (tableId) => soon((each) => each.watchRows(tableId)),
+      subscribe: (request) => soon((each) => each.subscribe(request)),
+      unsubscribe: (subscriptionId) => soon((each) => each.unsubscribe(subscriptionId)),
       simulate: (simulation) => soon((each) => each.simulate(simulation)),
       adopt: async (url) => (await loading).adopt(url),
       answer: (answer) => soon((each) => each.answer(answer)),

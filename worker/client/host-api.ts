@@ -20,6 +20,9 @@ export interface HostApi {
   readonly unwatch: (queryId: number) => void;
   /** Send the row changes of this table from now on. */
   readonly watchRows: (tableId: number) => void;
+  /** Wants these rows too; what comes of it is told as `subscription` events. */
+  readonly subscribe: (request: HostSubscription) => void;
+  readonly unsubscribe: (subscriptionId: number) => void;
   readonly simulate: (simulation: Simulation) => void;
   /** New code of the module, by where it is to be imported from: the development server's way. */
   readonly adopt: (url: string) => Promise<void>;
@@ -50,6 +53,15 @@ export interface HostOptions {
   readonly token: string | undefined;
   /** Raise errors for what a reducer must not use. */
   readonly guard: boolean;
+  /** What to subscribe to from the start: all public tables, or these queries. */
+  readonly subscribe: 'all' | readonly string[];
+}
+
+export interface HostSubscription {
+  /** Numbered by the page. */
+  readonly subscriptionId: number;
+  /** SQL, `SELECT * FROM …`; the rows are those of any of them. */
+  readonly queries: readonly string[];
 }
 
 /** Where what a client does is kept: on the device, which may evict it; there, until the user deletes it; nowhere. */
@@ -109,6 +121,13 @@ export type HostEvent =
   | { readonly type: 'status'; readonly status: ClientStatus }
   | { readonly type: 'call'; readonly handleId: number; readonly progress: CallProgress }
   | { readonly type: 'rows'; readonly queryId: number; readonly update: RowsUpdate }
+  /** `message` says why it failed. */
+  | {
+      readonly type: 'subscription';
+      readonly subscriptionId: number;
+      readonly state: 'applied' | 'ended' | 'failed';
+      readonly message: string;
+    }
   | { readonly type: 'queryFailed'; readonly queryId: number; readonly message: string }
   /** BSATN as of `decodeStep`: each `before` and `after`, either of which may be absent. */
   | { readonly type: 'changes'; readonly tableId: number; readonly count: number; readonly bytes: Uint8Array }

@@ -4,14 +4,14 @@ import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
 import { type CallId, clientIdFromBytes, type Epoch, type Seq } from '../../core/commit/call.ts';
 import type { RowShape } from '../../core/engine/row-shape.ts';
 import { decodeClientMessage, encodeServerMessage } from '../../core/protocol/frame.ts';
-import type { ClientMessage, ServerMessage } from '../../core/protocol/messages.ts';
+import type { ClientMessage, RowsFrame, ServerMessage } from '../../core/protocol/messages.ts';
 import type { TransportEvents } from '../../core/protocol/transport.ts';
 import { protocolVersion } from '../../core/protocol/version.ts';
 import { Connection } from './connection.ts';
 import { DelayLine } from './delay-line.ts';
 import { ServerClock } from './server-clock.ts';
 
-type SentByServer = Exclude<ServerMessage, { type: 'batch' | 'snapshot' | 'ephemeral' }>;
+type SentByServer = Exclude<ServerMessage, RowsFrame>;
 
 const welcome: SentByServer = {
   type: 'welcome',

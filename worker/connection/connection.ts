@@ -182,7 +182,10 @@ export class Connection {
           break;
         case 'batch':
         case 'snapshot':
+        case 'staged':
+        case 'leaving':
         case 'applied':
+        case 'ended':
         case 'subscriptionRefused':
         case 'lease':
         case 'ephemeral':

@@ -1,0 +1,78 @@
+/** What an app holds of a subscription, and what it may subscribe to. */
+
+import { ForerunError } from '../../core/errors.ts';
+import type { ModuleShape } from '../../core/module/module-shape.ts';
+import { specOf } from '../../core/module/query-builder.ts';
+import type { queryKey } from '../../core/module/table-query.ts';
+import { planQuery } from '../../core/query/plan-query.ts';
+import { planSql } from '../../core/query/plan.ts';
+
+/** SQL text, `SELECT * FROM player WHERE room = 5`, or a query of `client.tables`. */
+export type SubscriptionQuery = string | { readonly [queryKey]: object };
+
+export interface SubscriptionCallbacks {
+  /** The rows are here. Called once. */
+  readonly onApplied?: () => void;
+  /** It was refused: `query-invalid`, with the place in the text. Called once, and nothing else of it after. */
+  readonly onError?: (error: ForerunError) => void;
+}
+
+export class SubscriptionHandle {
+  readonly #callbacks: SubscriptionCallbacks;
+  readonly #unsubscribe: () => void;
+  #state: 'asked' | 'active' | 'ending' | 'ended' = 'asked';
+  #onEnded: (() => void) | undefined;
+
+  constructor(callbacks: SubscriptionCallbacks, unsubscribe: () => void) {
+    this.#callbacks = callbacks;
+    this.#unsubscribe = unsubscribe;
+  }
+
+  /** Its rows are here and kept up to date. */
+  isActive = (): boolean => this.#state === 'active' || this.#state === 'ending';
+
+  /** It is over: refused, or ended and its rows gone. */
+  isEnded = (): boolean => this.#state === 'ended';
+
+  /** Lets go of its rows, except those that another subscription holds. */
+  unsubscribe = (): void => {
+    if (this.#state !== 'asked' && this.#state !== 'active') return;
+    this.#state = this.#state === 'active' ? 'ending' : this.#state;
+    this.#unsubscribe();
+  };
+
+  /** The same; calls back when its rows are gone. */
+  unsubscribeThen = (onEnded: () => void): void => {
+    if (this.#state === 'ended') return onEnded();
+    this.#onEnded = onEnded;
+    this.unsubscribe();
+  };
+
+  /** From the host. */
+  advance(state: 'applied' | 'ended' | 'failed', message: string): void {
+    if (this.#state === 'ended') return;
+    if (state === 'applied') {
+      if (this.#state === 'asked') this.#state = 'active';
+      this.#callbacks.onApplied?.();
+      return;
+    }
+    this.#state = 'ended';
+    if (state === 'failed') this.#callbacks.onError?.(new ForerunError('query-invalid', message));
+    else this.#onEnded?.();
+  }
+}
+
+/** As it goes to the authority. Throws `query-invalid` for a builder's query that is none of whole rows. */
+export function subscriptionText(query: SubscriptionQuery, definition: ModuleShape): string {
+  if (typeof query === 'string') return query;
+  const spec = specOf(query);
+  if (spec === undefined)
+    throw new ForerunError('query-invalid', 'A subscription is SQL text, or a query of client.tables.');
+  const plan = planQuery(spec, definition, { isVisible: (table) => table.public });
+  if (plan.output.type !== 'rows' || plan.orderBy.length > 0 || plan.limit !== undefined || plan.offset > 0)
+    throw new ForerunError(
+      'query-invalid',
+      'A subscription is to whole rows, without order and limit: where(…) and semijoins. Order and limit what client.live gives.',
+    );
+  return planSql(plan.rows);
+}

@@ -1,0 +1,129 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { Desk, type Seat } from './desk.testing.ts';
+
+const desks: Desk[] = [];
+afterEach(() => {
+  for (const desk of desks.splice(0)) desk.home.kill();
+});
+
+async function open(): Promise<{ desk: Desk; writer: Seat }> {
+  const desk = await Desk.open();
+  desks.push(desk);
+  const writer = await desk.seat();
+  for (let id = 1; id <= 6; id++) writer.client.reducers.put({ id, text: id % 2 === 0 ? 'even' : 'odd' });
+  await desk.time.settle();
+  return { desk, writer };
+}
+
+const ids = (seat: Seat) => {
+  const live = seat.client.live<{ id: number }>('SELECT id FROM item ORDER BY id');
+  const { rows } = live;
+  live.close();
+  return rows.map(({ id }) => id);
+};
+
+describe('a client that subscribes to some rows', () => {
+  test('[SUB-1] has them, and those that enter, and lets go of those that leave', async () => {
+    const { desk, writer } = await open();
+    const seat = await desk.seat({ subscribe: ["SELECT * FROM item WHERE text = 'even'"] });
+    await seat.client.ready();
+    expect(ids(seat)).toEqual([2, 4, 6]);
+    writer.client.reducers.put({ id: 3, text: 'even' });
+    writer.client.reducers.put({ id: 4, text: 'odd' });
+    writer.client.reducers.bump({ id: 2 });
+    writer.client.reducers.drop({ id: 6 });
+    await desk.time.advance(50);
+    expect(ids(seat)).toEqual([2, 3]);
+  });
+
+  test('[SUB-1] [SUB-2] begins and ends any of them; a row stays while one holds it', async () => {
+    const { desk, writer } = await open();
+    const seat = await desk.seat({ subscribe: [] });
+    await seat.client.ready();
+    const [onApplied, onEnded] = [vi.fn(), vi.fn()];
+    const { item } = seat.client.tables;
+    const even = seat.client.subscribe("SELECT * FROM item WHERE text = 'even'", { onApplied });
+    expect(even.isActive()).toBe(false);
+    await desk.time.settle();
+    expect([onApplied.mock.calls.length, even.isActive(), ids(seat)]).toEqual([1, true, [2, 4, 6]]);
+    const small = seat.client.subscribe([item.where((row) => row.id.lt(4)), 'SELECT * FROM other']);
+    await desk.time.settle();
+    expect(ids(seat)).toEqual([1, 2, 3, 4, 6]);
+    even.unsubscribeThen(onEnded);
+    await desk.time.settle();
+    expect([onEnded.mock.calls.length, even.isActive(), even.isEnded(), ids(seat)]).toEqual([
+      1,
+      false,
+      true,
+      [1, 2, 3],
+    ]);
+    writer.client.reducers.put({ id: 0, text: 'new' });
+    writer.client.reducers.put({ id: 8, text: 'even' });
+    await desk.time.advance(50);
+    expect(ids(seat)).toEqual([0, 1, 2, 3]);
+    small.unsubscribe();
+    await desk.time.settle();
+    expect(ids(seat)).toEqual([]);
+  });
+
+  test('[SUB-4] is told of a query that is refused, with the place in it, and goes on', async () => {
+    const { desk } = await open();
+    const seat = await desk.seat();
+    const onError = vi.fn();
+    for (const query of ['SELECT * FROM item WHERE colour = 3', 'SELECT * FROM secret', 'DROP TABLE item']) {
+      const handle = seat.client.subscribe(query, { onError });
+      await desk.time.settle();
+      expect(handle.isEnded()).toBe(true);
+    }
+    const messages = onError.mock.calls.map(([error]) => error.message);
+    expect(messages[0]).toMatch(/position 26: there is no column 'colour'/);
+    expect(messages[1]).toMatch(/position 15: there is no table 'secret'/);
+    expect(messages[2]).toMatch(/position 1: expected SELECT/);
+    expect(seat.client.status.type).toBe('live');
+    expect(() => seat.client.subscribe(seat.client.tables.item.orderBy((row) => row.id))).toThrow(/whole rows/);
+  });
+
+  test('[SUB-5] subscribes again when it comes back, and ends what it ended meanwhile', async () => {
+    const { desk, writer } = await open();
+    const seat = await desk.seat({ subscribe: ["SELECT * FROM item WHERE text = 'even'"] });
+    const odd = seat.client.subscribe("SELECT * FROM item WHERE text = 'odd'");
+    await desk.time.settle();
+    expect(ids(seat)).toEqual([1, 2, 3, 4, 5, 6]);
+    seat.isReachable = false;
+    seat.cut();
+    await desk.time.advance(100);
+    odd.unsubscribe();
+    const new_ = seat.client.subscribe("SELECT * FROM item WHERE text = 'new'");
+    writer.client.reducers.put({ id: 2, text: 'odd' });
+    writer.client.reducers.put({ id: 7, text: 'new' });
+    await desk.time.settle();
+    seat.isReachable = true;
+    await desk.time.advance(60_000);
+    expect([odd.isEnded(), new_.isActive(), ids(seat)]).toEqual([true, true, [4, 6, 7]]);
+  });
+
+  test('[PRE-21] leaves calls to the authority that use a table of which it has nothing', async () => {
+    const { desk } = await open();
+    const seat = await desk.seat({ subscribe: ["SELECT * FROM item WHERE text = 'even'"] });
+    const call = seat.client.reducers.touch({ id: 1 });
+    expect((await call.predicted).type).toBe('unpredicted');
+    await desk.time.settle();
+    await call;
+    expect(desk.home.rows('other')).toHaveLength(1);
+  });
+
+  test('[PRE-22] has rows of its own vanish that it is not subscribed to, when they are confirmed', async () => {
+    const { desk } = await open();
+    const seat = await desk.seat({ subscribe: ["SELECT * FROM item WHERE text = 'even'"] });
+    const call = seat.client.reducers.put({ id: 9, text: 'odd' });
+    await call.predicted;
+    expect(ids(seat)).toEqual([2, 4, 6, 9]);
+    await desk.time.settle();
+    await call;
+    expect(ids(seat)).toEqual([2, 4, 6]);
+    const moved = seat.client.reducers.put({ id: 2, text: 'odd' });
+    await desk.time.settle();
+    await moved;
+    expect(ids(seat)).toEqual([4, 6]);
+  });
+});
