@@ -29,7 +29,6 @@ import type { ClientIds } from './predict/client-ids.ts';
 import { Predictor } from './predict/predictor.ts';
 import { type HostStart, newClientId, type StartHome } from './start.ts';
 import { SubscribedRows } from './subscribed-rows.ts';
-import { ClientSubscriptions } from './subscriptions.ts';
 
 /** What the host needs of its home. */
 export interface HostHome extends StartHome {
@@ -47,7 +46,6 @@ export class HostLoop {
   readonly #pages: Pages;
   readonly #answered: AnsweredCalls;
   readonly #calls: OwnCalls;
-  readonly #subscriptions: ClientSubscriptions;
   readonly #rows: SubscribedRows;
   readonly #inbox: Inbox;
   readonly #connection: Connection;
@@ -73,9 +71,8 @@ export class HostLoop {
     this.#identity = start.identity === undefined ? undefined : Identity.fromString(start.identity);
     this.#settledCallId = start.settledCallId;
     this.#isToBeReviewed = start.isToBeReviewed;
-    const predictor = new Predictor(engine, ids);
+    const predictor = (this.#predictor = new Predictor(engine, ids));
     const pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) });
-    this.#predictor = predictor;
     this.#pages = pages;
     this.#answered = new AnsweredCalls(environment.clock, start.answered);
     this.#calls = new OwnCalls({
@@ -88,17 +85,13 @@ export class HostLoop {
       send: (message) => this.#connection.send(message),
       keep: (call) => this.#device.keep(call),
     });
-    this.#subscriptions = new ClientSubscriptions({
-      definition: () => engine.definition,
-      changed: (plans) => start.coverage.set(plans),
-      send: (message) => this.#connection.send(message),
-    });
     this.#rows = new SubscribedRows({
       definition,
       engine,
       predictor,
       pages,
-      subscriptions: this.#subscriptions,
+      coverage: start.coverage,
+      send: (message) => this.#connection.send(message),
       events: {
         reconciled: (result) => this.#calls.reconciled(result),
         advanced: (seq, outcomes, changes) => this.#advanced(seq, outcomes, changes),
@@ -141,7 +134,7 @@ export class HostLoop {
 
   openPage(listener: HostListener, { pageId, subscribe }: HostOptions): PageFeed {
     const page = this.#pages.open(listener, pageId);
-    this.#subscriptions.opening(page, subscribe);
+    this.#rows.subscriptions.opening(page, subscribe);
     this.#emitStatus();
     const earlier = this.#calls.earlier(pageId);
     if (earlier.length > 0) page.push({ type: 'earlier', calls: earlier });
@@ -155,7 +148,7 @@ export class HostLoop {
   /** Its calls go on, but nobody waits for them. */
   closePage(page: PageFeed): void {
     this.#calls.forget(page);
-    this.#subscriptions.forget(page);
+    this.#rows.subscriptions.forget(page);
     this.#pages.close(page);
   }
 
@@ -201,9 +194,9 @@ export class HostLoop {
       case 'answer':
         return this.#answer(event.answer);
       case 'subscribe':
-        return this.#subscriptions.want(event.page, event.request);
+        return this.#rows.subscriptions.want(event.page, event.request);
       case 'unsubscribe':
-        return this.#subscriptions.unwant(event.page, event.subscriptionId);
+        return this.#rows.subscriptions.unwant(event.page, event.subscriptionId);
       case 'welcomed':
         return this.#welcomed(event.welcome);
       case 'received':
@@ -248,7 +241,7 @@ export class HostLoop {
       seq: this.#rows.position?.seq,
       settledCallId: this.#settledCallId as CallId,
       answered: this.#answered.recent,
-      subscriptions: this.#subscriptions.here,
+      subscriptions: this.#rows.subscriptions.here,
       ids: this.#ids.snapshot(),
     };
   }
@@ -355,26 +348,15 @@ export class HostLoop {
 
   #receive(message: ServerMessage): void {
     switch (message.type) {
-      case 'batch':
-      case 'snapshot':
-      case 'staged':
-      case 'leaving':
-      case 'applied':
-      case 'ephemeral':
-      case 'ended':
-        return this.#rows.receive(message);
       case 'lease':
         this.#ids.lend(message.tableId, message.column, message.from, message.to);
         return this.#device.changed([]);
-      case 'subscriptionRefused':
-        return this.#subscriptions.refused(message.subscriptionId, message.message);
       case 'welcome':
       case 'pong':
       case 'error':
-        // The connection keeps these to itself.
-        return;
+        return; // The connection keeps these to itself.
       default:
-        return unreachable(message);
+        return this.#rows.receive(message);
     }
   }
 

@@ -12,6 +12,7 @@ import type { Engine } from '../core/engine/engine.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type {
   BatchMessage,
+  ClientMessage,
   EphemeralMessage,
   LeavingMessage,
   SnapshotMessage,
@@ -20,18 +21,20 @@ import type {
   WelcomeMessage,
 } from '../core/protocol/messages.ts';
 import { batchOfOthers, completeTables, OwnEphemeralChanges } from './ephemeral-rows.ts';
+import type { Coverage } from './coverage.ts';
 import type { Pages } from './pages.ts';
 import type { HasTime, Predictor, ReconcileResult } from './predict/predictor.ts';
 import { SnapshotStaging } from './snapshot-staging.ts';
 import { StagedRows } from './staged-rows.ts';
-import type { ClientSubscriptions } from './subscriptions.ts';
+import { ClientSubscriptions } from './subscriptions.ts';
 
 export interface SubscribedRowsOptions {
   readonly definition: ModuleDefinition;
   readonly engine: Engine;
   readonly predictor: Predictor;
   readonly pages: Pages;
-  readonly subscriptions: ClientSubscriptions;
+  readonly coverage: Coverage;
+  readonly send: (message: ClientMessage) => void;
   readonly events: SubscribedRowsEvents;
 }
 
@@ -49,7 +52,8 @@ export type RowsMessage =
   | StagedMessage
   | LeavingMessage
   | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq }
-  | { readonly type: 'ended'; readonly subscriptionId: number; readonly seq: Seq };
+  | { readonly type: 'ended'; readonly subscriptionId: number; readonly seq: Seq }
+  | { readonly type: 'subscriptionRefused'; readonly subscriptionId: number; readonly message: string };
 
 /** Names the one snapshot that answers a hello. */
 const helloSnapshotId = 0;
@@ -59,7 +63,7 @@ export class SubscribedRows {
   readonly #predictor: Predictor;
   readonly #pages: Pages;
   readonly #events: SubscribedRowsEvents;
-  readonly #subscriptions: ClientSubscriptions;
+  readonly subscriptions: ClientSubscriptions;
   readonly #publicTables: readonly number[];
   readonly #ownEphemeral = new OwnEphemeralChanges();
   #epoch: Epoch | undefined;
@@ -72,11 +76,15 @@ export class SubscribedRows {
   /** By subscription. */
   readonly #staged = new Map<number, StagedRows>();
 
-  constructor({ definition, engine, predictor, pages, subscriptions, events }: SubscribedRowsOptions) {
+  constructor({ definition, engine, predictor, pages, coverage, send, events }: SubscribedRowsOptions) {
     this.#engine = engine;
     this.#predictor = predictor;
     this.#pages = pages;
-    this.#subscriptions = subscriptions;
+    this.subscriptions = new ClientSubscriptions({
+      definition: () => engine.definition,
+      changed: (plans) => coverage.set(plans),
+      send,
+    });
     this.#events = events;
     this.#publicTables = definition.tables.filter((table) => table.public).map((table) => table.tableId);
   }
@@ -101,7 +109,7 @@ export class SubscribedRows {
 
   /** For a hello. */
   greeting(): SubscriptionRequest[] {
-    return this.#subscriptions.greeting(this.#position !== undefined);
+    return this.subscriptions.greeting(this.#position !== undefined);
   }
 
   /**
@@ -111,7 +119,7 @@ export class SubscribedRows {
   restore(position: Position | undefined, subscriptions: readonly SubscriptionRequest[]): void {
     this.#isReady = true;
     this.#epoch = position?.epoch;
-    if (this.#subscriptions.restore(subscriptions)) this.#position = position;
+    if (this.subscriptions.restore(subscriptions)) this.#position = position;
   }
 
   welcomed({ epoch, resumed }: WelcomeMessage): void {
@@ -120,7 +128,7 @@ export class SubscribedRows {
     this.#staging = resumed
       ? undefined
       : new SnapshotStaging(helloSnapshotId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
-    this.#subscriptions.welcomed();
+    this.subscriptions.welcomed();
   }
 
   /** What has come of snapshots counts for nothing. */
@@ -149,6 +157,8 @@ export class SubscribedRows {
         return this.#enter(message.subscriptionId, message.seq);
       case 'ended':
         return this.#leave(message.subscriptionId, message.seq);
+      case 'subscriptionRefused':
+        return this.subscriptions.refused(message.subscriptionId, message.message);
       default:
         return unreachable(message);
     }
@@ -222,14 +232,14 @@ export class SubscribedRows {
   /** Rows that were in no other subscription: beneath what is pending, as if they had been inserted. */
   #enter(subscriptionId: number, seq: Seq): void {
     const changes = this.#takeStaged(subscriptionId)?.entering() ?? [];
-    this.#turn(seq, changes, () => this.#subscriptions.applied(subscriptionId));
+    this.#turn(seq, changes, () => this.subscriptions.applied(subscriptionId));
   }
 
   /** One that ends before it began has put nothing here. */
   #leave(subscriptionId: number, seq: Seq): void {
     const staged = this.#takeStaged(subscriptionId);
-    const changes = this.#subscriptions.isApplied(subscriptionId) ? (staged?.leaving() ?? []) : [];
-    this.#turn(seq, changes, () => this.#subscriptions.ended(subscriptionId));
+    const changes = this.subscriptions.isApplied(subscriptionId) ? (staged?.leaving() ?? []) : [];
+    this.#turn(seq, changes, () => this.subscriptions.ended(subscriptionId));
   }
 
   /** What the rows are of changes together with them. */
@@ -260,7 +270,7 @@ export class SubscribedRows {
       this.#isReady = true;
       for (const tableId of tables.keys()) this.#pages.touch(tableId);
       if (epoch !== undefined) this.#position = { epoch, seq };
-      this.#subscriptions.greetingApplied();
+      this.subscriptions.greetingApplied();
       this.#advance(seq, outcomes, 'all');
     };
   }

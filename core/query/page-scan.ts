@@ -10,7 +10,7 @@ import type { Key, Row } from '../commit/row-change.ts';
 import { keyColumnName, quote } from '../engine/ddl.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { TableStore } from '../engine/table-store.ts';
-import { anchorsOf } from './anchor.ts';
+import { type Anchor, anchorsOf } from './anchor.ts';
 import { isTrue } from './expression.ts';
 import { type QueryPlan, resultSource } from './plan.ts';
 import { conditionSql } from './condition-sql.ts';
@@ -60,14 +60,10 @@ function keyOfLast(store: TableStore, rows: readonly Row[]): Key {
 /** Equalities on the first column of an index lead to the rows, whatever else is asked of them. */
 function isIndexed(plan: QueryPlan): boolean {
   const { table } = resultSource(plan);
-  const { anchors } = anchorsOf(plan.where, undefined);
-  return (
-    anchors !== undefined &&
-    anchors.every(
-      ({ type, column }) =>
-        type === 'equal' &&
-        column.source === plan.result &&
-        table.indexes.some(({ columns }) => columns[0] === column.column),
-    )
-  );
+  const { anchors = [] } = anchorsOf(plan.where, undefined);
+  const leads = ({ type, column }: Anchor): boolean =>
+    type === 'equal' &&
+    column.source === plan.result &&
+    table.indexes.some(({ columns }) => columns[0] === column.column);
+  return anchors.length > 0 && anchors.every(leads);
 }

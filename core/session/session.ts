@@ -45,10 +45,10 @@ interface Held {
   readonly batch: number;
   readonly frame: Uint8Array;
   readonly isWanted: () => boolean;
-  readonly then: () => void;
+  readonly afterwards: () => void;
 }
 
-const unconditionally = { isWanted: () => true, then: () => {} } as const;
+const unconditionally = { isWanted: () => true, afterwards: () => {} } as const;
 
 export class Session implements TransportEvents {
   /** In the order in which connections were taken. */
@@ -119,15 +119,15 @@ export class Session implements TransportEvents {
   }
 
   /** Sends it when everything executed so far is durable, if it is wanted then. */
-  hold(frame: Uint8Array, { isWanted, then }: Pick<Held, 'isWanted' | 'then'> = unconditionally): void {
+  hold(frame: Uint8Array, { isWanted, afterwards }: Pick<Held, 'isWanted' | 'afterwards'> = unconditionally): void {
     if (this.#state.type === 'closed') return;
     const batch = this.#authority.executedBatch;
     if (batch <= this.#authority.durableBatch && this.#held.length === 0) {
       if (isWanted()) this.#transmit(frame);
-      if (isWanted()) then();
+      if (isWanted()) afterwards();
       return;
     }
-    this.#held.push({ batch, frame, isWanted, then });
+    this.#held.push({ batch, frame, isWanted, afterwards });
     this.#heldBytes += frame.length;
     this.#hub.waits(this);
   }
@@ -141,11 +141,11 @@ export class Session implements TransportEvents {
       if (first.batch > durableBatch) return true;
       let released = 0;
       while (released < this.#held.length && (this.#held[released] as Held).batch <= durableBatch) released++;
-      for (const { frame, isWanted, then } of this.#held.splice(0, released)) {
+      for (const { frame, isWanted, afterwards } of this.#held.splice(0, released)) {
         this.#heldBytes -= frame.length;
         if (!isWanted()) continue;
         this.#transmit(frame);
-        then();
+        afterwards();
       }
     }
   }
@@ -256,7 +256,7 @@ export class Session implements TransportEvents {
       viewer: { identity, isOwner: false },
       receiver: this,
       session: {
-        hold: (frame, then) => this.hold(frame, then),
+        hold: (frame, condition) => this.hold(frame, condition),
         bufferedBytes: () => this.bufferedBytes(),
         sendAllEphemeral: () => this.sendAllEphemeral(),
         send: (message) => this.send(message),

@@ -43,8 +43,11 @@ export interface SubscriptionsOptions {
   /** Of the session's audience. */
   readonly receiver: Receiver;
   readonly session: {
-    /** Sends it when everything executed so far is durable, unless `isWanted` then says no; and then does `then`. */
-    readonly hold: (frame: Uint8Array, then?: { readonly isWanted: () => boolean; readonly then: () => void }) => void;
+    /** Sends it when everything executed so far is durable, unless `isWanted` then says no; and then does `afterwards`. */
+    readonly hold: (
+      frame: Uint8Array,
+      condition?: { readonly isWanted: () => boolean; readonly afterwards: () => void },
+    ) => void;
     readonly bufferedBytes: () => number;
     readonly sendAllEphemeral: () => void;
     readonly send: (message: Exclude<ServerMessage, RowsFrame>) => void;
@@ -107,7 +110,7 @@ export class Subscriptions {
       minus: [],
       isWanted: () => !this.#isClosed,
       end: 'applied',
-      then: () => {
+      afterwards: () => {
         this.#isGreeting = false;
         this.#next();
       },
@@ -169,7 +172,7 @@ export class Subscriptions {
       minus,
       isWanted: () => this.#current === current,
       end: type === 'begin' ? 'applied' : 'ended',
-      then: () => this.#finish(work),
+      afterwards: () => this.#finish(work),
     });
   }
 
@@ -192,10 +195,10 @@ export class Subscriptions {
     readonly minus: readonly SharedQuery[];
     readonly isWanted: () => boolean;
     readonly end: 'applied' | 'ended';
-    readonly then: () => void;
+    readonly afterwards: () => void;
   }): void {
     const { authority, environment, session } = this.#options;
-    const { subscriptionId, isWanted, end, then } = snapshot;
+    const { subscriptionId, isWanted, end, afterwards } = snapshot;
     sendSnapshot({
       ...snapshot,
       engine: authority.engine,
@@ -205,7 +208,7 @@ export class Subscriptions {
       betweenBatches: (task) => authority.betweenBatches(task),
       done: () => {
         const frame = session.encode({ type: end, subscriptionId, seq: authority.executedSeq });
-        session.hold(frame, { isWanted, then });
+        session.hold(frame, { isWanted, afterwards });
       },
     });
   }
