@@ -25,6 +25,7 @@ export type {
 } from './module/table-query.ts';
 export type { DbView, ReadonlyDbView, TableView } from './module/table-view.ts';
 export type { AnonymousViewCtx, ViewCtx, ViewExport } from './module/view.ts';
+export { type Sql, sql } from './query/sql-template.ts';
 export { ConnectionId } from './value/connection-id.ts';
 export { Identity } from './value/identity.ts';
 export { ScheduleAt } from './value/schedule-at.ts';

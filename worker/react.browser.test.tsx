@@ -1,10 +1,11 @@
-import { Component, memo, type ReactElement, type ReactNode, StrictMode, useState } from 'react';
+import { sql } from 'forerun';
+import { Component, memo, type ReactElement, type ReactNode, StrictMode, Suspense, useState } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { flushSync } from 'react-dom';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LiveRows } from './client/live-rows.ts';
 import { Desk, type DeskClient, type deskModule } from './desk.testing.ts';
-import { ForerunProvider, useCounters, useLive, useReducer, useReducers, useStatus } from './react.ts';
+import { ForerunProvider, useCounters, useLive, useLiveSuspense, useReducer, useReducers, useStatus } from './react.ts';
 
 interface Item {
   readonly id: number;
@@ -140,6 +141,102 @@ test('with other parameters the rows stay until the new ones are here', async ()
   await expect.poll(() => page.textContent).toBe('');
   expect(seen.indexOf('')).toBeGreaterThan(seen.lastIndexOf('2'));
   expect(seen[0]).toBe('1');
+});
+
+test('[LIV-11] a query written inline is the one of the last render, and renders for its changes only', async () => {
+  const started: unknown[] = [];
+  const watched: DeskClient = {
+    ...client,
+    live: (...source: unknown[]) => {
+      started.push(source[0]);
+      return Reflect.apply(client.live, client, source);
+    },
+  };
+  let renders = 0;
+  let again: (turn: number) => void = () => {};
+  function Best(): ReactElement {
+    const [turn, setTurn] = useState(0);
+    again = setTurn;
+    renders++;
+    const best = useLive(
+      client.tables.item
+        .where((item) => item.count.gte(1))
+        .orderBy((item) => item.id.desc())
+        .limit(2),
+    );
+    const first = useLive<Item>(sql`SELECT * FROM item WHERE id = ${1}`);
+    return <>{`${turn} ${best.map(({ id }) => id).join()} ${first.length}`}</>;
+  }
+  flushSync(() =>
+    root.render(
+      <ForerunProvider client={watched}>
+        <Best />
+      </ForerunProvider>,
+    ),
+  );
+  for (const id of [1, 2, 3]) client.reducers.put({ id, text: 'a' });
+  for (const id of [1, 3]) client.reducers.bump({ id });
+  await expect.poll(() => page.textContent).toBe('0 3,1 1');
+  flushSync(() => again(1));
+  expect(page.textContent).toBe('1 3,1 1');
+  expect(started).toHaveLength(2);
+  renders = 0;
+  // Not among the rows of either query.
+  client.reducers.put({ id: 2, text: 'b' });
+  client.reducers.bump({ id: 3 });
+  await desk.time.advance(1);
+  await expect.poll(() => renders).toBe(1);
+});
+
+test('[LIV-11] useLiveSuspense shows what waits until the first rows are here, and never an empty result before', async () => {
+  client.reducers.put({ id: 1, text: 'a' });
+  await desk.time.advance(1);
+  const seen: number[] = [];
+  const running = new Set<LiveRows<unknown>>();
+  const release = Promise.withResolvers<void>();
+  const slow: DeskClient = {
+    ...client,
+    live: (...source: unknown[]) => {
+      const rows = Reflect.apply(client.live, client, source);
+      running.add(rows);
+      const close = rows.close;
+      const isOpen = { now: false };
+      void release.promise.then(() => (isOpen.now = true));
+      return Object.defineProperties(Object.create(rows), {
+        isReady: { get: () => isOpen.now },
+        rows: { get: () => rows.rows },
+        error: { get: () => rows.error },
+        ready: { value: () => release.promise },
+        subscribe: { value: rows.subscribe },
+        close: { value: () => running.delete(rows) && close() },
+      });
+    },
+  };
+  function All(): ReactElement {
+    const rows = useLiveSuspense(client.tables.item);
+    seen.push(rows.length);
+    return <>{rows.map(({ id }) => id).join()}</>;
+  }
+  flushSync(() =>
+    root.render(
+      <StrictMode>
+        <ForerunProvider client={slow}>
+          <Suspense fallback="waiting">
+            <All />
+          </Suspense>
+        </ForerunProvider>
+      </StrictMode>,
+    ),
+  );
+  expect(page.textContent).toBe('waiting');
+  expect(running.size).toBe(1);
+  release.resolve();
+  await expect.poll(() => page.textContent).toBe('1');
+  expect(seen).not.toContain(0);
+  client.reducers.put({ id: 2, text: 'b' });
+  await expect.poll(() => page.textContent).toBe('1,2');
+  flushSync(() => root.render(null));
+  await expect.poll(() => running.size).toBe(0);
 });
 
 test('a query that SQLite refuses is thrown to the error boundary', async () => {

@@ -21,11 +21,12 @@ import type { SqlValue } from '../core/engine/sql-value.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ModuleExports, ReducersOf } from '../core/module/module.ts';
 import { specOf } from '../core/module/query-builder.ts';
-import { specKey } from '../core/module/query-spec.ts';
 import type { Query } from '../core/module/table-query.ts';
+import { isSql, type Sql, sqlText } from '../core/query/sql-template.ts';
 import type { Client, ReducerCall } from './client/client.ts';
 import type { ClientCounters, ClientStatus } from './client/host-api.ts';
 import type { LiveRows } from './client/live-rows.ts';
+import { type Asked, askedKey, sharedLive, startLive } from './react-live.ts';
 
 // A context can't be generic; `useClient` gives the type back.
 const ClientContext = createContext<Client<ModuleExports> | undefined>(undefined);
@@ -58,25 +59,19 @@ export function useClient<M extends ModuleExports>(): Client<M> {
  * list which is paged or filtered does not go blank in between. Throws `query-invalid` while rendering, for an error
  * boundary.
  */
-export function useLive<Row>(query: Query<Row>): readonly Row[];
+export function useLive<Row>(query: Query<Row> | Sql<Row>): readonly Row[];
 export function useLive<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): readonly Row[];
-export function useLive<Row>(query: Query<Row> | string, ...params: SqlValue[]): readonly Row[] {
+export function useLive<Row>(query: Asked<Row>, ...params: SqlValue[]): readonly Row[] {
   const client = useClient();
-  // A builder's query may be written inline: what it asks for is what it is.
-  const spec = typeof query === 'string' ? undefined : specOf(query);
-  const source = typeof query === 'string' ? query : spec === undefined ? '' : specKey(spec);
-  const key = JSON.stringify(
-    params.map((value) => (typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? [...value] : value)),
-  );
+  // A query may be written inline: what it asks for is what it is.
+  const key = askedKey(query, params);
+  const source = typeof query === 'string' ? query : kindOf(query);
   const shown = useRef<Shown<Row>>(undefined);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `source` and `key` stand for the query and the parameters
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the query and the parameters
   const live = useMemo(() => {
     const isSameQuery = shown.current?.client === client && shown.current.source === source;
-    return lazily<Row>(
-      () => (typeof query === 'string' ? client.live<Row>(query, ...params) : client.live(query)),
-      isSameQuery ? shown.current?.rows : undefined,
-    );
-  }, [client, source, key]);
+    return lazily<Row>(() => startLive(client, query, params), isSameQuery ? shown.current?.rows : undefined);
+  }, [client, key]);
   const result = useSyncExternalStore(live.subscribe, live.result, live.result);
   useEffect(() => live.keep(), [live]);
   useEffect(() => {
@@ -84,6 +79,29 @@ export function useLive<Row>(query: Query<Row> | string, ...params: SqlValue[]):
   }, [client, source, result]);
   if (isError(result)) throw result;
   return result;
+}
+
+/**
+ * As `useLive`, for below a `<Suspense>`: waits there for the first result, and so has always one. In a transition, or
+ * with a deferred value, the rows of the last query stay until those of the next are here.
+ */
+export function useLiveSuspense<Row>(query: Query<Row> | Sql<Row>): readonly Row[];
+export function useLiveSuspense<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): readonly Row[];
+export function useLiveSuspense<Row>(query: Asked<Row>, ...params: SqlValue[]): readonly Row[] {
+  const client = useClient();
+  const shared = sharedLive<Row>(client, askedKey(query, params), () => startLive(client, query, params));
+  const { live } = shared;
+  if (!live.isReady && live.error === undefined) throw shared.first;
+  const result = useSyncExternalStore(shared.subscribe, shared.result, shared.result);
+  useEffect(() => shared.keep(), [shared]);
+  if (isError(result)) throw result;
+  return result;
+}
+
+/** Queries of one kind differ in values only: the rows of one may stand in for those of the next for a moment. */
+function kindOf<Row>(query: Query<Row> | Sql<Row>): string {
+  if (isSql(query)) return sqlText(query).text;
+  return specOf(query)?.tables.join() ?? '';
 }
 
 /** What a hook has on the screen, and of which query. */

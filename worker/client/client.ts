@@ -18,6 +18,7 @@ import type { RowOf } from '../../core/module/table.ts';
 import type { Query, TableQuery } from '../../core/module/table-query.ts';
 import type { Tables } from '../../core/module/table-view.ts';
 import { planQuery } from '../../core/query/plan-query.ts';
+import { isSql, type Sql, sqlText } from '../../core/query/sql-template.ts';
 import { CallHandle } from './call-handle.ts';
 import type {
   ClientCounters,
@@ -46,7 +47,7 @@ export interface Client<M extends ModuleExports> {
   /** Tables to query and to watch: `client.tables.player.where((p) => p.score.gte(10))`. */
   readonly tables: ClientTables<InferSchema<M['default']>>;
   /** Keeps a query's rows up to date: of the builder, typed, or any SQL that SQLite can run on the replica. */
-  live<Row>(query: Query<Row>): LiveRows<Row>;
+  live<Row>(query: Query<Row> | Sql<Row>): LiveRows<Row>;
   live<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): LiveRows<Row>;
   /**
    * Has these rows as well from now on: SQL, queries of the builder (filters and semijoins), or whole tables. Calls
@@ -365,9 +366,16 @@ export class ClientState {
     params: readonly SqlValue[],
   ): { readonly asked: QuerySource; readonly codec: Codec | undefined } {
     if (typeof source === 'string') return { asked: { type: 'sql', sql: source, params }, codec: undefined };
+    if (isSql(source)) {
+      const { text, params } = sqlText(source);
+      return { asked: { type: 'sql', sql: text, params }, codec: undefined };
+    }
     const spec = specOf(source);
     if (spec === undefined)
-      throw new ForerunError('query-invalid', 'client.live takes SQL text, or a query of client.tables.');
+      throw new ForerunError(
+        'query-invalid',
+        'client.live takes a query of client.tables, or SQL: live(sql`SELECT …`).',
+      );
     const { rowType } = planQuery(spec, this.#definition, { isVisible: (table) => table.public });
     return { asked: { type: 'query', spec }, codec: compileCodec(rowType) };
   }
