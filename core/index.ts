@@ -1,6 +1,7 @@
 /** `forerun`: what a module is written with. Re-exports only; nothing inside imports it. */
 
 export { ForerunError, type ErrorCode, SenderError } from './errors.ts';
+export { authorityOnly } from './module/authority-only.ts';
 export type { Column, ColumnBuilder, RowObj, TypeBuilder } from './module/column-builder.ts';
 export { type Infer, type InferTypeOfRow, type InferTypeOfTypeBuilder, type RowBuilder, t } from './module/column.ts';
 export type { AuthCtx, JsonObject, JsonValue, JwtClaims, Random, ReducerCtx } from './module/context.ts';

@@ -8,6 +8,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
 
+/** Where `vite build` leaves the modules as the authority runs them: beside `dist`, whose files everybody may read. */
+export const authorityFolder = 'dist-authority';
+
 /** Asks for a module's file as it is. */
 export const plain = '?forerun-plain';
 

@@ -12,10 +12,19 @@
  */
 
 import { join, resolve } from 'node:path';
-import type { DevEnvironment, EnvironmentModuleNode, Plugin } from 'vite';
+import {
+  build,
+  type DevEnvironment,
+  type EnvironmentModuleNode,
+  type ErrorPayload,
+  type Plugin,
+  type ResolvedConfig,
+} from 'vite';
 import { ForerunError } from '../core/errors.ts';
+import { withoutAuthorityCode } from './authority-only.ts';
 import { DevDatabases, type OwnDatabase, type SwapFailure } from './dev-databases.ts';
 import {
+  authorityFolder,
   entryCode,
   entryId,
   entryPrefix,
@@ -64,6 +73,8 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
   let workers = '';
   let root = '';
   let dev: DevDatabases | undefined;
+  let isBuild = false;
+  let resolved: ResolvedConfig | undefined;
   const modules = (): Map<string, string> => new Map([...databases].map(([file, name]) => [name, file]));
   // The command line's word goes before the configuration's.
   const dataFolder = (): string => resolve(root, process.env['FORERUN_DATA'] ?? options.data ?? '.forerun');
@@ -82,6 +93,14 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
       root = config.root;
       databases = new Map(Object.entries(named).map(([name, file]) => [slashed(resolve(root, file)), name]));
       workers = join(config.cacheDir, 'forerun');
+      resolved = config;
+      isBuild = config.command === 'build';
+    },
+    transform(code, id) {
+      if (!isBuild || this.environment.config.consumer !== 'client' || !/\.[cm]?[jt]sx?(\?|$)/.test(id))
+        return undefined;
+      const kept = id.includes('/node_modules/') ? undefined : withoutAuthorityCode(code, id);
+      return kept === undefined ? undefined : { code: kept, map: null };
     },
     resolveId: (id) => (id.startsWith(entryPrefix) ? `\0${id}` : undefined),
     load(id) {
@@ -91,7 +110,7 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
       if (name === undefined || this.environment.config.consumer !== 'client') return undefined;
       const failure = dev?.failureOf(name);
       // Vite shows it over the page, which could not reach the database anyway.
-      if (failure !== undefined) throw overlayError(failure);
+      if (failure !== undefined) throw Object.assign(new Error(failure.message), overlayError(failure));
       return pageModule(name, id, writeWorker(workers, name, id));
     },
     configureServer(server) {
@@ -129,6 +148,8 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
     },
     async closeBundle() {
       await dev?.close();
+      if (isBuild && resolved !== undefined && this.environment.name === 'client')
+        await buildModules(resolved, modules());
     },
   };
 }
@@ -163,14 +184,42 @@ function isImportedBeside(changed: readonly EnvironmentModuleNode[], databases: 
   return changed.some(reachesPage);
 }
 
-function overlayError({ message, place, file }: SwapFailure): Error & { stack: string; plugin: string } {
-  const error = Object.assign(new Error(message), {
+/** The modules for the authority, each in a file of its own beside the built page: for `forerun start`. */
+async function buildModules(
+  { root, mode, resolve, define }: ResolvedConfig,
+  modules: ReadonlyMap<string, string>,
+): Promise<void> {
+  await build({
+    root,
+    mode,
+    configFile: false,
+    logLevel: 'warn',
+    publicDir: false,
+    resolve: { alias: resolve.alias },
+    ...(define !== undefined && { define }),
+    build: {
+      ssr: true,
+      outDir: authorityFolder,
+      emptyOutDir: true,
+      sourcemap: true,
+      rolldownOptions: {
+        input: Object.fromEntries(modules),
+        external: [/^forerun($|\/)/],
+        output: { entryFileNames: '[name].js' },
+      },
+    },
+  });
+}
+
+/** As it goes over the wire to the page. */
+function overlayError({ message, place, file }: SwapFailure): ErrorPayload['err'] {
+  return {
+    message,
     stack: '',
     plugin: 'forerun',
     id: file,
     ...(place && { loc: { file, line: place.line, column: place.column }, frame: place.frame }),
-  });
-  return error;
+  };
 }
 
 /** As a dependency, and so to be pre-bundled: a worker's dependencies would be found late, and reload the page. */

@@ -9,6 +9,7 @@ import { AssertionError } from '../assert.ts';
 import type { Call, Rejection } from '../commit/call.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import { ForerunError, SenderError } from '../errors.ts';
+import { isAuthorityOnly } from '../module/authority-only.ts';
 import type { AuthCtx, Random } from '../module/context.ts';
 import type { ReducerDefinition } from '../module/definition.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
@@ -128,7 +129,8 @@ export function runReducer(
   } catch (error) {
     transaction.rollBack();
     if (error instanceof AssertionError) throw error;
-    const { unpredictable, reads } = transaction;
+    const { reads } = transaction;
+    const unpredictable = transaction.unpredictable ?? (isAuthorityOnly(error) ? error : undefined);
     if (unpredictable !== undefined) return { type: 'unpredictable', reason: unpredictable.message, reads };
     return { type: 'rejected', rejection: rejectionOf(reducer, error), cause: error, reads };
   }

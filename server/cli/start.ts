@@ -6,6 +6,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ModuleExports } from '../../core/module/module.ts';
 import { answerNotFound } from '../http.ts';
+import { authorityFolder } from '../module-files.ts';
 import { serve, type Served } from '../serve.ts';
 import { exitCodes, Failure } from './failure.ts';
 import { jsonLog, type JsonLog } from './json-log.ts';
@@ -21,8 +22,6 @@ export interface StartOptions {
   readonly logLevel?: string;
 }
 
-/** Where `vite build` leaves the modules for the authority. */
-export const builtModules = 'dist-authority';
 const logLevels = ['debug', 'info', 'warn', 'error'];
 
 export async function start(options: StartOptions): Promise<void> {
@@ -74,11 +73,11 @@ function modulesOf(root: string, named: string | undefined): ReadonlyMap<string,
     if (!existsSync(file)) throw new Failure(`There is no module ${named}. Name its file with --module.`);
     return new Map([[defaultDatabase, file]]);
   }
-  const folder = join(root, builtModules);
+  const folder = join(root, authorityFolder);
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.js')) : [];
   if (files.length === 0)
     throw new Failure(
-      `There is no built module in ${builtModules}. Build the project first (npm run build), or name one with --module.`,
+      `There is no built module in ${authorityFolder}. Build the project first (npm run build), or name one with --module.`,
     );
   return new Map(files.map((name) => [basename(name, '.js'), resolve(folder, name)]));
 }
