@@ -60,7 +60,7 @@ export interface ForerunPluginApi {
 }
 
 /** The plugin. Throws `args-invalid` when no module is named. */
-export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi> {
+export function forerun(options: ForerunPluginOptions): Plugin[] {
   const named = { ...options.databases, ...(options.module !== undefined && { main: options.module }) };
   if (Object.keys(named).length === 0) {
     throw new ForerunError(
@@ -79,12 +79,14 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
   // The command line's word goes before the configuration's.
   const dataFolder = (): string => resolve(root, process.env['FORERUN_DATA'] ?? options.data ?? '.forerun');
 
-  return {
+  const forerunPlugin: Plugin<ForerunPluginApi> = {
     name: 'forerun',
     // Before Vite's own, which would read the file.
     enforce: 'pre',
     api: { modules, dataFolder },
-    config: () => ({
+    config: ({ worker }) => ({
+      // Workers are built with plugins of their own.
+      worker: { plugins: () => [...(worker?.plugins?.() ?? []), withoutAuthority()] },
       ssr: { external: ['forerun', 'forerun/server'] },
       optimizeDeps: isInstalled() ? { include: ['forerun', 'forerun/client', 'forerun/worker'] } : {},
       server: { watch: { ignored: [`**/${options.data ?? '.forerun'}/**`] } },
@@ -95,12 +97,6 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
       workers = join(config.cacheDir, 'forerun');
       resolved = config;
       isBuild = config.command === 'build';
-    },
-    transform(code, id) {
-      if (!isBuild || this.environment.config.consumer !== 'client' || !/\.[cm]?[jt]sx?(\?|$)/.test(id))
-        return undefined;
-      const kept = id.includes('/node_modules/') ? undefined : withoutAuthorityCode(code, id);
-      return kept === undefined ? undefined : { code: kept, map: null };
     },
     resolveId: (id) => (id.startsWith(entryPrefix) ? `\0${id}` : undefined),
     load(id) {
@@ -152,6 +148,7 @@ export function forerun(options: ForerunPluginOptions): Plugin<ForerunPluginApi>
         await buildModules(resolved, modules());
     },
   };
+  return [forerunPlugin, withoutAuthority()];
 }
 
 /** Has the workers of this database import their module anew, with everything that has changed below it. */
@@ -182,6 +179,20 @@ function isImportedBeside(changed: readonly EnvironmentModuleNode[], databases: 
     return node.importers.size === 0 || [...node.importers].some(reachesPage);
   };
   return changed.some(reachesPage);
+}
+
+/** For page and worker alike. */
+function withoutAuthority(): Plugin {
+  return {
+    name: 'forerun:without-authority',
+    apply: 'build',
+    enforce: 'pre',
+    transform(code, id) {
+      if (this.environment.config.consumer !== 'client' || !/\.[cm]?[jt]sx?(\?|$)/.test(id)) return undefined;
+      const kept = id.includes('/node_modules/') ? undefined : withoutAuthorityCode(code, id);
+      return kept === undefined ? undefined : { code: kept, map: null };
+    },
+  };
 }
 
 /** The modules for the authority, each in a file of its own beside the built page: for `forerun start`. */

@@ -29,7 +29,7 @@ export function App() {
       <header>
         <h1>my_first_app</h1>
         <span className="status" data-live={status.type === 'live' || undefined}>
-          {status.type === 'live' ? 'Live' : 'Connecting …'}
+          {status.type === 'live' ? 'Live' : status.type === 'stopped' ? status.message : 'Connecting …'}
         </span>
       </header>
       <form onSubmit={submit}>

@@ -42,8 +42,9 @@ form.addEventListener('submit', (event) => {
 });
 
 client.onStatus(() => {
-  status.toggleAttribute('data-live', client.status.type === 'live');
-  status.textContent = client.status.type === 'live' ? 'Live' : 'Connecting …';
+  const { status: now } = client;
+  status.toggleAttribute('data-live', now.type === 'live');
+  status.textContent = now.type === 'live' ? 'Live' : now.type === 'stopped' ? now.message : 'Connecting …';
 });
 
 // Calls back when the result changes.
