@@ -93,11 +93,13 @@ export class TableStore {
     const keys = this.#dirty;
     if (keys.length === 0) return;
     this.#dirty = [];
-    const rows = keys.map((key) => this.#cache.clean(key));
+    const removed: Key[] = [];
     try {
-      this.#store(keys, rows);
+      this.#store(keys, removed);
     } catch (error) {
-      for (const [i, key] of keys.entries()) this.#cache.put(key, rows[i]);
+      // The cache has all of them, but those that it was told to forget.
+      for (const key of keys) this.#cache.put(key, this.#cache.get(key) ?? undefined);
+      for (const key of removed) this.#cache.put(key, undefined);
       this.#dirty = keys;
       throw error;
     }
@@ -210,16 +212,19 @@ export class TableStore {
     return row;
   }
 
-  #store(keys: readonly Key[], rows: readonly (Row | undefined)[]): void {
+  /** One after the other, so that no more of the rows are objects at a time than one statement takes. */
+  #store(keys: readonly Key[], removed: Key[]): void {
     const { table, sql } = this.shape;
     const remove = this.#database.prepare(deleteByKey(table));
     const perStatement = this.#database.prepare(upsert(table, upsertRowsPerStatement));
     let values: SqlValue[] = [];
     let pending = 0;
-    for (const [i, key] of keys.entries()) {
-      const row = rows[i];
-      if (row === undefined) remove.run([sql.keyToSql(key)]);
-      else {
+    for (const key of keys) {
+      const row = this.#cache.clean(key);
+      if (row === undefined) {
+        removed.push(key);
+        remove.run([sql.keyToSql(key)]);
+      } else {
         sql.toSql(row, key, values);
         if (++pending === upsertRowsPerStatement) {
           perStatement.run(values);

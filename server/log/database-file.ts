@@ -92,7 +92,7 @@ export function openDatabaseFile(path: string): DatabaseSync {
     db = new DatabaseSync(path);
     checkHeader(db, path);
     db.exec(
-      'PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -64000',
+      'PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16000',
     );
     checkPages(db, path);
     checkWritable(db);

@@ -222,6 +222,7 @@ function startThread(options: SqliteLogOptions, mailbox: Uint8Array<SharedArrayB
     name: 'forerun storage',
     // It needs none of the process's own flags, and some of them are not for threads: `--input-type` ends them.
     execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
   return new Promise((resolve, reject) => {
     const ended = (): void =>
