@@ -58,4 +58,16 @@ export const limits = {
   liveChangesMax: 10_000,
   /** Joined rows that one batch of changes may touch in a live query; beyond it the query reads all of its rows anew. */
   joinedTuplesMax: 10_000,
+  /** A reducer that runs longer is stopped and rolled back, and its call rejected with `limit-reached`. */
+  callMsMax: 1_000,
+  /** Rows that one call may change; beyond it, it is rejected with `limit-reached`. */
+  callRowsMax: 100_000,
+  /** Bytes of the rows that one call changes; beyond it, it is rejected with `limit-reached`. */
+  callBytesMax: 33_554_432,
+  /** A connection that makes more calls a second is ended with `limit-reached`. */
+  callsPerSecondMax: 50_000,
+  /** A connection is ended with `limit-reached` when it makes a call while so many wait for their outcome. */
+  unansweredCallsMax: 100_000,
+  /** Further connections of an identity are refused with `limit-reached`. */
+  connectionsPerIdentityMax: 256,
 } as const;

@@ -4,11 +4,12 @@
  */
 
 import { Authority } from '../core/authority/authority.ts';
+import type { CallLimits } from '../core/authority/call-budget.ts';
 import type { Epoch } from '../core/commit/call.ts';
 import { MemoryLog } from '../core/commit/log.ts';
 import type { Environment } from '../core/environment.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
-import { SessionHub } from '../core/session/hub.ts';
+import { SessionHub, type SessionLimits } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
 import type { ServerDiagnostics } from './diagnostics.ts';
 import { type Authenticator, identityOf, openAuthenticator } from './gateway/auth.ts';
@@ -30,6 +31,7 @@ export interface DatabaseOptions {
   readonly logBytesMax?: number | undefined;
   readonly logAgeMsMax?: number | undefined;
   readonly behindBytesMax?: number | undefined;
+  readonly limits?: Partial<CallLimits & SessionLimits> | undefined;
 }
 
 export interface OpenDatabase {
@@ -60,7 +62,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     });
     return {
       authority,
-      hub: new SessionHub({ authority, environment, authenticate }),
+      hub: new SessionHub({ authority, environment, authenticate, ...(options.limits && { limits: options.limits }) }),
       folder,
       authenticate,
       adopt: (definition) => adopt(authority, definition),
@@ -131,6 +133,7 @@ function openAuthority(options: DatabaseOptions, { birth, ...storage }: Storage)
     epoch: birth.epoch as Epoch,
     databaseIdentity: Identity.fromString(birth.databaseIdentity),
     secret: birth.secret,
+    ...(options.limits !== undefined && { limits: options.limits }),
     ...(guard !== undefined && { guard }),
     ...(timestampToleranceMs !== undefined && { timestampToleranceMs }),
   });

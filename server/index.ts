@@ -11,4 +11,4 @@ export {
   type RestoreOptions,
 } from './log/backup.ts';
 export { checkDatabase, type DatabaseReport } from './log/check.ts';
-export { serve, type Served, type ServeOptions } from './serve.ts';
+export { serve, type Served, type ServeOptions, type ServerLimits } from './serve.ts';

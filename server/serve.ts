@@ -11,13 +11,15 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Authority } from '../core/authority/authority.ts';
+import type { CallLimits } from '../core/authority/call-budget.ts';
 import { ForerunError } from '../core/errors.ts';
 import { defineModule, type ModuleExports } from '../core/module/module.ts';
+import type { SessionLimits } from '../core/session/hub.ts';
 import { openDatabase } from './database.ts';
 import { printedDiagnostics, type ServerDiagnostics } from './diagnostics.ts';
 import { nodeEnvironment } from './environment.ts';
 import { closeOnSignals } from './drain.ts';
-import { Gateway } from './gateway/gateway.ts';
+import { Gateway, type GatewayLimits } from './gateway/gateway.ts';
 import {
   answerNotFound,
   handleRequest,
@@ -56,6 +58,8 @@ export interface ServeOptions {
   readonly logAgeMsMax?: number;
   /** The tables in the file follow the log when it is so many bytes ahead, or idle. Default 32 MiB. */
   readonly behindBytesMax?: number;
+  /** Other bounds than those of docs/limits.md. */
+  readonly limits?: Partial<ServerLimits>;
   /** Close, and end the process with 0, on SIGTERM and SIGINT. Default: false, they are yours to handle. */
   readonly handleSignals?: boolean;
   /** What happens, for people. Default: one line each on standard error. */
@@ -65,6 +69,8 @@ export interface ServeOptions {
   /** Answers plain requests that are not for the database. Default: with 404. Not with `server`. */
   readonly requests?: RequestListener;
 }
+
+export type ServerLimits = CallLimits & SessionLimits & GatewayLimits;
 
 export interface Served {
   /** For `connect({ url })`: `http://127.0.0.1:3000`. Empty for a server of yours that does not listen yet. */
@@ -108,6 +114,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     logBytesMax: options.logBytesMax,
     logAgeMsMax: options.logAgeMsMax,
     behindBytesMax: options.behindBytesMax,
+    limits: options.limits,
   });
   const { authority, hub, folder, authenticate } = database;
   kept.keepIn(folder?.diagnosticsFile);
@@ -115,6 +122,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     accept: (connect) => hub.accept(connect),
     scheduler: environment.scheduler,
     connectionFailed: told.connectionFailed,
+    ...(options.limits !== undefined && { limits: options.limits }),
   });
   const callers = new Callers({ authority, environment, newConnectionId: () => hub.newConnectionId() });
   const isOurs = (nameOrIdentity: string | undefined): boolean =>

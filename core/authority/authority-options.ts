@@ -5,6 +5,7 @@ import type { Log } from '../commit/log.ts';
 import type { Environment } from '../environment.ts';
 import type { ModuleDefinition } from '../module/definition.ts';
 import type { Identity } from '../value/identity.ts';
+import type { CallLimits } from './call-budget.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
 export interface AuthorityOptions {
@@ -20,6 +21,7 @@ export interface AuthorityOptions {
   readonly guard?: boolean;
   /** How far a call's proposed time may be from the authority's clock; beyond it the authority sets its own. Default 250. */
   readonly timestampToleranceMs?: number;
+  readonly limits?: Partial<CallLimits>;
   readonly diagnostics?: Diagnostics;
 }
 

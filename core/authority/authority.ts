@@ -24,14 +24,16 @@ import { Engine } from '../engine/engine.ts';
 import type { Execution } from '../engine/execute.ts';
 import { ForerunError } from '../errors.ts';
 import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
-import { ConnectionId } from '../value/connection-id.ts';
+import type { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { admit } from './admission.ts';
 import type { AuthorityOptions } from './authority-options.ts';
 import type { OpenBatch } from './batch.ts';
+import { CallBudget, tooManyBytes } from './call-budget.ts';
 import { type CallRequest, refusalOf } from './call-request.ts';
 import { emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
 import { type ClientRecord, Clients, unlogged } from './clients.ts';
+import { ConnectionCalls } from './connection-calls.ts';
 import { Connections } from './connections.ts';
 import { DatabaseCalls } from './database-calls.ts';
 import { EphemeralRows } from './ephemeral.ts';
@@ -48,6 +50,7 @@ interface Parts {
   readonly clients: Clients;
   readonly leases: IdLeases;
   readonly recovered: Recovered;
+  readonly budget: CallBudget;
 }
 
 export class Authority {
@@ -62,12 +65,14 @@ export class Authority {
   readonly #acknowledged = new Set<ClientRecord>();
   readonly #pipeline: Pipeline;
   readonly #calls: DatabaseCalls;
+  readonly #connectionCalls: ConnectionCalls;
   readonly #schedule: Schedule;
   readonly #ephemeral: EphemeralRows;
+  readonly #budget: CallBudget;
   #runningClientNo = 0;
   #isClosed = false;
 
-  private constructor({ options, engine, clients, leases, recovered }: Parts) {
+  private constructor({ options, engine, clients, leases, recovered, budget }: Parts) {
     this.#options = options;
     this.epoch = options.epoch;
     this.databaseIdentity = options.databaseIdentity;
@@ -76,6 +81,7 @@ export class Authority {
     this.#leases = leases;
     this.#connections.restore(recovered.connections);
     this.#ephemeral = new EphemeralRows(engine);
+    this.#budget = budget;
     this.#pipeline = new Pipeline({
       log: options.log,
       engine,
@@ -86,7 +92,7 @@ export class Authority {
         sealing: (batch) => this.#writeAcknowledged(batch),
         durable: (batch) => this.#connections.durable(batch),
         recovered: () => {
-          this.#endLostConnections();
+          this.#connectionCalls.endLost();
           this.#schedule.resume();
         },
         lost: (cause, isNew) => {
@@ -104,6 +110,12 @@ export class Authority {
       execute: (call) => this.#execute(clients.database, call),
       commit: (call, changes) => this.#commit(clients.database, call, changes),
       threw: (reducer, error) => options.diagnostics?.reducerThrew(reducer, error),
+    });
+    this.#connectionCalls = new ConnectionCalls({
+      connections: this.#connections,
+      calls: this.#calls,
+      ephemeral: this.#ephemeral,
+      pipeline: this.#pipeline,
     });
     this.#schedule = new Schedule({
       engine,
@@ -128,17 +140,19 @@ export class Authority {
       },
       () => (authority === undefined ? 0 : authority.#runningClientNo),
     );
+    const budget = new CallBudget(options.environment.clock, options.limits);
     const engine = await Engine.open({
       definition,
       ids: leases,
       databaseIdentity,
       secret: options.secret,
       guard: options.guard === true,
+      checkBudget: (changedRows) => budget.check(changedRows),
       senderAuth: (call) => ({ isInternal: call.connectionId === null, hasJWT: false, jwt: null }),
     });
     try {
       const recovered = await recover({ engine, log, clients, leases, checkpoint });
-      authority = new Authority({ options, engine, clients, leases, recovered });
+      authority = new Authority({ options, engine, clients, leases, recovered, budget });
       await authority.#start(recovered.batchNumber === 0);
       return authority;
     } catch (error) {
@@ -248,29 +262,12 @@ export class Authority {
   /** Runs `clientConnected`; resolves when it is durable, rejects with `connection-refused` when the module refuses. */
   async connect(connectionId: ConnectionId, identity: Identity): Promise<void> {
     this.#checkOpen();
-    const hasHooks =
-      this.#calls.lifecycle('clientConnected') !== undefined ||
-      this.#calls.lifecycle('clientDisconnected') !== undefined;
-    if (!hasHooks) return;
-    // In one batch with the hook's effects: whatever stops the authority after it, the connection is known and ended.
-    this.#connections.begin(this.#pipeline.open, connectionId.__connection_id__, identity);
-    this.#pipeline.askFlush();
-    const rejection = this.#calls.runLifecycle('clientConnected', identity, connectionId);
-    if (rejection !== undefined) this.#forgetConnection(connectionId.__connection_id__);
-    await this.settled();
-    if (rejection !== undefined)
-      throw new ForerunError('connection-refused', `The module refused the connection: ${rejection.message}`);
+    await this.#connectionCalls.begin(connectionId, identity);
   }
 
   /** Runs `clientDisconnected`, whose failure changes nothing, and deletes the connection's ephemeral rows. */
-  disconnect({ __connection_id__: id }: ConnectionId): void {
-    if (this.#isClosed) return;
-    const identity = this.#connections.find(id);
-    if (identity !== undefined) this.#endConnection(id, identity);
-    const changes = this.#ephemeral.end(id);
-    if (changes.length === 0) return;
-    this.#pipeline.open.ephemeral.push({ client: undefined, callId: undefined, changes });
-    this.#pipeline.askFlush();
+  disconnect(connectionId: ConnectionId): void {
+    if (!this.#isClosed) this.#connectionCalls.end(connectionId);
   }
 
   acknowledge(client: ClientRecord, callId: CallId): void {
@@ -329,7 +326,7 @@ export class Authority {
         `The module's init reducer failed, so the database was not created: ${rejection.message}`,
       );
     }
-    this.#endLostConnections();
+    this.#connectionCalls.endLost();
     await this.settled();
     this.#schedule.start();
   }
@@ -353,6 +350,7 @@ export class Authority {
 
   #execute(client: ClientRecord, call: Call): Execution {
     this.#runningClientNo = client.clientNo;
+    this.#budget.begin();
     const execution = this.engine.execute(call);
     const drawn = this.#leases.takeDrawn();
     if (drawn.length > 0) this.#pipeline.open.undoWith(() => this.#leases.giveBack(drawn));
@@ -374,34 +372,31 @@ export class Authority {
   #commit(client: ClientRecord, call: Call, changes: readonly RowChange[]): void {
     const { callId } = call;
     const { open } = this.#pipeline;
-    const ephemeral = this.#ephemeral.take(changes, call.connectionId?.__connection_id__);
-    if (ephemeral !== undefined) open.ephemeral.push({ client, callId, changes: ephemeral });
-    const logged = ephemeral === undefined ? changes : changes.filter(({ tableId }) => !this.#ephemeral.has(tableId));
-    if (logged.length > 0) open.commit(this.engine, client, callId, call.timestampMicros, logged);
-    else if (!this.#ephemeral.hasTables) open.unchanged(client, callId);
+    const logged = this.#ephemeral.without(changes);
+    if (logged.length > 0) {
+      if (open.commit(this.engine, client, callId, call.timestampMicros, logged) === undefined)
+        return this.#takeBack(client, callId, changes);
+    } else if (!this.#ephemeral.hasTables) open.unchanged(client, callId);
     // Of a call of the database nobody asks what came of it.
     else if (client !== this.#clients.database) open.calls.settle(client, callId, unlogged);
+    if (logged.length < changes.length) {
+      const ephemeral = this.#ephemeral.take(changes, call.connectionId?.__connection_id__);
+      open.ephemeral.push({ client, callId, changes: ephemeral });
+    }
     this.#schedule.note(logged);
     this.#pipeline.askFlush();
+  }
+
+  /** It has run, and would be too large a commit. */
+  #takeBack(client: ClientRecord, callId: CallId, changes: readonly RowChange[]): void {
+    this.engine.rollBack(changes);
+    const { message } = tooManyBytes();
+    if (client !== this.#clients.database) this.#reject(client, callId, { code: 'limit-reached', message });
   }
 
   #reject(client: ClientRecord, callId: CallId, rejection: Rejection): void {
     this.#pipeline.open.reject(client, callId, rejection);
     this.#pipeline.askFlush();
-  }
-
-  #endConnection(connectionId: bigint, identity: Identity): void {
-    this.#forgetConnection(connectionId);
-    this.#calls.runLifecycle('clientDisconnected', identity, new ConnectionId(connectionId));
-  }
-
-  #forgetConnection(connectionId: bigint): void {
-    this.#connections.end(this.#pipeline.open, connectionId);
-    this.#pipeline.askFlush();
-  }
-
-  #endLostConnections(): void {
-    for (const [connectionId, identity] of this.#connections.leftOver()) this.#endConnection(connectionId, identity);
   }
 
   #logLease({ tableId, column, clientNo, from, to }: Lease): void {

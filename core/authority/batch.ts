@@ -14,6 +14,7 @@ import type { Row, RowChange } from '../commit/row-change.ts';
 import { decodeChange, encodeChange } from '../engine/change-codec.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RowShape } from '../engine/row-shape.ts';
+import { limits } from '../limits.ts';
 import type { Identity } from '../value/identity.ts';
 import { type ClientRecord, outcomeOf, type Settled } from './clients.ts';
 import type { EphemeralChanges } from './ephemeral.ts';
@@ -207,22 +208,30 @@ export class OpenBatch {
     return this.writer.offset !== this.#emptyLength;
   }
 
+  /** Undefined when it is more than a call may change: then nothing was written. */
   commit(
     engine: Engine,
     client: ClientRecord,
     callId: CallId,
     timestampMicros: number,
     changes: readonly RowChange[],
-  ): Seq {
-    const seq = (this.firstSeq + this.commitCount++) as Seq;
+  ): Seq | undefined {
+    const seq = (this.firstSeq + this.commitCount) as Seq;
     const { writer } = this;
+    const start = writer.offset;
+    const undoStart = this.#undo.offset;
     beginCommit(writer, client.clientNo, callId, timestampMicros - this.#baseMicros, changes.length);
     for (let i = 0; i < changes.length; i++) {
       const change = changes[i] as RowChange;
       const shape = engine.shape(change.tableId);
       encodeChange(writer, change, shape);
       writeBefore(this.#undo, change, shape);
+      if (writer.offset - start <= limits.callBytesMax) continue;
+      writer.offset = start;
+      this.#undo.offset = undoStart;
+      return undefined;
     }
+    this.commitCount++;
     this.calls.settle(client, callId, seq);
     return seq;
   }

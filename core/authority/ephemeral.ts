@@ -36,11 +36,14 @@ export class EphemeralRows {
     return this.#isEphemeral[tableId] === true;
   }
 
-  /** The changes among these that are of ephemeral rows, made by a call on this connection; undefined when none is. */
-  take(changes: readonly RowChange[], connectionId: bigint | undefined): readonly RowChange[] | undefined {
-    if (!this.hasTables) return undefined;
+  /** The changes that go into the log. */
+  without(changes: readonly RowChange[]): readonly RowChange[] {
+    return this.hasTables ? changes.filter(({ tableId }) => !this.has(tableId)) : changes;
+  }
+
+  /** The changes among these that are of ephemeral rows, made by a call on this connection. */
+  take(changes: readonly RowChange[], connectionId: bigint | undefined): readonly RowChange[] {
     const taken = changes.filter(({ tableId }) => this.has(tableId));
-    if (taken.length === 0) return undefined;
     for (const change of taken) this.#own(change, connectionId);
     return taken;
   }

@@ -38,8 +38,8 @@ export interface EngineOptions {
   readonly senderAuth?: (call: Call) => AuthCtx;
   /** Of the authority, for reducers with `predict: false`. */
   readonly secret?: string;
-  /** Throws `limit-reached` when the running call has had its time. Asked every 256 table operations. */
-  readonly checkBudget?: () => void;
+  /** Throws `limit-reached` when the running call has had its time or its rows. Asked every 256 operations and rows. */
+  readonly checkBudget?: (changedRows: number) => void;
   /** A database file to start from. */
   readonly image?: Uint8Array;
   readonly limits?: StoreLimits;
@@ -71,6 +71,7 @@ export class Engine {
     this.stores = options.definition.tables.map((table) => new TableStore(database, rowShape(table), options.limits));
     const scope = {
       transaction: () => this.#openTransaction(),
+      charge: (transaction: Transaction, rows: number) => this.#charge(transaction, rows),
       nextId: (table: TableDefinition, column: number) => this.#nextId(table, column),
       checkReplicated: (table: TableDefinition, transaction: Transaction) => this.#checkReplicated(table, transaction),
     };
@@ -244,8 +245,25 @@ export class Engine {
     if (transaction === undefined) {
       throw new ForerunError('internal', 'ctx.db can be used only while its reducer runs; do not keep it for later.');
     }
-    if (++this.#operations % operationsPerBudgetCheck === 0) this.#options.checkBudget?.();
+    if (++this.#operations % operationsPerBudgetCheck === 0) this.#checkBudget(transaction);
     return transaction;
+  }
+
+  /** One operation has read or written so many rows. */
+  #charge(transaction: Transaction, rows: number): void {
+    const checks = Math.floor(this.#operations / operationsPerBudgetCheck);
+    this.#operations += rows;
+    if (Math.floor(this.#operations / operationsPerBudgetCheck) > checks) this.#checkBudget(transaction);
+  }
+
+  #checkBudget(transaction: Transaction): void {
+    try {
+      this.#options.checkBudget?.(transaction.size);
+    } catch (error) {
+      // A reducer that catches it is refused all the same.
+      transaction.refusal ??= error;
+      throw error;
+    }
   }
 
   #nextId(table: TableDefinition, column: number): bigint {

@@ -125,6 +125,7 @@ export function runReducer(
     const result = (reducer.run as (ctx: unknown, args: unknown) => unknown)(ctx, args);
     if (typeof result === 'object' && result !== null) refuseResult(reducer, result);
     if (transaction.unpredictable !== undefined) throw transaction.unpredictable;
+    if (transaction.refusal !== undefined) throw transaction.refusal;
     return { type: 'committed', changes: transaction.commit(), reads: transaction.reads };
   } catch (error) {
     transaction.rollBack();
@@ -132,7 +133,8 @@ export function runReducer(
     const { reads } = transaction;
     const unpredictable = transaction.unpredictable ?? (isAuthorityOnly(error) ? error : undefined);
     if (unpredictable !== undefined) return { type: 'unpredictable', reason: unpredictable.message, reads };
-    return { type: 'rejected', rejection: rejectionOf(reducer, error), cause: error, reads };
+    const cause = transaction.refusal ?? error;
+    return { type: 'rejected', rejection: rejectionOf(reducer, cause), cause, reads };
   }
 }
 

@@ -20,6 +20,8 @@ import type { Transaction } from './transaction.ts';
 export interface AccessScope {
   /** The open transaction; throws when no reducer is running. Called once per operation, so it is also where a run's budget is checked. */
   readonly transaction: () => Transaction;
+  /** Counts rows that one operation has read or written. */
+  readonly charge: (transaction: Transaction, rows: number) => void;
   /** Next value for an autoInc column, never given before. */
   readonly nextId: (table: TableDefinition, column: number) => bigint;
   /** Throws when rows of this table can't be known here. */
@@ -105,6 +107,7 @@ class TableAccess {
     transaction.reads?.addScan(this.#table.tableId);
     const rows = scanTable(this.#store);
     for (const row of rows) transaction.write(this.#store, this.#shape.keyOf(row), undefined);
+    this.#scope.charge(transaction, rows.length);
     return BigInt(rows.length);
   }
 
@@ -114,8 +117,11 @@ class TableAccess {
   }
 
   iter(): IteratorObject<Row, undefined> {
-    this.#open().reads?.addScan(this.#table.tableId);
-    return this.#copies(scanTable(this.#store));
+    const transaction = this.#open();
+    transaction.reads?.addScan(this.#table.tableId);
+    const rows = scanTable(this.#store);
+    this.#scope.charge(transaction, rows.length);
+    return this.#copies(rows);
   }
 
   index(index: IndexShape): Readonly<Record<string, unknown>> {
@@ -165,6 +171,7 @@ class TableAccess {
     const rows = this.#rows(index, value);
     const transaction = this.#scope.transaction();
     for (const row of rows) transaction.write(this.#store, this.#shape.keyOf(row), undefined);
+    this.#scope.charge(transaction, rows.length);
     return rows.length;
   }
 
@@ -172,7 +179,9 @@ class TableAccess {
     const transaction = this.#open();
     const range = this.#range(index, value);
     transaction.reads?.addRange(this.#table.tableId, range);
-    return scanRange(this.#store, range);
+    const rows = scanRange(this.#store, range);
+    this.#scope.charge(transaction, rows.length);
+    return rows;
   }
 
   /** `value`: a value or Range of the first column, or an array of values of the first columns, the last of which may be a Range. */

@@ -30,6 +30,8 @@ export class Transaction {
   readonly reads: ReadSet | undefined;
   /** Set once the run has touched what this replica can't know. */
   unpredictable: Unpredictable | undefined;
+  /** Set once the run has gone beyond a limit. */
+  refusal: unknown;
   readonly #stores: readonly TableStore[];
   readonly #changes: OpenChange[] = [];
   #byKey: Map<number, Map<Key, OpenChange>> | undefined;

@@ -11,10 +11,12 @@ import { leasedColumns } from '../authority/id-lease.ts';
 import { type Codec, compileCodec } from '../codec/bsatn.ts';
 import type { Outcome, Position } from '../commit/call.ts';
 import type { Environment } from '../environment.ts';
-import type { ForerunError } from '../errors.ts';
+import { ForerunError } from '../errors.ts';
+import { limits } from '../limits.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
+import type { CallMeterLimits } from './call-meter.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
 import { type CommitBytes, FanOut, stagedMessage } from './fan-out.ts';
 import { type OlderBatches, readOlder } from './missed.ts';
@@ -29,6 +31,11 @@ export interface HubOptions {
   readonly environment: Environment;
   /** Who shows this token; for an empty one a new identity. Throws `token-invalid`. `token` is empty when the one shown stays good. */
   readonly authenticate: (token: string) => Promise<{ identity: Identity; token: string }>;
+  readonly limits?: Partial<SessionLimits>;
+}
+
+export interface SessionLimits extends CallMeterLimits {
+  readonly connectionsPerIdentityMax: number;
 }
 
 export class SessionHub {
@@ -41,6 +48,9 @@ export class SessionHub {
   readonly #byClient = new Map<ClientRecord, Session>();
   readonly #argsCodecs: readonly Codec[];
   readonly #ephemeral: EphemeralFeed;
+  readonly limits: SessionLimits;
+  /** Live sessions of each identity. */
+  readonly #byIdentity = new Map<bigint, number>();
   #accepted = 0;
   readonly #recent = new RecentBatches();
   readonly #fanOut: FanOut;
@@ -52,6 +62,7 @@ export class SessionHub {
     this.environment = options.environment;
     this.#fanOut = new FanOut(this.queries, (tableId) => options.authority.engine.shape(tableId));
     this.authenticate = options.authenticate;
+    this.limits = { ...limits, ...options.limits };
     this.leasedColumns = leasedColumns(options.authority.definition);
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
     this.#ephemeral = new EphemeralFeed(options.authority.engine, options.environment, this.#sessions);
@@ -76,7 +87,9 @@ export class SessionHub {
     this.#sessions.delete(session);
     this.#ephemeral.forget(session);
     this.#waiting.delete(session);
-    if (client !== undefined && this.#byClient.get(client) === session) this.#byClient.delete(client);
+    if (client === undefined) return;
+    if (this.#byClient.get(client) === session) this.#byClient.delete(client);
+    this.#countIdentity(client.identity, -1);
   }
 
   /**
@@ -87,8 +100,26 @@ export class SessionHub {
     const known = this.#byClient.get(client);
     const isNewer = known === undefined || known.number < session.number;
     (isNewer ? known : session)?.fail('connection-refused', 'This client has connected anew.');
-    if (isNewer) this.#byClient.set(client, session);
-    return isNewer;
+    if (!isNewer) return false;
+    this.#byClient.set(client, session);
+    this.#countIdentity(client.identity, 1);
+    return true;
+  }
+
+  /** Throws `limit-reached` when this identity has as many connections as it may. */
+  checkIdentity({ __identity__: identity }: Identity): void {
+    const { connectionsPerIdentityMax } = this.limits;
+    if ((this.#byIdentity.get(identity) ?? 0) < connectionsPerIdentityMax) return;
+    throw new ForerunError(
+      'limit-reached',
+      `This identity has ${connectionsPerIdentityMax} connections already (connectionsPerIdentityMax). End one of them first.`,
+    );
+  }
+
+  #countIdentity({ __identity__: identity }: Identity, by: number): void {
+    const count = (this.#byIdentity.get(identity) ?? 0) + by;
+    if (count === 0) this.#byIdentity.delete(identity);
+    else this.#byIdentity.set(identity, count);
   }
 
   /** What a replica at this position lacks and is kept in memory no longer; to be given to `missed`, which needs no time. */

@@ -22,6 +22,7 @@ import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { readCall } from './call-reader.ts';
+import { CallMeter } from './call-meter.ts';
 import { allEphemeralRows, type EphemeralBytes, ephemeralMessage, type EphemeralScope } from './ephemeral-feed.ts';
 import { batchMessage, type CommitBytes, outcomesMessage } from './fan-out.ts';
 import type { SessionHub } from './hub.ts';
@@ -60,6 +61,8 @@ export class Session implements TransportEvents {
   #state: State = { type: 'greeting' };
   #held: Held[] = [];
   #heldBytes = 0;
+  /** Of the calls, from the welcome on. */
+  #meter: CallMeter | undefined;
 
   constructor(hub: SessionHub, authority: Authority, number: number) {
     this.#hub = hub;
@@ -85,6 +88,7 @@ export class Session implements TransportEvents {
         if (state.type === 'live' && reader.peek() === clientTag.call) {
           reader.u8();
           nowMicros ??= this.#hub.nowMicros();
+          this.#meter?.take(nowMicros);
           this.#call(state.client, readCall(reader, this.#argsCodec, state.connectionId, nowMicros));
         } else if (state.type === 'closed') return;
         else this.#handle(decodeClientMessage(reader));
@@ -109,6 +113,7 @@ export class Session implements TransportEvents {
   /** A batch has become durable; `outcomes` are those of this session's own calls. */
   durable(commits: CommitBytes | undefined, outcomes: readonly Outcome[], lastSeq: Seq): void {
     if (this.#state.type !== 'live') return;
+    this.#meter?.answered(outcomes.length);
     if (commits !== undefined) this.#transmit(batchMessage(commits, outcomes));
     else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, lastSeq));
   }
@@ -231,6 +236,7 @@ export class Session implements TransportEvents {
     if (this.#authority.failure !== undefined) throw this.#authority.failure;
     const { identity, token } = await this.#hub.authenticate(hello.token);
     if (!this.#isAdmitting()) return;
+    this.#hub.checkIdentity(identity);
     const client = this.#authority.client(hello.clientId, identity);
     const connectionId = this.#hub.newConnectionId();
     await this.#authority.connect(connectionId, identity);
@@ -240,6 +246,7 @@ export class Session implements TransportEvents {
     this.#authority.acknowledge(client, hello.settledCallId);
     const subscriptions = this.#subscriptions(identity);
     this.#state = { type: 'live', client, connectionId, subscriptions };
+    this.#meter = new CallMeter(this.#hub.limits, this.#hub.nowMicros());
     this.#welcome(hello, token, older, this.#state);
   }
 
