@@ -150,6 +150,10 @@ export class SubscribedRows {
         else this.#stagedOf(message.subscriptionId).receive(message);
         return;
       case 'staged':
+        // Rows that entered or left without having changed, in no commit.
+        if (message.subscriptionId === helloSnapshotId)
+          return this.#receiveBatch({ ...message, type: 'batch', outcomes: [] });
+        return this.#stagedOf(message.subscriptionId).receive(message);
       case 'leaving':
         return this.#stagedOf(message.subscriptionId).receive(message);
       case 'applied':

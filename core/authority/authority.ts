@@ -376,6 +376,7 @@ export class Authority {
     if (logged.length > 0) {
       if (open.commit(this.engine, client, callId, call.timestampMicros, logged) === undefined)
         return this.#takeBack(client, callId, changes);
+      this.#pipeline.executed(logged);
     } else if (!this.#ephemeral.hasTables) open.unchanged(client, callId);
     // Of a call of the database nobody asks what came of it.
     else if (client !== this.#clients.database) open.calls.settle(client, callId, unlogged);

@@ -11,6 +11,7 @@
 import { assert } from '../assert.ts';
 import type { Seq } from '../commit/call.ts';
 import type { Log } from '../commit/log.ts';
+import type { RowChange } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Environment } from '../environment.ts';
 import { ForerunError } from '../errors.ts';
@@ -39,6 +40,8 @@ export interface PipelineOwner {
 }
 
 export interface AuthorityListener {
+  /** A commit has been executed: the engine has the rows as of it, and nobody may be told yet. */
+  readonly executed?: (seq: Seq, changes: readonly RowChange[]) => void;
   readonly durable: (batch: DurableBatch) => void;
   /** Everything since the last durable batch was taken back. */
   readonly unavailable: (error: ForerunError) => void;
@@ -70,6 +73,11 @@ export class Pipeline {
   /** The batch that is being filled; whoever adds to it asks for a flush. */
   get open(): OpenBatch {
     return this.#open;
+  }
+
+  /** The last commit of the open batch has just been executed. */
+  executed(changes: readonly RowChange[]): void {
+    for (const listener of this.#listeners) listener.executed?.(this.executedSeq, changes);
   }
 
   get executedSeq(): Seq {

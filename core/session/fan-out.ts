@@ -7,16 +7,18 @@
 import type { BatchCommit } from '../authority/batch.ts';
 import { ByteWriter } from '../codec/bytes.ts';
 import type { Outcome, Seq } from '../commit/call.ts';
-import type { RowChange } from '../commit/row-change.ts';
-import { encodeLeave } from '../engine/change-codec.ts';
+import type { Key, RowChange } from '../commit/row-change.ts';
+import { encodeChange, encodeLeave } from '../engine/change-codec.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import { encodeOutcome, serverTag } from '../protocol/frame.ts';
-import type { Audience, SharedQueries, SharedQuery } from './shared-query.ts';
+import type { Audience, JoinNote, SharedQueries, SharedQuery } from './shared-query.ts';
 
 /** Commits as one audience is sent them: a list of commits, encoded. */
 export interface CommitBytes {
   readonly lastSeq: Seq;
   readonly list: Uint8Array;
+  /** Rows that entered or left without having changed, as a list of one commit; in no commit, so that it is nobody's own. */
+  readonly turns: Uint8Array | undefined;
   /** The whole message for those who have no outcomes in it, once one of them has asked. */
   message: Uint8Array | undefined;
 }
@@ -52,19 +54,31 @@ export class FanOut {
   }
 
   /** What each audience is sent of a batch; those that are sent nothing are left out. */
-  distribute(batch: CommitSpan, lastSeq: Seq): Map<Audience, CommitBytes> {
+  distribute(
+    batch: CommitSpan,
+    lastSeq: Seq,
+    notes: ReadonlyMap<Seq, readonly JoinNote[]>,
+  ): Map<Audience, CommitBytes> {
     const sent = new Map<Audience, CommitBytes>();
     if (this.#queries.size === 0) return sent;
-    for (const [place, { changes }] of batch.commits.entries()) {
-      for (let i = 0; i < changes.length; i++) this.#match(changes[i] as RowChange, place, i);
+    for (const [place, { seq, changes }] of batch.commits.entries()) {
+      const noted = notes.get(seq);
+      for (let i = 0; i < changes.length; i++) this.#match(changes[i] as RowChange, place, i, noted);
+      if (noted !== undefined) this.#turn(noted);
     }
     const shared = new Map<string, CommitBytes>();
     for (const audience of this.#active) {
-      const { items } = audience;
+      const { items, turns } = audience;
       audience.items = [];
-      const key = items.length > comparedItemsMax ? undefined : items.join();
+      const key = items.length > comparedItemsMax || turns.size > 0 ? undefined : items.join();
       let bytes = key === undefined ? undefined : shared.get(key);
-      bytes ??= { lastSeq, list: this.#encode(items, batch, lastSeq), message: undefined };
+      bytes ??= {
+        lastSeq,
+        list: this.#encode(items, batch, lastSeq),
+        turns: turns.size > 0 ? this.#encodeTurns(turns) : undefined,
+        message: undefined,
+      };
+      if (turns.size > 0) audience.turns = new Map();
       if (key !== undefined) shared.set(key, bytes);
       sent.set(audience, bytes);
     }
@@ -72,18 +86,64 @@ export class FanOut {
     return sent;
   }
 
-  #match(change: RowChange, place: number, i: number): void {
+  #match(change: RowChange, place: number, i: number, noted: readonly JoinNote[] | undefined): void {
     this.#mark++;
     this.#queries.match(change, this.#audienceOfChange);
+    for (const { query, tableId, key, before, after } of noted ?? [])
+      if (key === change.key && tableId === change.tableId) this.#audienceOfChange(query, before, after);
     for (const audience of this.#touched) {
       const { flags, items } = audience;
       const was = (flags & (wasPlus | wasMinus)) === wasPlus;
       const is = (flags & (isPlus | isMinus)) === isPlus;
       if (!was && !is) continue;
-      if (items.length === 0) this.#active.push(audience);
+      this.#activate(audience);
+      if (audience.turns.size > 0) audience.turns.delete(nameOf(change));
       items.push(place, i * 2 + (is ? 0 : 1));
     }
     this.#touched.length = 0;
+  }
+
+  /** Rows that a commit has not changed, and yet made somebody's or nobody's. */
+  #turn(noted: readonly JoinNote[]): void {
+    const byRow = new Map<string, JoinNote[]>();
+    for (const note of noted) {
+      if (note.isChanged || note.row === undefined) continue;
+      const known = byRow.get(nameOf(note));
+      if (known === undefined) byRow.set(nameOf(note), [note]);
+      else known.push(note);
+    }
+    for (const [name, notes] of byRow) {
+      this.#mark++;
+      for (const { query, before, after } of notes) this.#audienceOfChange(query, before, after);
+      const { tableId, key, row } = notes[0] as JoinNote;
+      for (const audience of this.#touched) {
+        // What the row is by itself, it was and is.
+        const isAlone = (query: SharedQuery): boolean =>
+          query.table.tableId === tableId && row !== undefined && query.containsAlone(row);
+        if (audience.plus.some(isAlone)) audience.flags |= wasPlus | isPlus;
+        if (audience.minus.some(isAlone)) audience.flags |= wasMinus | isMinus;
+        const was = (audience.flags & (wasPlus | wasMinus)) === wasPlus;
+        const is = (audience.flags & (isPlus | isMinus)) === isPlus;
+        if (was === is) continue;
+        this.#activate(audience);
+        audience.turns.set(name, { tableId, key, before: undefined, after: is ? row : undefined });
+      }
+      this.#touched.length = 0;
+    }
+  }
+
+  #activate(audience: Audience): void {
+    if (audience.items.length === 0 && audience.turns.size === 0) this.#active.push(audience);
+  }
+
+  #encodeTurns(turns: ReadonlyMap<string, RowChange>): Uint8Array {
+    const writer = new ByteWriter();
+    writer.varint(1);
+    writer.varint(0);
+    writer.u64(0n);
+    writer.varint(turns.size);
+    for (const change of turns.values()) encodeChange(writer, change, this.#shapeOf(change.tableId));
+    return writer.take();
   }
 
   #note(audience: Audience, flags: number): void {
@@ -125,31 +185,41 @@ export function beginCommit(writer: ByteWriter, commit: BatchCommit, lastSeq: Se
 
 /** A session without outcomes of its own shares the bytes of the others. */
 export function batchMessage(commits: CommitBytes, outcomes: readonly Outcome[]): Uint8Array {
-  if (outcomes.length > 0) return encodeBatch(commits.lastSeq, outcomes, commits.list);
-  commits.message ??= encodeBatch(commits.lastSeq, outcomes, commits.list);
+  if (outcomes.length > 0) return encodeBatch(commits, outcomes);
+  commits.message ??= encodeBatch(commits, outcomes);
   return commits.message;
 }
 
+function nameOf({ tableId, key }: { readonly tableId: number; readonly key: Key }): string {
+  return `${tableId} ${typeof key} ${String(key)}`;
+}
+
 export function outcomesMessage(outcomes: readonly Outcome[], lastSeq: Seq): Uint8Array {
-  return encodeBatch(lastSeq, outcomes, noCommits);
+  return encodeBatch({ lastSeq, list: noCommits, turns: undefined }, outcomes);
 }
 
 /** What changed of rows that are on their way in or out with a subscription. */
-export function stagedMessage(subscriptionId: number, { lastSeq, list }: CommitBytes): Uint8Array {
+export function stagedMessage(subscriptionId: number, { lastSeq, list, turns }: CommitBytes): Uint8Array {
   const writer = new ByteWriter();
-  writer.u8(serverTag.staged);
-  writer.varint(subscriptionId);
-  writer.varint(lastSeq);
-  writer.raw(list);
+  for (const each of turns === undefined ? [list] : [list, turns]) encodeStaged(writer, subscriptionId, lastSeq, each);
   return writer.take();
 }
 
-function encodeBatch(lastSeq: Seq, outcomes: readonly Outcome[], list: Uint8Array): Uint8Array {
+/** What is in no commit follows its batch in the same frame. */
+function encodeBatch({ lastSeq, list, turns }: Omit<CommitBytes, 'message'>, outcomes: readonly Outcome[]): Uint8Array {
   const writer = new ByteWriter();
   writer.u8(serverTag.batch);
   writer.varint(lastSeq);
   writer.varint(outcomes.length);
   for (const outcome of outcomes) encodeOutcome(writer, outcome, lastSeq);
   writer.raw(list);
+  if (turns !== undefined) encodeStaged(writer, 0, lastSeq, turns);
   return writer.take();
+}
+
+function encodeStaged(writer: ByteWriter, subscriptionId: number, lastSeq: Seq, list: Uint8Array): void {
+  writer.u8(serverTag.staged);
+  writer.varint(subscriptionId);
+  writer.varint(lastSeq);
+  writer.raw(list);
 }

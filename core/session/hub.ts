@@ -9,11 +9,13 @@ import type { DurableBatch } from '../authority/batch.ts';
 import type { ClientRecord } from '../authority/clients.ts';
 import { leasedColumns } from '../authority/id-lease.ts';
 import { type Codec, compileCodec } from '../codec/bsatn.ts';
-import type { Outcome, Position } from '../commit/call.ts';
+import type { Outcome, Position, Seq } from '../commit/call.ts';
+import type { RowChange } from '../commit/row-change.ts';
 import type { Environment } from '../environment.ts';
 import { ForerunError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
+import { Visibility } from '../query/visibility.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import type { CallMeterLimits } from './call-meter.ts';
@@ -23,7 +25,7 @@ import { type OlderBatches, readOlder } from './missed.ts';
 import { missedCommits } from './missed-commits.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
-import { type Audience, SharedQueries, type SharedQuery } from './shared-query.ts';
+import { type Audience, type JoinNote, SharedQueries, type SharedQuery } from './shared-query.ts';
 import { StagedReceiver } from './subscriptions.ts';
 
 export interface HubOptions {
@@ -32,6 +34,8 @@ export interface HubOptions {
   /** Who shows this token; for an empty one a new identity. Throws `token-invalid`. `token` is empty when the one shown stays good. */
   readonly authenticate: (token: string) => Promise<{ identity: Identity; token: string }>;
   readonly limits?: Partial<SessionLimits>;
+  /** Sees every row of public tables, whatever the visibility filters. */
+  readonly owner?: Identity | undefined;
 }
 
 export interface SessionLimits extends CallMeterLimits {
@@ -40,7 +44,8 @@ export interface SessionLimits extends CallMeterLimits {
 
 export class SessionHub {
   readonly environment: Environment;
-  readonly queries: SharedQueries = new SharedQueries();
+  readonly queries: SharedQueries;
+  readonly visibility: Visibility;
   readonly authenticate: HubOptions['authenticate'];
   readonly leasedColumns: ReturnType<typeof leasedColumns>;
   readonly #authority: Authority;
@@ -54,12 +59,18 @@ export class SessionHub {
   #accepted = 0;
   readonly #recent = new RecentBatches();
   readonly #fanOut: FanOut;
+  readonly #owner: Identity | undefined;
+  /** What executed commits did to queries that join tables, until they are durable. */
+  readonly #notes = new Map<Seq, readonly JoinNote[]>();
   /** Sessions that hold something back until a batch is durable. */
   readonly #waiting = new Set<Session>();
 
   constructor(options: HubOptions) {
     this.#authority = options.authority;
     this.environment = options.environment;
+    this.queries = new SharedQueries(options.authority.engine);
+    this.visibility = new Visibility(options.authority.definition);
+    this.#owner = options.owner;
     this.#fanOut = new FanOut(this.queries, (tableId) => options.authority.engine.shape(tableId));
     this.authenticate = options.authenticate;
     this.limits = { ...limits, ...options.limits };
@@ -67,6 +78,7 @@ export class SessionHub {
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
     this.#ephemeral = new EphemeralFeed(options.authority.engine, options.environment, this.#sessions);
     options.authority.listen({
+      executed: (seq, changes) => this.#executed(seq, changes),
       durable: (batch) => this.#durable(batch),
       unavailable: (error) => this.#unavailable(error),
     });
@@ -77,6 +89,10 @@ export class SessionHub {
     const session = new Session(this, this.#authority, ++this.#accepted);
     this.#sessions.add(session);
     session.attach(connect(session));
+  }
+
+  isOwner(identity: Identity): boolean {
+    return this.#owner?.isEqual(identity) === true;
   }
 
   get sessionCount(): number {
@@ -139,10 +155,17 @@ export class SessionHub {
     const { epoch, durableSeq, engine } = this.#authority;
     if (position === undefined || position.epoch !== epoch || position.seq > durableSeq) return undefined;
     const shapeOf = (tableId: number) => engine.shape(tableId);
+    const isCurrent = position.seq === durableSeq && this.#authority.executedSeq === durableSeq;
+    // Which rows entered or left with their partners is told only while somebody asks.
+    if (!isCurrent && queries.some(({ isJoined }) => isJoined)) return undefined;
     const recent = this.#recent.after(older?.lastSeq ?? position.seq, durableSeq, shapeOf);
     if (recent === undefined) return undefined;
+    const batches = [...(older?.batches ?? []), ...recent];
+    // To say that a row has left tells of a row that may never have been seen.
+    const isRestricted = queries.some((query) => query.isRestricted);
+    if (isRestricted && !batches.every(({ isBeforeKnown }) => isBeforeKnown)) return undefined;
     const span = { after: position.seq, lastSeq: durableSeq };
-    return missedCommits([...(older?.batches ?? []), ...recent], span, queries, shapeOf);
+    return missedCommits(batches, span, queries, shapeOf);
   }
 
   /** The session holds something back. */
@@ -189,8 +212,9 @@ export class SessionHub {
       this.#ephemeral.add(changes);
       if (client !== undefined && callId !== undefined) this.#byClient.get(client)?.ownEphemeral(callId, changes);
     }
-    for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq))
+    for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq, this.#notes))
       this.#deliver(audience, commits, outcomes);
+    if (this.#notes.size > 0) for (const { seq } of batch.commits) this.#notes.delete(seq);
     for (const [session, own] of outcomes) session.durable(undefined, own, batch.lastSeq);
     for (const session of this.#waiting) if (!session.releaseHeld()) this.#waiting.delete(session);
     if (batch.ephemeral.length > 0) this.#ephemeral.flush();
@@ -207,7 +231,13 @@ export class SessionHub {
     }
   }
 
+  #executed(seq: Seq, changes: readonly RowChange[]): void {
+    const notes = this.queries.executed(changes);
+    if (notes.length > 0) this.#notes.set(seq, notes);
+  }
+
   #unavailable(error: ForerunError): void {
+    this.#notes.clear();
     for (const session of this.#sessions) session.fail(error.code, error.message);
   }
 }

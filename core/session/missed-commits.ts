@@ -49,7 +49,7 @@ export function missedCommits(
   const writer = new ByteWriter();
   writer.varint(count);
   writer.raw(body.view());
-  return { commits: { lastSeq, list: writer.take(), message: undefined }, isEmpty: count === 0 };
+  return { commits: { lastSeq, list: writer.take(), turns: undefined, message: undefined }, isEmpty: count === 0 };
 }
 
 function isIn(queries: readonly SharedQuery[] | undefined, row: Row | undefined): boolean {

@@ -260,7 +260,8 @@ export class Session implements TransportEvents {
       authority: this.#authority,
       environment: this.#hub.environment,
       queries: this.#hub.queries,
-      viewer: { identity, isOwner: false },
+      viewer: { identity, isOwner: this.#hub.isOwner(identity) },
+      visibility: this.#hub.visibility,
       receiver: this,
       session: {
         hold: (frame, condition) => this.hold(frame, condition),

@@ -7,42 +7,71 @@
  */
 
 import { assert } from '../assert.ts';
-import type { Row, RowChange } from '../commit/row-change.ts';
+import type { Key, Row, RowChange } from '../commit/row-change.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { TableDefinition } from '../module/definition.ts';
-import { isTrue } from '../query/expression.ts';
+import { RowsAt } from '../query/join-walk.ts';
 import { planSql, type QueryPlan, resultTable } from '../query/plan.ts';
 import { type FiledQuery, PlanIndex } from '../query/plan-index.ts';
 import { type Predicate, predicate } from '../query/predicate.ts';
+import { isInJoin, type JoinedBranch, JoinedQueries } from './joined-queries.ts';
 
 /** Whoever is sent what happens to an audience's rows. */
 export type Receiver = object;
+
+/** A query as it is asked: with the viewer in it, and its alternatives that look at visible rows only. */
+export interface AskedQuery {
+  readonly branches: readonly QueryPlan[];
+  /** Rows may be hidden from its viewer. */
+  readonly isRestricted: boolean;
+}
 
 export class SharedQuery {
   readonly key: string;
   /** Of the rows in the result. */
   readonly table: TableDefinition;
-  /** The sender is bound. */
-  readonly plan: QueryPlan;
-  readonly isWholeTable: boolean;
+  readonly branches: readonly QueryPlan[];
+  readonly isRestricted: boolean;
+  /** Some branch looks at other tables too, so that a row may enter or leave without having changed. */
+  readonly isJoined: boolean;
   /** Audiences that are sent its rows, and those that are not because of it. */
   readonly plusOf: Set<Audience> = new Set();
   readonly minusOf: Set<Audience> = new Set();
-  readonly filed: FiledQuery<SharedQuery>;
+  readonly filed: readonly FiledQuery<SharedQuery>[];
+  joined: readonly JoinedBranch<SharedQuery>[] = [];
   /** How many have taken it and not given it back. */
   uses = 0;
-  #contains: Predicate | undefined;
+  readonly #engine: Engine;
+  #predicates: readonly Predicate[] | undefined;
 
-  constructor(plan: QueryPlan, key: string) {
+  constructor({ branches, isRestricted }: AskedQuery, key: string, engine: Engine) {
     this.key = key;
-    this.plan = plan;
-    this.table = resultTable(plan);
-    this.isWholeTable = plan.sources.length === 1 && isTrue(plan.where);
-    this.filed = { plan, sender: undefined, target: this };
+    this.branches = branches;
+    this.isRestricted = isRestricted;
+    this.table = resultTable(branches[0] as QueryPlan);
+    this.isJoined = branches.some(({ sources }) => sources.length > 1);
+    this.#engine = engine;
+    this.filed = branches
+      .filter(({ sources }) => sources.length === 1)
+      .map((plan) => ({ plan, sender: undefined, target: this }));
   }
 
-  contains(row: Row): boolean {
-    this.#contains ??= predicate(this.plan.where);
-    return this.#contains([row], undefined);
+  /** Whether a row of its table is in the result; with joined tables, as they are in the engine or as `rows` has them. */
+  contains(row: Row, rows?: RowsAt): boolean {
+    if (this.containsAlone(row)) return true;
+    if (!this.isJoined) return false;
+    const all = rows ?? new RowsAt(this.#engine);
+    return this.branches.some((plan, i) => plan.sources.length > 1 && isInJoin(plan, this.#predicate(i), row, all));
+  }
+
+  /** Some branch that looks at no other table holds the row. */
+  containsAlone(row: Row): boolean {
+    return this.branches.some((plan, i) => plan.sources.length === 1 && this.#predicate(i)([row], undefined));
+  }
+
+  #predicate(branch: number): Predicate {
+    this.#predicates ??= this.branches.map(({ where }) => predicate(where));
+    return this.#predicates[branch] as Predicate;
   }
 }
 
@@ -58,6 +87,8 @@ export class Audience {
   flags = 0;
   /** What it is sent of the commits at hand: place of the commit, and twice the place of the change, plus one for a leave. */
   items: number[] = [];
+  /** Rows that entered (or left) without having changed, as of the last commit at hand. */
+  turns: Map<string, RowChange> = new Map();
 
   constructor(key: string, plus: readonly SharedQuery[], minus: readonly SharedQuery[]) {
     this.key = key;
@@ -74,24 +105,50 @@ export class Audience {
   }
 }
 
-/** Queries of one kind, by what they mean. */
+/** What an executed commit did to the result of a query that joins tables. */
+export interface JoinNote {
+  readonly query: SharedQuery;
+  readonly tableId: number;
+  readonly key: Key;
+  readonly before: boolean;
+  readonly after: boolean;
+  /** As it is after the commit; absent when it is gone. */
+  readonly row: Row | undefined;
+  /** The commit changed the row itself. */
+  readonly isChanged: boolean;
+}
+
+const nothing: readonly JoinNote[] = [];
+
+/** Queries by what they mean. */
 export class SharedQueries {
+  readonly #engine: Engine;
   readonly #index = new PlanIndex<SharedQuery>();
+  readonly #joined: JoinedQueries<SharedQuery>;
   readonly #queries = new Map<string, SharedQuery>();
   readonly #audiences = new Map<string, Audience>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#joined = new JoinedQueries(engine);
+  }
 
   get size(): number {
     return this.#queries.size;
   }
 
   /** The query that means the same; to be given back with `release`. */
-  take(plan: QueryPlan): SharedQuery {
-    const key = planSql(plan);
+  take(asked: AskedQuery): SharedQuery {
+    const key = asked.branches.map((plan) => planSql(plan)).join(' UNION ') + (asked.isRestricted ? ' RESTRICTED' : '');
     let query = this.#queries.get(key);
     if (query === undefined) {
-      query = new SharedQuery(plan, key);
+      query = new SharedQuery(asked, key, this.#engine);
       this.#queries.set(key, query);
-      this.#index.add(query.filed);
+      for (const each of query.filed) this.#index.add(each);
+      const target = query;
+      query.joined = query.branches
+        .filter(({ sources }) => sources.length > 1)
+        .map((plan) => this.#joined.add(plan, target));
     }
     query.uses++;
     return query;
@@ -100,8 +157,44 @@ export class SharedQueries {
   release(query: SharedQuery): void {
     if (--query.uses > 0) return;
     assert(query.plusOf.size === 0 && query.minusOf.size === 0, 'a query is given back after its audiences');
-    this.#index.remove(query.filed);
+    for (const each of query.filed) this.#index.remove(each);
+    for (const branch of query.joined) this.#joined.remove(branch);
     this.#queries.delete(query.key);
+  }
+
+  /** What these changes, which have just been executed, did to queries that join tables. */
+  executed(changes: readonly RowChange[]): readonly JoinNote[] {
+    if (this.#joined.size === 0) return nothing;
+    const before = new RowsAt(this.#engine, changes);
+    const now = new RowsAt(this.#engine);
+    return this.#joined.reachedBy(changes).flatMap(({ tableId, key, targets }) => {
+      const own = changes.find((change) => change.tableId === tableId && change.key === key);
+      const [was, is] = own === undefined ? [now.row(tableId, key), now.row(tableId, key)] : [own.before, own.after];
+      // Who sees the row through another query must not be told that it has left.
+      if (own === undefined) for (const query of this.#besides(targets)) targets.add(query);
+      return [...targets].flatMap((query) => {
+        const note: JoinNote = {
+          query,
+          tableId,
+          key,
+          before: was !== undefined && query.contains(was, before),
+          after: is !== undefined && query.contains(is, now),
+          row: is,
+          isChanged: own !== undefined,
+        };
+        return note.before || note.after ? [note] : [];
+      });
+    });
+  }
+
+  /** The other joined queries over the same table of audiences that any of these concern. */
+  #besides(queries: Iterable<SharedQuery>): SharedQuery[] {
+    const others = new Set<SharedQuery>();
+    for (const query of queries)
+      for (const audience of [...query.plusOf, ...query.minusOf])
+        for (const other of [...audience.plus, ...audience.minus])
+          if (other.isJoined && other.table.tableId === query.table.tableId) others.add(other);
+    return [...others];
   }
 
   /** Adds a receiver to those of this set of queries, each of which has been taken. */

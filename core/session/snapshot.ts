@@ -16,6 +16,7 @@ import type { Clock, Scheduler } from '../environment.ts';
 import { limits } from '../limits.ts';
 import { serverTag } from '../protocol/frame.ts';
 import { scanPage } from '../query/page-scan.ts';
+import type { QueryPlan } from '../query/plan.ts';
 import type { SharedQuery } from './shared-query.ts';
 
 export interface SnapshotRequest {
@@ -45,49 +46,62 @@ const chunkMsMax = 4;
 const chunkRowsMin = 16;
 
 interface Place {
-  readonly query: number;
+  /** Position in `branchesOf(plus)`. */
+  readonly branch: number;
   readonly after: Key | undefined;
   readonly rowsMax: number;
 }
 
 export function sendSnapshot(request: SnapshotRequest): void {
   const { plus, scheduler, session, clock } = request;
+  const branches = plus.flatMap((query) => query.branches.map((plan) => ({ query, plan })));
   const step = (place: Place): void => request.betweenBatches(() => take(place));
-  const take = ({ query, after, rowsMax }: Place): void => {
+  const take = ({ branch, after, rowsMax }: Place): void => {
     if (!request.isWanted()) return;
     if (session.bufferedBytes() > bufferedBytesTarget) {
-      scheduler.after(fullBufferDelayMs, () => step({ query, after, rowsMax }));
+      scheduler.after(fullBufferDelayMs, () => step({ branch, after, rowsMax }));
       return;
     }
-    if (query >= plus.length) return request.done();
+    if (branch >= branches.length) return request.done();
     const startMs = clock.monotonicMs();
-    const next = sendChunk(request, query, after, rowsMax);
+    const next = sendChunk(request, branches, branch, after, rowsMax);
     const isSlow = clock.monotonicMs() - startMs > chunkMsMax;
     const nextRowsMax = isSlow ? Math.max(chunkRowsMin, rowsMax >> 1) : Math.min(limits.snapshotChunkRows, rowsMax * 2);
     const following =
       next === undefined
-        ? { query: query + 1, after: undefined, rowsMax: nextRowsMax }
-        : { query, after: next, rowsMax: nextRowsMax };
+        ? { branch: branch + 1, after: undefined, rowsMax: nextRowsMax }
+        : { branch, after: next, rowsMax: nextRowsMax };
     scheduler.soon(() => step(following));
   };
-  step({ query: 0, after: undefined, rowsMax: limits.snapshotChunkRows });
+  step({ branch: 0, after: undefined, rowsMax: limits.snapshotChunkRows });
 }
 
-/** Gives where the next chunk begins, or undefined at the end of the query. */
+interface Branch {
+  readonly query: SharedQuery;
+  readonly plan: QueryPlan;
+}
+
+/** Gives where the next chunk begins, or undefined at the end of the branch. */
 function sendChunk(
   request: SnapshotRequest,
+  branches: readonly Branch[],
   position: number,
   after: Key | undefined,
   rowsMax: number,
 ): Key | undefined {
-  const { plus, minus, engine } = request;
-  const query = plus[position] as SharedQuery;
-  if (query.table.event) return undefined;
-  const { rows, next } = scanPage(engine, query.plan, after, rowsMax);
-  // What an earlier query holds was sent with it, or has changed since and was sent then.
-  const others = [...plus.slice(0, position), ...minus].filter(({ table }) => table.tableId === query.table.tableId);
-  const wanted = others.length === 0 ? rows : rows.filter((row) => !others.some((other) => other.contains(row)));
-  send(request, query, wanted);
+  const { minus, engine } = request;
+  const { query, plan } = branches[position] as Branch;
+  const { table } = query;
+  if (table.event) return undefined;
+  const { rows, next } = scanPage(engine, plan, after, rowsMax);
+  const isOther = (other: SharedQuery): boolean => other.table.tableId === table.tableId;
+  // What an earlier query holds by the row alone was sent with it, or has changed since and was sent then.
+  const earlier = branches.slice(0, position).map((each) => each.query);
+  const known = [...new Set(earlier)].filter((other) => other !== query && !other.isJoined && isOther(other));
+  const others = minus.filter(isOther);
+  const isWanted = (row: Row): boolean =>
+    !known.some((other) => other.containsAlone(row)) && !others.some((other) => other.contains(row));
+  send(request, query, known.length + others.length === 0 ? rows : rows.filter(isWanted));
   return next;
 }
 

@@ -11,18 +11,12 @@ import type { Authority } from '../authority/authority.ts';
 import { ForerunError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { RowsFrame, ServerMessage, SubscriptionRequest } from '../protocol/messages.ts';
-import { bindSender } from '../query/bind-sender.ts';
 import { parseQuery } from '../query/parse.ts';
-import type { Identity } from '../value/identity.ts';
+import type { Visibility } from '../query/visibility.ts';
 import type { Environment } from '../environment.ts';
 import type { Audience, Receiver, SharedQueries, SharedQuery } from './shared-query.ts';
 import { sendSnapshot } from './snapshot.ts';
-
-/** Who asks. The owner of a database sees every row. */
-export interface Viewer {
-  readonly identity: Identity;
-  readonly isOwner: boolean;
-}
+import { askedBy, type Viewer } from './viewer.ts';
 
 /** Is told of the rows that are staged for a subscription. */
 export class StagedReceiver {
@@ -40,6 +34,7 @@ export interface SubscriptionsOptions {
   readonly environment: Environment;
   readonly queries: SharedQueries;
   readonly viewer: Viewer;
+  readonly visibility: Visibility;
   /** Of the session's audience. */
   readonly receiver: Receiver;
   readonly session: {
@@ -251,12 +246,7 @@ export class Subscriptions {
       this.#checkRoom(subscriptionId);
       for (const sql of queries) {
         const plan = parseQuery(sql, authority.definition, { isVisible: (table) => table.public });
-        if (plan.sources.length > 1)
-          throw new ForerunError(
-            'query-invalid',
-            'Query refused: subscriptions that join tables are not supported yet.',
-          );
-        taken.push(this.#options.queries.take(bindSender(plan, viewer.identity)));
+        taken.push(this.#options.queries.take(askedBy(viewer, plan, this.#options.visibility)));
       }
       return taken;
     } catch (error) {

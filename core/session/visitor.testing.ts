@@ -168,8 +168,10 @@ export class Visitor implements TransportEvents {
         for (const key of message.keys) this.#stage(message.subscriptionId, message.tableId).set(key, undefined);
         return;
       case 'staged':
+        if (message.subscriptionId === 0) this.#advance(message.lastSeq);
         for (const { tableId, key, after } of message.commits.flatMap(({ changes }) => changes)) {
-          if (after === undefined) this.#stage(message.subscriptionId, tableId).delete(key);
+          if (message.subscriptionId === 0) this.#apply({ tableId, key, before: undefined, after });
+          else if (after === undefined) this.#stage(message.subscriptionId, tableId).delete(key);
           else this.#stage(message.subscriptionId, tableId).set(key, after);
         }
         return;
