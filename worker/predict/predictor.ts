@@ -11,9 +11,10 @@
 import { assert, unreachable } from '../../core/assert.ts';
 import type { Call, CallId, Outcome, Seq } from '../../core/commit/call.ts';
 import type { Commit } from '../../core/commit/commit.ts';
-import { type Key, NetChanges, type Row, type RowChange } from '../../core/commit/row-change.ts';
+import type { Key, Row, RowChange } from '../../core/commit/row-change.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { Execution } from '../../core/engine/execute.ts';
+import { AppChanges } from './app-changes.ts';
 import type { ClientIds } from './client-ids.ts';
 import { appliedChanges, type PendingCall, PendingCalls, type Prediction } from './pending.ts';
 import { initialState, next, type ReconcileEffect, type ReconcileState, type RowComparison } from './reconcile.ts';
@@ -53,7 +54,7 @@ export class Predictor {
   readonly #engine: Engine;
   readonly #ids: ClientIds;
   readonly #rows: RowComparison;
-  readonly #net = new NetChanges();
+  readonly #net: AppChanges;
   #state: ReconcileState;
   /** What the last step wants done, and how much of it has been. */
   #effects: readonly ReconcileEffect[] = [];
@@ -66,6 +67,7 @@ export class Predictor {
 
   constructor(engine: Engine, ids: ClientIds, mode: ReconcileState['mode'] = 'selective') {
     this.#engine = engine;
+    this.#net = new AppChanges(engine);
     this.#ids = ids;
     this.#state = initialState(new PendingCalls(), mode);
     this.#rows = {
@@ -223,7 +225,7 @@ export class Predictor {
       this.#net.addAll(again.changes);
       return again.pending;
     });
-    return { moved, changes: this.#net.take((tableId, a, b) => this.#engine.equal(tableId, a, b)) };
+    return { moved, changes: this.#net.take() };
   }
 
   /** The confirmed row of a key, beneath what pending calls did to it. */
@@ -265,7 +267,7 @@ export class Predictor {
     this.#settled = [];
     this.#outcomeChanges = [];
     for (const { asPredicted } of settled) this.counters[asPredicted ? 'confirmed' : 'diverged']++;
-    return { changes: this.#net.take((tableId, a, b) => this.#engine.equal(tableId, a, b)), settled, outcomeChanges };
+    return { changes: this.#net.take(), settled, outcomeChanges };
   }
 
   #carryOut(
