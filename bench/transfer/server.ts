@@ -14,13 +14,13 @@ export interface ServerReport {
   readonly batches: number;
   readonly calls: number;
   readonly logBytes: number;
-  /** Beyond the millisecond that the timer sleeps. */
+  /** Beyond the milliseconds that the timer sleeps. */
   readonly loopDelayP99Ms: number;
   readonly loopDelayMaxMs: number;
   readonly rssMb: number;
 }
 
-const timerMs = 1;
+const timerMs = 4;
 
 const [folder] = process.argv.slice(2);
 const served = await serve({ module: bank, port: 0, ...(folder === undefined ? {} : { data: folder }) });
