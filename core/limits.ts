@@ -34,6 +34,8 @@ export const limits = {
   resumeBytesMax: 16_777_216,
   /** Changed rows that wait to be kept on the client's device; beyond it all rows are written anew instead. */
   unstoredChangesMax: 100_000,
+  /** A shared worker that waits so long for another one's storage goes on in memory. */
+  tabLockMsMax: 3_000,
   /** A client that waits so long for the storage of its device goes on in memory. */
   storageMsMax: 10_000,
   /** A connection that has so many subscriptions is refused another one with `limit-reached`. */

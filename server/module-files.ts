@@ -50,7 +50,11 @@ export function pageModule(database: string, file: string, worker: string): stri
   return `
     import schema from ${self};
     import { adoptModule, attachWorker } from 'forerun/client';
-    attachWorker(schema, () => new Worker(new URL(${url}, import.meta.url), { type: 'module' }));
+    attachWorker(
+      schema,
+      () => new Worker(new URL(${url}, import.meta.url), { type: 'module' }),
+      () => new SharedWorker(new URL(${url}, import.meta.url), { type: 'module' }),
+    );
     if (import.meta.hot) {
       import.meta.hot.on('${moduleEvent}', ({ database, url }) => {
         if (database === ${name}) adoptModule(schema, url).catch((error) => console.error(error));

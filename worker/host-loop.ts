@@ -164,7 +164,7 @@ export class HostLoop {
     this.#connection.stop();
     this.#complete();
     await this.#device.flush();
-    this.#end();
+    this.end();
   }
 
   /** Nothing of this client is left on the device, and its pages are told so. */
@@ -174,7 +174,7 @@ export class HostLoop {
     this.#pages.deliver();
     this.#connection.stop();
     await this.#device.wipe();
-    this.#end();
+    this.end();
   }
 
   handle(event: LoopEvent): void {
@@ -225,7 +225,9 @@ export class HostLoop {
     }
   }
 
-  #end(): void {
+  /** At once; what is not kept yet is not kept. */
+  end(): void {
+    this.#connection.stop();
     this.#isClosed = true;
     this.#device.close();
     this.#pages.closeAll();

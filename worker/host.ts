@@ -1,6 +1,6 @@
 /**
- * The host of one database on this device: it opens replica and connection for the first page that comes, and lets go of
- * them when the last one has gone. Each page has a `HostApi` of its own.
+ * The host of a module's databases on this device: it opens replica and connection of each for the first page that comes,
+ * and lets go of them when the last one has gone. Each page has a `HostApi` of its own.
  */
 
 import { ForerunError } from '../core/errors.ts';
@@ -21,8 +21,7 @@ import { startOf } from './start.ts';
 
 export class Host {
   readonly #home: HostHome;
-  readonly #open = new Set<HostPage>();
-  #loop: Promise<HostLoop> | undefined;
+  readonly #loops = new Map<string, { readonly pages: Set<HostPage>; readonly loop: Promise<HostLoop> }>();
 
   constructor(home: HostHome) {
     this.#home = home;
@@ -36,17 +35,28 @@ export class Host {
     });
   }
 
+  /** Lets go of everything at once, with nothing kept that is not kept yet: another tab has taken over. */
+  end(): void {
+    for (const { loop } of this.#loops.values()) loop.then((each) => each.end()).catch(() => {});
+    this.#loops.clear();
+  }
+
   #enter(page: HostPage, options: HostOptions): Promise<HostLoop> {
-    this.#open.add(page);
-    this.#loop ??= this.#start(options);
-    return this.#loop;
+    let running = this.#loops.get(options.replica);
+    if (running === undefined) {
+      running = { pages: new Set(), loop: this.#start(options) };
+      this.#loops.set(options.replica, running);
+    }
+    running.pages.add(page);
+    return running.loop;
   }
 
   async #leave(page: HostPage): Promise<void> {
-    if (!this.#open.delete(page) || this.#open.size > 0) return;
-    const loop = this.#loop;
-    this.#loop = undefined;
-    await (await loop?.catch(() => undefined))?.close();
+    for (const [replica, { pages, loop }] of this.#loops) {
+      if (!pages.delete(page) || pages.size > 0) continue;
+      this.#loops.delete(replica);
+      await (await loop.catch(() => undefined))?.close();
+    }
   }
 
   async #start(options: HostOptions): Promise<HostLoop> {

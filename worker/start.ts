@@ -111,6 +111,8 @@ interface Opened {
 
 async function openStored(home: StartHome, { replica, storage }: HostOptions): Promise<Opened> {
   const nothing = readReplica([]);
+  if (typeof storage === 'object' && 'unavailable' in storage)
+    return { store: undefined, storage: { type: 'memory', reason: storage.unavailable }, stored: nothing };
   if (storage === 'memory')
     return { store: undefined, storage: { type: 'memory', reason: undefined }, stored: nothing };
   const folder = typeof storage === 'object' ? storage.folder : undefined;

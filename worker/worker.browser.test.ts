@@ -8,7 +8,7 @@ let client: DeskClient;
 function connectToDesk(
   worker = new Worker(new URL('./desk-worker.testing.ts', import.meta.url), { type: 'module' }),
 ): void {
-  client = connect({ module: deskModule, worker: () => worker });
+  client = connect({ module: deskModule, worker: () => worker, storage: 'memory' });
 }
 
 afterEach(() => client.close());

@@ -1,12 +1,12 @@
-/**
- * `connect`: starts a host, in a worker where a page has one to offer and in process otherwise, and gives the client.
- */
+/** `connect`: finds or starts a host for the page, and gives the client. */
 
-import { proxy, releaseProxy, wrap } from 'comlink';
 import { ForerunError } from '../../core/errors.ts';
 import type { ModuleExports } from '../../core/module/module.ts';
 import { resolveModule } from '../../core/module/module-shape.ts';
+import { checksum } from '../persist/checksum.ts';
 import { type Client, ClientState, unknownStatus } from './client.ts';
+import { findHost, type WorkerFactories } from '../tabs/find-host.ts';
+import { HostLink } from '../tabs/host-link.ts';
 import type { HostApi, HostEvent, HostOptions, StorageOption } from './host-api.ts';
 import { type SubscriptionQuery, subscriptionText } from './subscription-handle.ts';
 
@@ -26,6 +26,8 @@ export interface ConnectOptions<M extends ModuleExports> {
   readonly profile?: string;
   /** The worker that runs the replica: a file of yours that calls `host(module)` of `forerun/worker`. */
   readonly worker?: () => Worker;
+  /** The same file as a worker that the pages of all tabs share. */
+  readonly sharedWorker?: () => SharedWorker;
   /**
    * Where what the client does is kept, so that it survives a reload: in a page on the device (default; `durable` asks
    * the browser never to evict it), in Node in a folder of its own, or nowhere (`memory`, Node's default).
@@ -38,11 +40,11 @@ export interface ConnectOptions<M extends ModuleExports> {
 }
 
 /** The factories that modules bring with them (the Vite plugin's doing), by their schema. */
-const workers = new WeakMap<object, () => Worker>();
+const workers = new WeakMap<object, WorkerFactories>();
 
-/** Makes `connect({ module })` start this worker. */
-export function attachWorker(schema: object, worker: () => Worker): void {
-  workers.set(schema, worker);
+/** Makes `connect({ module })` start this worker; `shared` is the same file for the pages of all tabs. */
+export function attachWorker(schema: object, worker: () => Worker, sharedWorker?: () => SharedWorker): void {
+  workers.set(schema, { worker, sharedWorker });
 }
 
 /** Hosts of this page by the schema of their module. */
@@ -54,123 +56,73 @@ export async function adoptModule(schema: object, url: string): Promise<void> {
 }
 
 /**
- * Connects to a database. Returns at once; `client.ready()` waits for the rows, `client.status` tells how it stands.
- * Throws `module-invalid`.
+ * Connects to a database. Returns at once; `client.ready()` waits for the rows, `client.status` tells how it stands. The
+ * tabs of one origin share what they have of a database: rows, calls that wait, and the connection. Throws
+ * `module-invalid`.
  *
  *     const client = connect({ module: game, url: 'http://localhost:3000' });
  *     const players = client.live(client.tables.player);
  */
 export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Client<M> {
   const definition = resolveModule(options.module);
-  const factory = options.worker ?? workers.get(options.module.default);
-  const { host, end } = factory === undefined ? inProcess(options.module) : inWorker(factory());
   const schema = options.module.default;
   const { subscribe = 'all' } = options;
-  const client = new ClientState(definition, host, () => {
-    hosts.get(schema)?.delete(host);
-    end();
-  });
+  const factories: WorkerFactories =
+    options.worker === undefined && options.sharedWorker === undefined
+      ? (workers.get(schema) ?? {})
+      : { worker: options.worker, sharedWorker: options.sharedWorker };
+  const storage = options.storage ?? 'device';
+  const host = new HostLink(findHost({ module: options.module, shape: definition, factories, storage }));
+  const client = new ClientState(definition, host, () => hosts.get(schema)?.delete(host));
   hosts.set(schema, (hosts.get(schema) ?? new Set()).add(host));
+  const database = options.database ?? 'main';
   const hostOptions: HostOptions = {
-    url: socketUrl(options.url, options.database ?? 'main'),
-    replica: [options.database ?? 'main', options.profile].filter((part) => part !== undefined).join('@'),
-    storage: options.storage ?? 'device',
-    pageId: '',
+    url: socketUrl(options.url, database),
+    replica: replicaName(database, options),
+    storage,
+    pageId: [...crypto.getRandomValues(new Uint32Array(4))].map((each) => each.toString(36)).join(''),
     token: options.token,
     guard: options.guard ?? isDevelopment(),
     subscribe: subscribe === 'all' ? subscribe : subscribe.map((query) => subscriptionText(query, definition)),
   };
+  if (storage === 'durable') void navigator.storage?.persist?.().catch(() => {});
   host.open(hostOptions, client.receive).catch((error: unknown) => client.receive([stopped(error)]));
   // The class checks nothing of the module's types; `Client<M>` is what they say.
   return client as unknown as Client<M>;
 }
 
-interface RunningHost {
-  readonly host: HostApi;
-  readonly end: () => void;
+/**
+ * What is kept on the device is kept by database, by where that is when it is elsewhere than the page, and by person when
+ * the app says who it is: who signs in as another one finds nothing of the first.
+ */
+function replicaName(
+  database: string,
+  { url, token = '', profile }: { readonly url?: string; readonly token?: string; readonly profile?: string },
+): string {
+  const isElsewhere = typeof location !== 'undefined' && url !== undefined && new URL(url).host !== location.host;
+  const parts = [
+    database,
+    isElsewhere ? new URL(url).host : undefined,
+    profile,
+    token === '' ? undefined : personOf(token),
+  ];
+  return parts.filter((part) => part !== undefined).join('@');
 }
 
-/** Calls made before the host is open wait for it; so they may begin at once. */
-function inWorker(worker: Worker): RunningHost {
-  const remote = wrap<HostApi>(worker);
-  const opened = Promise.withResolvers<void>();
-  const whenOpen = (act: () => Promise<unknown>): void => void opened.promise.then(act).catch(() => {});
-  let isOpen = false;
-  const soon = (act: () => Promise<unknown>): void => (isOpen ? void act().catch(() => {}) : whenOpen(act));
-  const broken = failureOf(worker);
-  return {
-    host: {
-      open: async (options, listener) => {
-        await Promise.race([remote.open(options, proxy(listener)), broken]);
-        isOpen = true;
-        opened.resolve();
-      },
-      call: (request) => soon(() => remote.call(request)),
-      watch: (request) => soon(() => remote.watch(request)),
-      unwatch: (queryId) => soon(() => remote.unwatch(queryId)),
-      watchRows: (tableId) => soon(() => remote.watchRows(tableId)),
-      subscribe: (request) => soon(() => remote.subscribe(request)),
-      unsubscribe: (subscriptionId) => soon(() => remote.unsubscribe(subscriptionId)),
-      simulate: (simulation) => soon(() => remote.simulate(simulation)),
-      adopt: (url) => remote.adopt(url),
-      answer: (answer) => soon(() => remote.answer(answer)),
-      forget: () => remote.forget(),
-      // A worker that never began will not answer.
-      close: () => Promise.race([remote.close(), broken.catch(() => {})]),
-    },
-    end: () => {
-      remote[releaseProxy]();
-      worker.terminate();
-    },
-  };
+/** Of a JWT its issuer and subject, which stay when it is renewed; of anything else all of it. */
+function personOf(token: string): string {
+  const bytes = new TextEncoder().encode(claimsOf(token) ?? token);
+  return `${checksum(bytes).toString(36)}${checksum(bytes, 1).toString(36)}`;
 }
 
-/** Rejects when the worker's file can't be loaded, or throws as it is. */
-function failureOf(worker: Worker): Promise<never> {
-  const failure = new Promise<never>((_, reject) => {
-    worker.addEventListener('error', ({ message }) => {
-      const reason = message === undefined || message === '' ? 'its file could not be loaded' : message;
-      reject(
-        new ForerunError(
-          'internal',
-          `The worker of this client did not start: ${reason}. Its file is a module that calls host(module) of forerun/worker.`,
-        ),
-      );
-    });
-  });
-  // Once it is open, an error in it is reported by the browser, and the client goes on.
-  failure.catch(() => {});
-  return failure;
-}
-
-function inProcess(module: ModuleExports): RunningHost {
-  // Loaded when needed, so that pages with a worker don't carry the engine twice.
-  const loading = import('../in-process.ts').then(({ inProcessHost }) => inProcessHost(module).page());
-  let host: HostApi | undefined;
-  const waiting: ((host: HostApi) => void)[] = [];
-  const soon = (act: (host: HostApi) => void): void => void (host === undefined ? waiting.push(act) : act(host));
-  return {
-    host: {
-      open: async (options, listener) => {
-        const loaded = await loading;
-        await loaded.open(options, listener);
-        host = loaded;
-        for (const act of waiting.splice(0)) act(loaded);
-      },
-      call: (request) => soon((each) => each.call(request)),
-      watch: (request) => soon((each) => each.watch(request)),
-      unwatch: (queryId) => soon((each) => each.unwatch(queryId)),
-      watchRows: (tableId) => soon((each) => each.watchRows(tableId)),
-      subscribe: (request) => soon((each) => each.subscribe(request)),
-      unsubscribe: (subscriptionId) => soon((each) => each.unsubscribe(subscriptionId)),
-      simulate: (simulation) => soon((each) => each.simulate(simulation)),
-      adopt: async (url) => (await loading).adopt(url),
-      answer: (answer) => soon((each) => each.answer(answer)),
-      forget: async () => (await loading).forget(),
-      close: async () => (await loading).close(),
-    },
-    end: () => {},
-  };
+function claimsOf(token: string): string | undefined {
+  try {
+    const [, body = ''] = token.split('.');
+    const { iss, sub } = JSON.parse(atob(body.replaceAll('-', '+').replaceAll('_', '/')));
+    return typeof sub === 'string' ? JSON.stringify([iss, sub]) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function stopped(error: unknown): HostEvent {

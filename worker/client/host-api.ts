@@ -46,7 +46,7 @@ export interface HostOptions {
   readonly url: string;
   /** Names what is stored on this device. */
   readonly replica: string;
-  readonly storage: StorageOption;
+  readonly storage: StorageOption | { readonly unavailable: string };
   /** Drawn at random by a page that shares its host with others; empty for one that does not. */
   readonly pageId: string;
   /** Shown to the authority instead of a stored one. */

@@ -1,0 +1,111 @@
+/** Real tabs that share what they have, with a shared worker and without. */
+
+import type { BrowserContext, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Book, note, rows, settled } from './tabs.testing.ts';
+
+let book: Book;
+
+beforeAll(async () => {
+  book = await Book.open();
+}, 60_000);
+
+afterAll(() => book.close());
+
+let count = 0;
+/** Entries of one test. */
+const name = (): string => `t${++count}-`;
+
+async function mine(tab: Page, prefix: string): Promise<readonly unknown[]> {
+  return (await rows(tab)).filter(({ id }) => String(id).startsWith(prefix));
+}
+
+describe.each([{ leader: false }, { leader: true }])('tabs (leader: $leader)', ({ leader }) => {
+  const person = async (): Promise<BrowserContext> => {
+    const context = await book.person({ leader });
+    onTestFinished(() => context.close());
+    return context;
+  };
+
+  test('[TAB-1] are one client: each makes calls and sees all, and they are the same person', async () => {
+    const context = await person();
+    const [a, b] = [await book.tab(context), await book.tab(context)];
+    const prefix = name();
+    await Promise.all([note(a, `${prefix}a`), note(b, `${prefix}b`)]);
+    await settled(a, b);
+    const expected = [
+      { id: `${prefix}a`, times: 1 },
+      { id: `${prefix}b`, times: 1 },
+    ];
+    await expect.poll(() => mine(a, prefix)).toEqual(expected);
+    await expect.poll(() => mine(b, prefix)).toEqual(expected);
+    const identities = await Promise.all([a, b].map((tab) => tab.evaluate(() => window.client.status['identity'])));
+    expect(identities[0]).toBe(identities[1]);
+    await expect(note(b, '')).rejects.toThrow('nothing to note');
+  });
+
+  test('[TAB-2] two that start at the same instant become one client', async () => {
+    const context = await person();
+    const [a, b] = await Promise.all([book.tab(context), book.tab(context)]);
+    const prefix = name();
+    await Promise.all([note(a, `${prefix}x`), note(b, `${prefix}x`)]);
+    await expect.poll(() => mine(a, prefix)).toEqual([{ id: `${prefix}x`, times: 2 }]);
+    await expect.poll(() => mine(b, prefix)).toEqual([{ id: `${prefix}x`, times: 2 }]);
+    expect(await a.evaluate(() => window.client.status['storage'])).toEqual({ type: 'device' });
+    expect(await b.evaluate(() => window.client.status['storage'])).toEqual({ type: 'device' });
+  });
+
+  test('[TAB-3] the first one’s sudden end costs the others no call and repeats none', async () => {
+    const context = await person();
+    const first = await book.tab(context);
+    const others: Page[] = [];
+    for (let i = 0; i < 4; i++) others.push(await book.tab(context));
+    const prefix = name();
+    // Calls all the time, while the first tab goes without a word.
+    await Promise.all(
+      others
+        .map((tab, i) =>
+          tab.evaluate(
+            async ([start, tabNumber]) => {
+              const calls: Promise<unknown>[] = [];
+              for (let n = 0; n < 40; n++) {
+                calls.push(window.client.reducers.note({ id: `${start}${tabNumber}-${n}` }).confirmed);
+                await new Promise((resolve) => setTimeout(resolve, 10));
+              }
+              (window as unknown as { calls: Promise<unknown[]> }).calls = Promise.all(calls);
+            },
+            [prefix, i] as const,
+          ),
+        )
+        .concat(
+          (async () => {
+            await new Promise((resolve) => setTimeout(resolve, 150));
+            await first.close({ runBeforeUnload: false });
+          })(),
+        ),
+    );
+    await Promise.all(
+      others.map((tab) =>
+        tab.evaluate(async () => void (await (window as unknown as { calls: Promise<unknown[]> }).calls)),
+      ),
+    );
+    const all = await mine(others[0] as Page, prefix);
+    expect(all).toHaveLength(160);
+    expect(all.every((row) => (row as { readonly times: number }).times === 1)).toBe(true);
+  }, 60_000);
+
+  test('[TAB-4] forget reaches every tab, and leaves nothing', async () => {
+    const context = await person();
+    const [a, b] = [await book.tab(context), await book.tab(context)];
+    const identity = await a.evaluate(() => window.client.status['identity']);
+    await a.evaluate(() => window.client.forget());
+    await b.waitForFunction(() => window.client.status.type === 'stopped');
+    await a.reload();
+    await a.waitForFunction(() => window.client?.status.type === 'live');
+    expect(await a.evaluate(() => window.client.status['identity'])).not.toBe(identity);
+  });
+});
+
+test('no page had an error that nobody expected', () => {
+  expect(book.errors).toEqual([]);
+});

@@ -1,0 +1,107 @@
+/**
+ * A host as other threads and tabs reach it: through a message port each, or, from another tab, through broadcast
+ * channels.
+ *
+ * Law: a page that is gone is let go of. Each page of another thread that shares this host holds a lock with its name as
+ * long as it lives, so that even a crash is noticed.
+ */
+
+import { type Endpoint, expose } from 'comlink';
+import { ForerunError } from '../../core/errors.ts';
+import type { HostApi, HostOptions } from '../client/host-api.ts';
+import { answerFollowers } from './followers.ts';
+import { eventsChannel, pageChannel, pageLock } from './names.ts';
+
+/** `HostApi`, and what is between the sides alone. */
+export interface ExposedHost extends HostApi {
+  readonly life: () => Promise<Life>;
+  readonly serve: (replica: string, version: string) => Promise<void>;
+  /** `open` for a page whose events go through its channel. */
+  readonly openHere: (options: HostOptions) => Promise<void>;
+}
+
+/** Who is at the other side of a port. */
+export interface Life {
+  /** A lock that it holds until it ends; empty where there are no locks. */
+  readonly lock: string;
+  readonly version: string;
+}
+
+export interface ExposeOptions {
+  /** One page more. */
+  readonly page: () => HostApi;
+  readonly endpoint: Endpoint;
+  /** Of the module, as `moduleVersion` gives it. */
+  readonly version: string;
+}
+
+export function exposeHost({ page: newPage, endpoint, version }: ExposeOptions): void {
+  expose(exposed(newPage(), newPage, version), endpoint);
+}
+
+/** Makes a page of another tab one of this host's. */
+export function exposeToTab(newPage: () => HostApi, replica: string, pageId: string): void {
+  const calls = new BroadcastChannel(pageChannel(replica, pageId));
+  const events = new BroadcastChannel(eventsChannel(replica, pageId));
+  const page = newPage();
+  const api: ExposedHost = {
+    ...exposed(page, newPage, ''),
+    openHere: (options) => page.open(options, (list) => events.postMessage(list)),
+    close: async () => {
+      await page.close();
+      calls.close();
+      events.close();
+    },
+  };
+  expose(api, calls as unknown as Endpoint);
+  whenGone(pageId, () => void api.close());
+}
+
+function exposed(page: HostApi, newPage: () => HostApi, version: string): ExposedHost {
+  // comlink passes on the methods of a plain object; those of a class instance's prototype as well, but not bound.
+  return {
+    open: async (options, listener) => {
+      await page.open(options, listener);
+      if (options.pageId !== '') whenGone(options.pageId, () => void page.close());
+    },
+    call: page.call.bind(page),
+    watch: page.watch.bind(page),
+    unwatch: page.unwatch.bind(page),
+    watchRows: page.watchRows.bind(page),
+    subscribe: page.subscribe.bind(page),
+    unsubscribe: page.unsubscribe.bind(page),
+    simulate: page.simulate.bind(page),
+    adopt: page.adopt.bind(page),
+    answer: page.answer.bind(page),
+    forget: page.forget.bind(page),
+    close: page.close.bind(page),
+    life: async () => ({ lock: await heldForLife(), version }),
+    serve: async (replica, pageVersion) => {
+      answerFollowers(replica, pageVersion, (pageId) => exposeToTab(newPage, replica, pageId));
+    },
+    openHere: async () => {
+      throw new ForerunError('internal', 'This page is reached through a port.');
+    },
+  };
+}
+
+let life: Promise<string> | undefined;
+
+/** Gives the name of a lock that this thread holds until it ends. */
+function heldForLife(): Promise<string> {
+  const { locks } = navigator as { readonly locks?: LockManager };
+  if (locks === undefined) return Promise.resolve('');
+  life ??= new Promise((resolve) => {
+    const name = `forerun worker ${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
+    void locks.request(name, () => {
+      resolve(name);
+      return new Promise<never>(() => {});
+    });
+  });
+  return life;
+}
+
+function whenGone(pageId: string, act: () => void): void {
+  const { locks } = navigator as { readonly locks?: LockManager };
+  void locks?.request(pageLock(pageId), act);
+}

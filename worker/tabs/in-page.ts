@@ -1,0 +1,28 @@
+/** A host in the page itself, which the pages of other tabs may share while this one leads. */
+
+import type { ModuleExports } from '../../core/module/module.ts';
+import type { HostApi } from '../client/host-api.ts';
+import { inProcessHost } from '../in-process.ts';
+import { exposeToTab } from './exposed-host.ts';
+import { answerFollowers } from './followers.ts';
+
+export interface HostInPage {
+  readonly host: HostApi;
+  readonly serve: (replica: string, version: string) => void;
+  readonly end: () => void;
+}
+
+export function inPage(module: ModuleExports): HostInPage {
+  const host = inProcessHost(module);
+  let stop: () => void = () => {};
+  return {
+    host: host.page(),
+    serve: (replica, version) => {
+      stop = answerFollowers(replica, version, (pageId) => exposeToTab(() => host.page(), replica, pageId));
+    },
+    end: () => {
+      stop();
+      host.end();
+    },
+  };
+}
