@@ -38,7 +38,7 @@ export class Device {
   #unsendable: readonly UnsendableCall[];
 
   constructor({ start, environment, predictor, state, events }: DeviceOptions) {
-    const { store, engine, changesTo, isImageKept } = start;
+    const { store, engine, rows } = start;
     this.#storage = start.storage;
     this.#unsendable = start.unsendable;
     if (store === undefined) return;
@@ -46,8 +46,7 @@ export class Device {
       store,
       environment,
       engine,
-      changesTo,
-      hasImage: isImageKept,
+      rows,
       state,
       beneath: () => predictor.beneath(),
       isQuiet: () => !predictor.isBusy,

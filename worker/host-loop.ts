@@ -135,14 +135,18 @@ export class HostLoop {
   openPage(listener: HostListener, { pageId, subscribe }: HostOptions): PageFeed {
     const page = this.#pages.open(listener, pageId);
     this.#rows.subscriptions.opening(page, subscribe);
+    return page;
+  }
+
+  /** Tells a page that has opened how it stands. */
+  greet(page: PageFeed): void {
     this.#emitStatus();
-    const earlier = this.#calls.earlier(pageId);
+    const earlier = this.#calls.earlier(page.pageId);
     if (earlier.length > 0) page.push({ type: 'earlier', calls: earlier });
     if (this.#isToBeReviewed) page.push({ type: 'moduleChanged', calls: earlier });
     const { unsendable } = this.#device;
     if (unsendable.length > 0) page.push({ type: 'unsendable', calls: unsendable });
     page.deliver();
-    return page;
   }
 
   /** Its calls go on, but nobody waits for them. */
@@ -249,11 +253,11 @@ export class HostLoop {
   }
 
   /** Rows and calls of the last start. */
-  #restore({ hasRows, position, subscriptions, calls, settledCallId, isImageKept }: HostStart): void {
+  #restore({ hasRows, position, subscriptions, calls, settledCallId, rows }: HostStart): void {
     if (hasRows) this.#rows.restore(position, subscriptions);
     this.#calls.restore(calls, settledCallId, this.#whyUnpredicted());
     if (this.#isToBeReviewed) this.#calls.hold();
-    this.#device.changed(hasRows && !isImageKept ? 'all' : []);
+    this.#device.changed(hasRows && !rows.hasImage ? 'all' : []);
   }
 
   #call(page: PageFeed, request: HostCall): void {

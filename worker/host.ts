@@ -32,6 +32,7 @@ export class Host {
     return new HostPage({
       enter: (page, options) => this.#enter(page, options),
       leave: (page) => this.#leave(page),
+      forget: (loop) => this.#forget(loop),
     });
   }
 
@@ -49,6 +50,11 @@ export class Host {
     }
     running.pages.add(page);
     return running.loop;
+  }
+
+  #forget(over: HostLoop): void {
+    for (const [replica, { loop }] of this.#loops)
+      loop.then((each) => each === over && this.#loops.delete(replica)).catch(() => {});
   }
 
   async #leave(page: HostPage): Promise<void> {
@@ -69,6 +75,8 @@ export class Host {
 interface HostPageOptions {
   readonly enter: (page: HostPage, options: HostOptions) => Promise<HostLoop>;
   readonly leave: (page: HostPage) => Promise<void>;
+  /** The loop is over; who comes next gets another one. */
+  readonly forget: (loop: HostLoop) => void;
 }
 
 class HostPage implements HostApi {
@@ -84,7 +92,10 @@ class HostPage implements HostApi {
     if (this.#isOpening) throw new ForerunError('internal', 'A page opens its host once.');
     this.#isOpening = true;
     const loop = await this.#options.enter(this, options);
-    if (this.#isOpening) this.#opened = { loop, feed: loop.openPage(listener, options) };
+    if (!this.#isOpening) return;
+    const feed = loop.openPage(listener, options);
+    this.#opened = { loop, feed };
+    loop.greet(feed);
   }
 
   call(request: HostCall): void {
@@ -129,7 +140,9 @@ class HostPage implements HostApi {
   }
 
   async forget(): Promise<void> {
-    await this.#whenOpen().loop.forget();
+    const { loop } = this.#whenOpen();
+    this.#options.forget(loop);
+    await loop.forget();
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import type { SubscriptionRequest } from '../core/protocol/messages.ts';
 import type { AnsweredCall } from './answered-calls.ts';
 import type { HostOptions, StorageStatus, UnsendableCall } from './client/host-api.ts';
 import { Coverage } from './coverage.ts';
+import type { KeptRows } from './persist/keeper.ts';
 import { describeStored, type Restored, restore } from './persist/restore.ts';
 import type { ClientStore, StorePlace } from './persist/store.ts';
 import {
@@ -55,8 +56,7 @@ export interface HostStart {
   /** The calls were made with another module, and the app is to look at them before they are sent. */
   readonly isToBeReviewed: boolean;
   readonly unsendable: readonly UnsendableCall[];
-  readonly changesTo: number;
-  readonly isImageKept: boolean;
+  readonly rows: KeptRows;
 }
 
 export async function startOf(home: StartHome, options: HostOptions): Promise<HostStart> {
@@ -94,8 +94,13 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
     answered: state?.answered ?? [],
     isToBeReviewed: restored.isOtherModule && restored.calls.length > 0,
     unsendable: unsendable ?? [],
-    changesTo: state?.changesTo ?? 0,
-    isImageKept: restored.hasRows && !restored.isOtherModule,
+    rows: {
+      hasImage: restored.hasRows && !restored.isOtherModule,
+      imageBytes: stored.rows?.image.length ?? 0,
+      changesBytes: stored.rows?.changes.reduce((sum, { length }) => sum + length, 0) ?? 0,
+      changesFrom: state?.changesFrom ?? 0,
+      changesTo: state?.changesTo ?? 0,
+    },
   };
 }
 

@@ -41,8 +41,18 @@ export interface KeeperOptions {
   readonly isQuiet: () => boolean;
   readonly events: KeeperEvents;
   /** What is there already. */
-  readonly changesTo: number;
+  readonly rows: KeptRows;
+}
+
+/** Rows that an earlier start has kept. */
+export interface KeptRows {
+  /** There is an image, and it is good. */
   readonly hasImage: boolean;
+  readonly imageBytes: number;
+  readonly changesBytes: number;
+  /** Keys of the changes since. */
+  readonly changesFrom: number;
+  readonly changesTo: number;
 }
 
 export interface KeeperEvents {
@@ -83,9 +93,12 @@ export class Keeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
-    this.#changesFrom = options.changesTo;
-    this.#changesTo = options.changesTo;
-    this.#imageIsWanted = !options.hasImage;
+    const { hasImage, imageBytes, changesBytes, changesFrom, changesTo } = options.rows;
+    this.#changesFrom = changesFrom;
+    this.#changesTo = changesTo;
+    this.#imageBytes = imageBytes;
+    this.#changesBytes = changesBytes;
+    this.#imageIsWanted = !hasImage;
     options.store.onLost((reason) => this.#fail(new ForerunError('storage-unavailable', reason)));
   }
 

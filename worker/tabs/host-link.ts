@@ -40,6 +40,8 @@ export class HostLink implements HostApi {
   readonly #calls = new Map<number, HostCall>();
   readonly #attached = Promise.withResolvers<HostApi>();
   readonly #subscriptions = new Map<number, HostSubscription>();
+  /** Given while a host is opening: it asks before it says that it is open. */
+  readonly #answers: PageAnswer[] = [];
   #simulation: Simulation = {};
   #host: HostApi | undefined;
   #generation = 0;
@@ -107,7 +109,8 @@ export class HostLink implements HostApi {
   }
 
   answer(answer: PageAnswer): void {
-    this.#host?.answer(answer);
+    if (this.#host === undefined) this.#answers.push(answer);
+    else this.#host.answer(answer);
   }
 
   async forget(): Promise<void> {
@@ -137,6 +140,7 @@ export class HostLink implements HostApi {
     if (Object.keys(this.#simulation).length > 0) host.simulate(this.#simulation);
     const again = generation > 1;
     for (const request of this.#calls.values()) host.call({ ...request, again });
+    for (const answer of this.#answers.splice(0)) host.answer(answer);
     this.#attached.resolve(host);
   }
 

@@ -1,0 +1,211 @@
+/** A client that starts with another module than the one it kept its calls with. */
+
+import { schema, t, table } from 'forerun';
+import { describe, expect, test } from 'vitest';
+import { Home, TestTime } from '../../core/authority/home.testing.ts';
+import { defineModule, type ModuleExports } from '../../core/module/module.ts';
+import { memoryTransport, type Transport } from '../../core/protocol/transport.ts';
+import { SessionHub } from '../../core/session/hub.ts';
+import { Identity } from '../../core/value/identity.ts';
+import { ClientState } from '../client/client.ts';
+import type { ModuleReview, UnsentCall } from '../client/module-review.ts';
+import { Host } from '../host.ts';
+import { type ClientStore, memoryStore } from './store.ts';
+
+function before(): ModuleExports {
+  const item = table({ name: 'item', public: true }, { id: t.u32().primaryKey(), text: t.string() });
+  const desk = schema({ item });
+  return {
+    default: desk,
+    put: desk.reducer({ id: t.u32(), text: t.string() }, (ctx, row) => void ctx.db.item.insert(row)),
+    label: desk.reducer({ id: t.u32(), label: t.string() }, (ctx, { id, label }) => {
+      ctx.db.item.id.update({ id, text: label });
+    }),
+    drop: desk.reducer({ id: t.u32() }, (ctx, { id }) => void ctx.db.item.id.delete(id)),
+  };
+}
+
+/** `put` takes one thing more, `label` another one, `drop` is gone, and there is another table. */
+function after({ wide = false }: { readonly wide?: boolean } = {}): ModuleExports {
+  const extra = table({ name: 'extra', public: true }, { id: t.u32().primaryKey() });
+  const item = table(
+    { name: 'item', public: true },
+    wide
+      ? { id: t.u32().primaryKey(), text: t.string(), more: t.string() }
+      : { id: t.u32().primaryKey(), text: t.string() },
+  );
+  const desk = schema({ extra, item });
+  return {
+    default: desk,
+    aFirst: desk.reducer(() => {}),
+    put: desk.reducer({ id: t.u32(), text: t.string(), note: t.string().optional() }, (ctx, { id, text }) => {
+      if (text === 'forbidden') throw new Error('not any more');
+      ctx.db.item.insert((wide ? { id, text, more: '' } : { id, text }) as never);
+    }),
+    label: desk.reducer({ id: t.u32(), label: t.u64() }, () => {}),
+  };
+}
+
+class World {
+  readonly time: TestTime;
+  readonly home: Home;
+  readonly hub: SessionHub;
+
+  private constructor(time: TestTime, home: Home) {
+    this.time = time;
+    this.home = home;
+    this.hub = new SessionHub({
+      authority: home.authority,
+      environment: time.environment,
+      authenticate: async (token) => ({ identity: new Identity(7n), token: token === '' ? 'me' : '' }),
+    });
+  }
+
+  static async open(module: ModuleExports, time: TestTime = new TestTime()): Promise<World> {
+    return new World(time, await Home.open(module, { time }));
+  }
+}
+
+interface Seat {
+  readonly client: ClientState;
+  readonly unsent: UnsentCall[][];
+  readonly reviews: ModuleReview[];
+}
+
+/** `world`: absent when nobody can be reached. */
+async function seat(
+  time: TestTime,
+  module: ModuleExports,
+  store: ClientStore,
+  world: World | undefined,
+  { reviews: wantsReview = false }: { readonly reviews?: boolean } = {},
+): Promise<Seat> {
+  const host = new Host({
+    definition: defineModule(module),
+    environment: time.environment,
+    openStore: async () => store,
+    connect: (_, events): Transport => {
+      if (world === undefined) {
+        time.environment.scheduler.soon(() => events.closed());
+        return { send: () => {}, close: () => {}, bufferedBytes: () => 0 };
+      }
+      let near: Transport | undefined;
+      world.hub.accept((far) => {
+        const pair = memoryTransport(time.environment.scheduler, events, far);
+        near = pair.near;
+        return pair.far;
+      });
+      time.environment.scheduler.soon(() => events.opened());
+      return near as Transport;
+    },
+  }).page();
+  const client = new ClientState(defineModule(module), host, () => {});
+  const [unsent, reviews]: [UnsentCall[][], ModuleReview[]] = [[], []];
+  client.onUnsent((calls) => unsent.push([...calls]));
+  if (wantsReview) client.onModuleChanged((review) => reviews.push(review));
+  await host.open(
+    { url: '', replica: 'desk', storage: 'device', pageId: '', token: undefined, guard: true },
+    client.receive,
+  );
+  await time.advance(1_000);
+  return { client, unsent, reviews };
+}
+
+const items = (client: ClientState): readonly unknown[] => client.live('SELECT id, text FROM item ORDER BY id').rows;
+
+/** Rows that are confirmed, and calls that nobody has heard of. */
+async function left(time: TestTime, calls: (client: ClientState) => void): Promise<ClientStore> {
+  const store = memoryStore();
+  const first = await seat(time, before(), store, await World.open(before(), time));
+  first.client.reducers['put']?.({ id: 1, text: 'one' });
+  await time.advance(1_000);
+  await first.client.close();
+  const second = await seat(time, before(), store, undefined);
+  calls(second.client);
+  await time.advance(1_000);
+  await second.client.close();
+  return store;
+}
+
+describe('a client whose module is another one', () => {
+  test('[MCH-1] than the one that the authority runs is stale, shows its rows, and keeps its calls', async () => {
+    const time = new TestTime();
+    const store = await left(time, () => {});
+    const world = await World.open(after(), time);
+    const { client } = await seat(time, before(), store, world);
+    expect(client.status).toMatchObject({ type: 'stale', ready: true });
+    expect(items(client)).toEqual([{ id: 1, text: 'one' }]);
+    const call = client.reducers['put']?.({ id: 2, text: 'two' });
+    await time.advance(1_000);
+    expect(call?.state).toBe('stored');
+    await client.close();
+    const again = await seat(time, after(), store, world);
+    expect(again.client.status).toMatchObject({ type: 'live', pending: 0 });
+    expect(world.home.rows('item')).toEqual([{ id: 2, text: 'two' }]);
+    expect(items(again.client)).toEqual([{ id: 2, text: 'two' }]);
+  });
+
+  test('[MCH-2] than before sends the calls that it still takes, and hands the others to the app until they are dismissed', async () => {
+    const time = new TestTime();
+    const store = await left(time, ({ reducers }) => {
+      reducers['put']?.({ id: 2, text: 'two' });
+      reducers['label']?.({ id: 2, label: 'called two' });
+      reducers['drop']?.({ id: 1 });
+    });
+    const world = await World.open(after(), time);
+    const { client, unsent } = await seat(time, after(), store, world);
+    expect(world.home.rows('item')).toEqual([{ id: 2, text: 'two' }]);
+    expect(unsent.at(-1)).toMatchObject([
+      { reducer: 'label', args: { id: 2, label: 'called two' }, reason: expect.stringContaining('label') },
+      { reducer: 'drop', args: { id: 1 }, reason: expect.stringContaining("no reducer 'drop'") },
+    ]);
+    await client.close();
+    const again = await seat(time, after(), store, world);
+    expect(again.unsent.at(-1)).toHaveLength(2);
+    again.unsent.at(-1)?.[0]?.dismiss();
+    await time.advance(1_000);
+    expect(again.unsent.at(-1)).toMatchObject([{ reducer: 'drop' }]);
+    await again.client.close();
+    const third = await seat(time, after(), store, world);
+    expect(third.unsent.at(-1)).toMatchObject([{ reducer: 'drop' }]);
+  });
+
+  test('[MCH-3] than before shows the app what each call does now, and sends those that it does not discard', async () => {
+    const time = new TestTime();
+    const store = await left(time, ({ reducers }) => {
+      reducers['put']?.({ id: 2, text: 'two' });
+      reducers['put']?.({ id: 3, text: 'forbidden' });
+      reducers['put']?.({ id: 4, text: 'four' });
+    });
+    const world = await World.open(after(), time);
+    const { client, reviews } = await seat(time, after(), store, world, { reviews: true });
+    expect(world.home.rows('item')).toEqual([]);
+    const [review] = reviews;
+    expect(review?.calls.map(({ prediction }) => prediction?.type)).toEqual(['predicted', 'failing', 'predicted']);
+    review?.send({ discard: review.calls.filter(({ prediction }) => prediction?.type === 'failing') });
+    await time.advance(1_000);
+    expect(review?.calls.map(({ state }) => state)).toEqual(['confirmed', 'rejected', 'confirmed']);
+    expect(world.home.rows('item')).toEqual([
+      { id: 2, text: 'two' },
+      { id: 4, text: 'four' },
+    ]);
+    expect(client.status).toMatchObject({ pending: 0 });
+  });
+
+  test('[MCH-4] than before shows the rows that it has while their tables are the same, and none that have changed', async () => {
+    const time = new TestTime();
+    const store = await left(time, ({ reducers }) => reducers['put']?.({ id: 2, text: 'two' }));
+    const same = await seat(time, after(), store, undefined);
+    expect(items(same.client)).toEqual([
+      { id: 1, text: 'one' },
+      { id: 2, text: 'two' },
+    ]);
+    await same.client.close();
+    const wide = await seat(time, after({ wide: true }), store, undefined);
+    expect(wide.client.status).toMatchObject({ ready: false, pending: 1 });
+    const world = await World.open(after({ wide: true }), time);
+    await wide.client.close();
+    await seat(time, after({ wide: true }), store, world);
+    expect(world.home.rows('item')).toEqual([{ id: 2, text: 'two', more: '' }]);
+  });
+});
