@@ -297,7 +297,8 @@ export class HostLoop {
 
   #welcomed(welcome: WelcomeMessage): void {
     const identity = new Identity(welcome.identity);
-    if (this.#identity?.isEqual(identity) === false) return this.#refuseStranger();
+    // They would send what another has done.
+    if (this.#identity?.isEqual(identity) === false) return this.#stop('token-invalid', strangersReplica);
     this.#identity = identity;
     this.#connectionId = new ConnectionId(welcome.connectionId);
     if (welcome.token !== '') {
@@ -312,12 +313,9 @@ export class HostLoop {
     this.#link = { type: 'live', progress: 0 };
   }
 
-  /** They would send what another has done. */
-  #refuseStranger(): void {
-    const message =
-      'What is kept on this device under this name belongs to somebody else. Call forget() to wipe it, or connect with a name of its own.';
+  #stop(code: ErrorCode, message: string): void {
     this.#connection.stop();
-    this.#link = { type: 'stopped', code: 'token-invalid', message };
+    this.#link = { type: 'stopped', code, message };
   }
 
   /** What was kept had gone back, so that calls were given numbers again. */
@@ -382,11 +380,7 @@ export class HostLoop {
   }
 
   #unkept(error: ForerunError): void {
-    if (error.code === 'replica-taken') {
-      this.#connection.stop();
-      this.#link = { type: 'stopped', code: error.code, message: error.message };
-      return;
-    }
+    if (error.code === 'replica-taken') return this.#stop(error.code, error.message);
     this.#calls.unkept();
   }
 

@@ -98,6 +98,38 @@ describe.each([{ leader: false }, { leader: true }])('tabs (leader: $leader)', (
   }, 60_000);
 });
 
+test('[TAB-5] a leader that holds the lock and does not answer is deposed once, and follows when it is back', async () => {
+  const context = await book.person({ leader: true });
+  onTestFinished(() => context.close());
+  const wedged = await book.tab(context);
+  const other = await book.tab(context);
+  const prefix = name();
+  await note(other, `${prefix}before`);
+  await other.evaluate(() => {
+    const leaders: unknown[] = [];
+    new BroadcastChannel('forerun/main').addEventListener('message', ({ data }) => {
+      if (data.type === 'leader') leaders.push(data.stolen);
+    });
+    Object.assign(window, { leaders });
+  });
+  const [worker] = wedged.workers();
+  // It ends with the worker.
+  worker
+    ?.evaluate(() => {
+      for (;;);
+    })
+    .catch(() => {});
+  await Promise.all([note(other, `${prefix}other`), note(wedged, `${prefix}wedged`)]);
+  await settled(other, wedged);
+  await expect
+    .poll(() => mine(wedged, prefix))
+    .toEqual(['before', 'other', 'wedged'].map((id) => ({ id: prefix + id, times: 1 })));
+  // The one that leads now may have said so before anyone listened; nobody has after it.
+  expect(await other.evaluate(() => (window as unknown as { leaders: unknown[] }).leaders.length)).toBeLessThanOrEqual(
+    1,
+  );
+}, 60_000);
+
 test('no page had an error that nobody expected', () => {
   expect(book.errors).toEqual([]);
 });

@@ -12,7 +12,7 @@ import type { ModuleReview, UnsentCall } from '../client/module-review.ts';
 import { Host } from '../host.ts';
 import { type ClientStore, memoryStore } from './store.ts';
 
-function before(): ModuleExports {
+function older(): ModuleExports {
   const item = table({ name: 'item', public: true }, { id: t.u32().primaryKey(), text: t.string() });
   const desk = schema({ item });
   return {
@@ -26,7 +26,7 @@ function before(): ModuleExports {
 }
 
 /** `put` takes one thing more, `label` another one, `drop` is gone, and there is another table. */
-function after({ wide = false }: { readonly wide?: boolean } = {}): ModuleExports {
+function newer({ wide = false }: { readonly wide?: boolean } = {}): ModuleExports {
   const extra = table({ name: 'extra', public: true }, { id: t.u32().primaryKey() });
   const item = table(
     { name: 'item', public: true },
@@ -104,7 +104,7 @@ async function seat(
   client.onUnsent((calls) => unsent.push([...calls]));
   if (wantsReview) client.onModuleChanged((review) => reviews.push(review));
   await host.open(
-    { url: '', replica: 'desk', storage: 'device', pageId: '', token: undefined, guard: true },
+    { url: '', replica: 'desk', storage: 'device', pageId: '', token: undefined, guard: true, subscribe: 'all' },
     client.receive,
   );
   await time.advance(1_000);
@@ -116,11 +116,11 @@ const items = (client: ClientState): readonly unknown[] => client.live('SELECT i
 /** Rows that are confirmed, and calls that nobody has heard of. */
 async function left(time: TestTime, calls: (client: ClientState) => void): Promise<ClientStore> {
   const store = memoryStore();
-  const first = await seat(time, before(), store, await World.open(before(), time));
+  const first = await seat(time, older(), store, await World.open(older(), time));
   first.client.reducers['put']?.({ id: 1, text: 'one' });
   await time.advance(1_000);
   await first.client.close();
-  const second = await seat(time, before(), store, undefined);
+  const second = await seat(time, older(), store, undefined);
   calls(second.client);
   await time.advance(1_000);
   await second.client.close();
@@ -131,15 +131,15 @@ describe('a client whose module is another one', () => {
   test('[MCH-1] than the one that the authority runs is stale, shows its rows, and keeps its calls', async () => {
     const time = new TestTime();
     const store = await left(time, () => {});
-    const world = await World.open(after(), time);
-    const { client } = await seat(time, before(), store, world);
+    const world = await World.open(newer(), time);
+    const { client } = await seat(time, older(), store, world);
     expect(client.status).toMatchObject({ type: 'stale', ready: true });
     expect(items(client)).toEqual([{ id: 1, text: 'one' }]);
     const call = client.reducers['put']?.({ id: 2, text: 'two' });
     await time.advance(1_000);
     expect(call?.state).toBe('stored');
     await client.close();
-    const again = await seat(time, after(), store, world);
+    const again = await seat(time, newer(), store, world);
     expect(again.client.status).toMatchObject({ type: 'live', pending: 0 });
     expect(world.home.rows('item')).toEqual([{ id: 2, text: 'two' }]);
     expect(items(again.client)).toEqual([{ id: 2, text: 'two' }]);
@@ -152,21 +152,21 @@ describe('a client whose module is another one', () => {
       reducers['label']?.({ id: 2, label: 'called two' });
       reducers['drop']?.({ id: 1 });
     });
-    const world = await World.open(after(), time);
-    const { client, unsent } = await seat(time, after(), store, world);
+    const world = await World.open(newer(), time);
+    const { client, unsent } = await seat(time, newer(), store, world);
     expect(world.home.rows('item')).toEqual([{ id: 2, text: 'two' }]);
     expect(unsent.at(-1)).toMatchObject([
       { reducer: 'label', args: { id: 2, label: 'called two' }, reason: expect.stringContaining('label') },
       { reducer: 'drop', args: { id: 1 }, reason: expect.stringContaining("no reducer 'drop'") },
     ]);
     await client.close();
-    const again = await seat(time, after(), store, world);
+    const again = await seat(time, newer(), store, world);
     expect(again.unsent.at(-1)).toHaveLength(2);
     again.unsent.at(-1)?.[0]?.dismiss();
     await time.advance(1_000);
     expect(again.unsent.at(-1)).toMatchObject([{ reducer: 'drop' }]);
     await again.client.close();
-    const third = await seat(time, after(), store, world);
+    const third = await seat(time, newer(), store, world);
     expect(third.unsent.at(-1)).toMatchObject([{ reducer: 'drop' }]);
   });
 
@@ -177,8 +177,8 @@ describe('a client whose module is another one', () => {
       reducers['put']?.({ id: 3, text: 'forbidden' });
       reducers['put']?.({ id: 4, text: 'four' });
     });
-    const world = await World.open(after(), time);
-    const { client, reviews } = await seat(time, after(), store, world, { reviews: true });
+    const world = await World.open(newer(), time);
+    const { client, reviews } = await seat(time, newer(), store, world, { reviews: true });
     expect(world.home.rows('item')).toEqual([]);
     const [review] = reviews;
     expect(review?.calls.map(({ prediction }) => prediction?.type)).toEqual(['predicted', 'failing', 'predicted']);
@@ -195,17 +195,17 @@ describe('a client whose module is another one', () => {
   test('[MCH-4] than before shows the rows that it has while their tables are the same, and none that have changed', async () => {
     const time = new TestTime();
     const store = await left(time, ({ reducers }) => reducers['put']?.({ id: 2, text: 'two' }));
-    const same = await seat(time, after(), store, undefined);
+    const same = await seat(time, newer(), store, undefined);
     expect(items(same.client)).toEqual([
       { id: 1, text: 'one' },
       { id: 2, text: 'two' },
     ]);
     await same.client.close();
-    const wide = await seat(time, after({ wide: true }), store, undefined);
+    const wide = await seat(time, newer({ wide: true }), store, undefined);
     expect(wide.client.status).toMatchObject({ ready: false, pending: 1 });
-    const world = await World.open(after({ wide: true }), time);
+    const world = await World.open(newer({ wide: true }), time);
     await wide.client.close();
-    await seat(time, after({ wide: true }), store, world);
+    await seat(time, newer({ wide: true }), store, world);
     expect(world.home.rows('item')).toEqual([{ id: 2, text: 'two', more: '' }]);
   });
 });
