@@ -9,7 +9,7 @@ import { unreachable } from '../core/assert.ts';
 import type { CallId, ClientId, Outcome, Seq } from '../core/commit/call.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
-import type { ForerunError } from '../core/errors.ts';
+import type { ErrorCode, ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
@@ -27,7 +27,7 @@ import type { PageFeed } from './page-feed.ts';
 import { Pages } from './pages.ts';
 import type { ClientIds } from './predict/client-ids.ts';
 import { Predictor } from './predict/predictor.ts';
-import { type HostStart, newClientId, type StartHome } from './start.ts';
+import { type HostStart, newClientId, type StartHome, strangersReplica } from './start.ts';
 import { SubscribedRows } from './subscribed-rows.ts';
 
 /** What the host needs of its home. */

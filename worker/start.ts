@@ -104,6 +104,9 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
   };
 }
 
+export const strangersReplica =
+  'What is kept on this device under this name belongs to somebody else. Call forget() to wipe it, or connect with a name of its own.';
+
 export function newClientId({ entropy }: Environment): ClientId {
   return clientIdFromBytes(entropy.fill(new Uint8Array(16)));
 }

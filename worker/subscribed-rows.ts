@@ -267,6 +267,7 @@ export class SubscribedRows {
     if (staging === undefined) return;
     this.#staging = undefined;
     const { tables, ownCommits, outcomes } = staging;
+    this.subscriptions.greetingComes();
     if (this.#predictor.isEmpty(tables.keys())) this.#load(staging);
     else this.#predictor.beginReplacing(seq, tables, ownCommits, outcomes);
     const epoch = this.#epoch;

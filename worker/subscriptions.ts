@@ -151,6 +151,12 @@ export class ClientSubscriptions {
     }
   }
 
+  /** The rows of the hello's subscriptions are about to take their place: what runs on them finds all of them. */
+  greetingComes(): void {
+    for (const wanted of this.#greeted) wanted.isHere = true;
+    this.#tellPlans();
+  }
+
   /** The rows of the hello's subscriptions are here. */
   greetingApplied(): void {
     for (const wanted of this.#greeted) if (this.#wanted.has(wanted.subscriptionId)) this.#applied(wanted);

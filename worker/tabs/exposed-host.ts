@@ -39,10 +39,10 @@ export function exposeHost({ page: newPage, endpoint, version }: ExposeOptions):
   expose(exposed(newPage(), newPage, version), endpoint);
 }
 
-/** Makes a page of another tab one of this host's. */
-export function exposeToTab(newPage: () => HostApi, replica: string, pageId: string): void {
-  const calls = new BroadcastChannel(pageChannel(replica, pageId));
-  const events = new BroadcastChannel(eventsChannel(replica, pageId));
+/** Makes a page of another tab one of this host's. The result lets go of it. */
+export function exposeToTab(newPage: () => HostApi, replica: string, pageId: string, attempt: number): () => void {
+  const calls = new BroadcastChannel(pageChannel(replica, pageId, attempt));
+  const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
   const page = newPage();
   const api: ExposedHost = {
     ...exposed(page, newPage, ''),
@@ -54,7 +54,9 @@ export function exposeToTab(newPage: () => HostApi, replica: string, pageId: str
     },
   };
   expose(api, calls as unknown as Endpoint);
-  whenGone(pageId, () => void api.close());
+  const leave = (): void => void api.close();
+  whenGone(pageId, leave);
+  return leave;
 }
 
 function exposed(page: HostApi, newPage: () => HostApi, version: string): ExposedHost {
@@ -77,7 +79,7 @@ function exposed(page: HostApi, newPage: () => HostApi, version: string): Expose
     close: page.close.bind(page),
     life: async () => ({ lock: await heldForLife(), version }),
     serve: async (replica, pageVersion) => {
-      answerFollowers(replica, pageVersion, (pageId) => exposeToTab(newPage, replica, pageId));
+      answerFollowers(replica, pageVersion, (pageId, attempt) => exposeToTab(newPage, replica, pageId, attempt));
     },
     openHere: async () => {
       throw new ForerunError('internal', 'This page is reached through a port.');

@@ -18,7 +18,9 @@ export function inPage(module: ModuleExports): HostInPage {
   return {
     host: host.page(),
     serve: (replica, version) => {
-      stop = answerFollowers(replica, version, (pageId) => exposeToTab(() => host.page(), replica, pageId));
+      stop = answerFollowers(replica, version, (pageId, attempt) =>
+        exposeToTab(() => host.page(), replica, pageId, attempt),
+      );
     },
     end: () => {
       stop();

@@ -32,7 +32,7 @@ const silenceMsMax = 3_000;
 const rememberedMs = 60_000;
 
 type Role =
-  | { readonly type: 'joining'; readonly sinceMs: number }
+  | { readonly type: 'joining' }
   | { readonly type: 'following'; readonly host: Pick<RemoteHost, 'host' | 'release'> }
   | { readonly type: 'leading'; readonly own: OwnHost; readonly release: () => void }
   /** Its module is another one than the leader's. */
@@ -48,6 +48,8 @@ export class LeaderTab implements HostFinder {
   #queued = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
   #releasePage: () => void = () => {};
+  /** Which host it joins, the first, the second … */
+  #attempt = 0;
   #heardMs = 0;
   #checkedMs = 0;
   #deposedMs: number[] = [];
@@ -82,7 +84,8 @@ export class LeaderTab implements HostFinder {
   /** Waits in line for the lock, and joins whoever has it. */
   #follow(): void {
     const { replica } = this.#pageOptions();
-    this.#role = { type: 'joining', sinceMs: performance.now() };
+    this.#role = { type: 'joining' };
+    this.#attempt++;
     this.#heardMs = performance.now();
     this.#queued = new AbortController();
     this.#lead({ signal: this.#queued.signal }, replica, false);
@@ -130,13 +133,15 @@ export class LeaderTab implements HostFinder {
         if (message.stolen) this.#deposedMs.push(performance.now());
         this.#heardMs = performance.now();
         this.#leave(this.#role);
-        this.#role = { type: 'joining', sinceMs: performance.now() };
+        this.#role = { type: 'joining' };
+        this.#attempt++;
         return this.#join();
       case 'pong':
         this.#heardMs = performance.now();
         return;
       case 'joined':
-        if (message.pageId === this.#pageOptions().pageId && role === 'joining') this.#joined();
+        if (message.pageId === this.#pageOptions().pageId && message.attempt === this.#attempt && role === 'joining')
+          this.#joined();
         return;
       case 'otherVersion':
         if (message.pageId === this.#pageOptions().pageId && role === 'joining') this.#apart();
@@ -147,12 +152,13 @@ export class LeaderTab implements HostFinder {
   }
 
   #join(): void {
-    this.#say({ type: 'join', pageId: this.#pageOptions().pageId, version: this.#options.version });
+    const { pageId } = this.#pageOptions();
+    this.#say({ type: 'join', pageId, attempt: this.#attempt, version: this.#options.version });
   }
 
   #joined(): void {
     const page = this.#pageOptions();
-    const host = channelHost(page.replica, page.pageId);
+    const host = channelHost(page.replica, page.pageId, this.#attempt);
     this.#role = { type: 'following', host };
     this.#heardMs = performance.now();
     // Should the leader go meanwhile, another one is joined.

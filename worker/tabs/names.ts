@@ -1,8 +1,10 @@
 /** Names of the channels and locks by which the tabs of one origin find each other. */
 
 export const replicaChannel = (replica: string): string => `forerun/${replica}`;
-export const pageChannel = (replica: string, pageId: string): string => `forerun/${replica}/${pageId}`;
-export const eventsChannel = (replica: string, pageId: string): string => `forerun/${replica}/${pageId}/events`;
+export const pageChannel = (replica: string, pageId: string, attempt: number): string =>
+  `forerun/${replica}/${pageId}/${attempt}`;
+export const eventsChannel = (replica: string, pageId: string, attempt: number): string =>
+  `${pageChannel(replica, pageId, attempt)}/events`;
 /** Held by a page as long as it lives. */
 export const pageLock = (pageId: string): string => `forerun page ${pageId}`;
 /** Held by the one host of a replica, or by the tab that has it. */

@@ -28,9 +28,9 @@ export function remoteHost(endpoint: Endpoint, broken: Promise<never>): RemoteHo
 }
 
 /** The host of another tab. Callbacks can't cross a broadcast channel, so events have one of their own. */
-export function channelHost(replica: string, pageId: string): Pick<RemoteHost, 'host' | 'release'> {
-  const calls = new BroadcastChannel(pageChannel(replica, pageId));
-  const events = new BroadcastChannel(eventsChannel(replica, pageId));
+export function channelHost(replica: string, pageId: string, attempt: number): Pick<RemoteHost, 'host' | 'release'> {
+  const calls = new BroadcastChannel(pageChannel(replica, pageId, attempt));
+  const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
   const remote = wrap<ExposedHost>(calls as unknown as Endpoint);
   const open = async (options: Parameters<HostApi['open']>[0], listener: HostListener): Promise<void> => {
     events.onmessage = ({ data }) => listener(data);
