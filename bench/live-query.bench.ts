@@ -17,6 +17,8 @@ import { type PeerQuery, type PeerRow, tanstackDb } from './peers/tanstack-db.ts
 const rooms = 50;
 const limit = 50;
 const commits = 4_000;
+/** Of the peer fewer, since it takes long. */
+const peerCommits = 600;
 const scoreEnd = 1_000_000;
 
 const row = table({ public: true }, { id: t.u32().primaryKey(), room: t.u32(), score: t.u32(), name: t.string() });
@@ -74,7 +76,7 @@ async function measureOurs(size: number): Promise<Times> {
   let told: readonly HostEvent[] = live.refresh();
   if (told.length !== queries.length) throw new Error(`only ${told.length} queries have a result`);
   let updates = 0;
-  const times = measure(size, (after) => {
+  const times = measure(size, commits, (after) => {
     const changes = engine.apply([{ tableId: 0, key: after.id, before: undefined, after: after as unknown as Row }]);
     for (const change of changes) live.changed(change);
     told = live.refresh();
@@ -88,23 +90,23 @@ async function measureOurs(size: number): Promise<Times> {
 
 async function measurePeer(size: number): Promise<Times> {
   const peer = await tanstackDb(generated(size), queries);
-  const times = measure(size, (after) => peer.update(after));
+  const times = measure(size, peerCommits, (after) => peer.update(after));
   if (peer.first(0) === undefined) throw new Error('the peer has no result');
   await peer.close();
   return times;
 }
 
-function measure(size: number, commit: (after: PeerRow) => void): Times {
+function measure(size: number, count: number, commit: (after: PeerRow) => void): Times {
   const random = randomOf(7);
   const next = (): PeerRow => {
     const id = Math.floor(random() * size);
     const room = random() < 0.1 ? Math.floor(random() * rooms) : id % rooms;
     return { id, room, score: Math.floor(random() * scoreEnd), name: `row ${id}` };
   };
-  for (let i = 0; i < commits / 4; i++) commit(next());
+  for (let i = 0; i < count / 2; i++) commit(next());
   const times: number[] = [];
   const cpuBefore = process.cpuUsage();
-  for (let i = 0; i < commits; i++) {
+  for (let i = 0; i < count; i++) {
     const after = next();
     const start = performance.now();
     commit(after);
@@ -112,7 +114,7 @@ function measure(size: number, commit: (after: PeerRow) => void): Times {
   }
   const { user } = process.cpuUsage(cpuBefore);
   times.sort((a, b) => a - b);
-  return { p50: fixed(times[commits >> 1]), p99: fixed(times[Math.floor(commits * 0.99)]), cpu: fixed(user / commits) };
+  return { p50: fixed(times[count >> 1]), p99: fixed(times[Math.floor(count * 0.99)]), cpu: fixed(user / count) };
 }
 
 function* generated(size: number): Generator<PeerRow & Row> {

@@ -10,6 +10,8 @@ import type { Query } from '../../core/module/table-query.ts';
 /** All rows of a table, by primary key: pass it to `client.live`. Row callbacks see predicted rows as well. */
 export interface TableHandle<Row> extends Query<Row> {
   readonly accessor: string;
+  /** Name of the field that rows are known by, if there is one. */
+  readonly primaryKey: string | undefined;
   /** Calls back for each row that appears. The result stops it. */
   readonly onInsert: (listener: (row: Row) => void) => () => void;
   readonly onUpdate: (listener: (before: Row, after: Row) => void) => () => void;
@@ -25,6 +27,7 @@ interface RowListeners {
 export class TableState extends QueryBuilder {
   readonly accessor: string;
   readonly tableId: number;
+  readonly primaryKey: string | undefined;
   readonly codec: Codec;
   readonly #watch: () => void;
   readonly #listeners: RowListeners = { insert: new Set(), update: new Set(), delete: new Set() };
@@ -34,6 +37,7 @@ export class TableState extends QueryBuilder {
     super(wholeTableSpec(table.accessor), [table]);
     this.accessor = table.accessor;
     this.tableId = table.tableId;
+    this.primaryKey = table.primaryKey === undefined ? undefined : table.columns[table.primaryKey]?.field;
     this.codec = codec;
     this.#watch = watch;
   }
