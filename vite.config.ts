@@ -61,6 +61,8 @@ export default defineConfig(({ mode }) => ({
       '@codemirror/commands',
       '@codemirror/state',
       '@codemirror/view',
+      '@tanstack/react-virtual',
+      'uplot',
     ],
   },
   server: { fs: { allow: [here] } },

@@ -2,8 +2,10 @@
 
 import { useLive, useReducers, useStatus } from 'forerun/react';
 import { type ReactElement, type SubmitEvent, useEffect, useRef, useState } from 'react';
-import { type OwnCall, useCalls } from '../ui/use-calls.ts';
+import { type QueuedCall, useCallQueue } from '../ui/call-queue.ts';
+import { queue } from './client.ts';
 import type * as chat from './module.ts';
+import { useUnread } from './unread.ts';
 import './chat.css';
 
 interface Person {
@@ -34,14 +36,15 @@ const newestMessages = `
 export function Chat(): ReactElement {
   const me = useStatus().identity;
   const { sendMessage } = useReducers<typeof chat>();
-  const { calls, follow, dismiss } = useCalls<string>();
+  const calls = useCallQueue(queue).filter(({ reducer }) => reducer === 'sendMessage');
   const [draft, setDraft] = useState('');
-  const pending = new Set(calls.filter(({ state }) => state === 'pending').map(({ micros }) => micros));
-  const refused = calls.filter(({ state }) => state !== 'pending');
+  const refused = calls.filter(({ state }) => state === 'rejected' || state === 'failing');
+  const pending = new Set(calls.filter((call) => !refused.includes(call)).map(({ micros }) => micros));
 
   const send = (event: SubmitEvent): void => {
     event.preventDefault();
-    follow(draft, sendMessage({ text: draft }));
+    // What becomes of it, the queue tells.
+    sendMessage({ text: draft }).then(undefined, () => {});
     setDraft('');
   };
 
@@ -55,10 +58,10 @@ export function Chat(): ReactElement {
               key={call.number}
               call={call}
               onEdit={() => {
-                setDraft(call.subject);
-                dismiss(call.number);
+                setDraft(argOf(call, 'text'));
+                queue.discard(call.number);
               }}
-              onDismiss={() => dismiss(call.number)}
+              onDismiss={() => queue.discard(call.number)}
             />
           ))}
         </Messages>
@@ -100,13 +103,13 @@ function People({ me }: { readonly me: string | undefined }): ReactElement {
 
 function Name({ name }: { readonly name: string }): ReactElement {
   const { setName } = useReducers<typeof chat>();
-  const { calls, follow, dismiss } = useCalls<string>();
+  const calls = useCallQueue(queue).filter(({ reducer }) => reducer === 'setName');
   const [draft, setDraft] = useState<string>();
   const last = calls.at(-1);
   const rename = (event: SubmitEvent): void => {
     event.preventDefault();
-    for (const call of calls) dismiss(call.number);
-    if (draft !== undefined && draft !== name) follow(draft, setName({ name: draft }));
+    for (const call of calls) queue.discard(call.number);
+    if (draft !== undefined && draft !== name) setName({ name: draft }).then(undefined, () => {});
     setDraft(undefined);
   };
   return (
@@ -145,6 +148,7 @@ function Messages({
   readonly children: readonly ReactElement[];
 }): ReactElement {
   const messages = useLive<Message>(newestMessages);
+  const unread = useUnread(messages, me);
   const { ready } = useStatus();
   const list = useRef<HTMLOListElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when there is more to see
@@ -152,24 +156,29 @@ function Messages({
     list.current?.scrollTo({ top: list.current.scrollHeight });
   }, [messages.length, refused]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
-    <ol ref={list} className="messages" tabIndex={0} aria-label="Messages, newest last">
-      {messages.length === 0 && (
-        <li className="empty soft">
-          {ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}
-        </li>
-      )}
-      {messages.map((message, i) => (
-        <Bubble
-          key={`${message.sender} ${message.sent}`}
-          message={message}
-          own={message.sender === me}
-          pending={message.sender === me && pending.has(message.sent)}
-          follows={messages[i - 1]?.sender === message.sender}
-        />
-      ))}
-      {children}
-    </ol>
+    <>
+      <p className="unread" role="status">
+        {unread > 0 && `${unread} unread`}
+      </p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
+      <ol ref={list} className="messages" tabIndex={0} aria-label="Messages, newest last">
+        {messages.length === 0 && (
+          <li className="empty soft">
+            {ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}
+          </li>
+        )}
+        {messages.map((message, i) => (
+          <Bubble
+            key={`${message.sender} ${message.sent}`}
+            message={message}
+            own={message.sender === me}
+            pending={message.sender === me && pending.has(message.sent)}
+            follows={messages[i - 1]?.sender === message.sender}
+          />
+        ))}
+        {children}
+      </ol>
+    </>
   );
 }
 
@@ -211,13 +220,13 @@ function Refused({
   onEdit,
   onDismiss,
 }: {
-  readonly call: OwnCall<string>;
+  readonly call: QueuedCall;
   readonly onEdit: () => void;
   readonly onDismiss: () => void;
 }): ReactElement {
   return (
     <li className="message" data-own="true" data-state="rejected" role="status">
-      <p className="text">{call.subject || <em>(empty)</em>}</p>
+      <p className="text">{argOf(call, 'text') || <em>(empty)</em>}</p>
       <p className="foot">
         Not sent: {call.reason}{' '}
         <button className="button plain" type="button" onClick={onEdit}>
@@ -237,4 +246,9 @@ function shortId(identity: string): string {
 
 function timeOfDay(micros: number): string {
   return new Date(micros / 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+}
+
+/** A text among a call's arguments. */
+function argOf({ args }: QueuedCall, name: string): string {
+  return String((args as Readonly<Record<string, unknown>>)[name]);
 }

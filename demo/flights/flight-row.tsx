@@ -9,7 +9,7 @@ import {
   useEffect,
   useRef,
 } from 'react';
-import type { OwnCall } from '../ui/use-calls.ts';
+import type { QueuedCall } from '../ui/call-queue.ts';
 
 export interface Flight {
   readonly id: number;
@@ -22,10 +22,9 @@ export interface Flight {
 export interface FlightRowProps {
   readonly flight: Flight;
   /** The last call about this flight that is under way, or was rejected. */
-  readonly edit: OwnCall<unknown> | undefined;
+  readonly edit: QueuedCall | undefined;
   readonly onDelay: (flight: Flight, delay: number) => void;
   readonly onNote: (flight: Flight, note: string) => void;
-  readonly onDismiss: (number: number) => void;
 }
 
 export const FlightRow: MemoExoticComponent<(props: FlightRowProps) => ReactElement> = memo(function FlightRow({
@@ -33,53 +32,34 @@ export const FlightRow: MemoExoticComponent<(props: FlightRowProps) => ReactElem
   edit,
   onDelay,
   onNote,
-  onDismiss,
 }: FlightRowProps) {
   const { id, time, distance, delay, note } = flight;
   const settled = edit?.state === 'rejected' ? edit.number : 0;
   return (
-    <>
-      <tr data-flight={id} data-state={edit?.state ?? 'confirmed'}>
-        <th scope="row" className="end">
-          {id}
-        </th>
-        <td>{timeOfDay(time)}</td>
-        <td className="end wide">{distance.toLocaleString('en')}</td>
-        <td>
-          <Cell
-            label={`Delay of flight ${id}`}
-            value={String(delay)}
-            settled={settled}
-            numeric
-            onChange={(value) => {
-              if (edit !== undefined) onDismiss(edit.number);
-              onDelay(flight, Number(value));
-            }}
-          />
-        </td>
-        <td>
-          <Cell
-            label={`Note on flight ${id}`}
-            value={note}
-            settled={settled}
-            onChange={(value) => {
-              if (edit !== undefined) onDismiss(edit.number);
-              onNote(flight, value);
-            }}
-          />
-        </td>
-      </tr>
-      {edit?.reason !== undefined && (
-        <tr className="reason">
-          <td colSpan={5} role="status">
-            {edit.reason}{' '}
-            <button className="button plain" type="button" onClick={() => onDismiss(edit.number)}>
-              Dismiss
-            </button>
-          </td>
-        </tr>
-      )}
-    </>
+    <tr data-flight={id} data-state={edit?.state ?? 'confirmed'}>
+      <th scope="row" className="end">
+        {id}
+      </th>
+      <td>{timeOfDay(time)}</td>
+      <td className="end wide">{distance.toLocaleString('en')}</td>
+      <td>
+        <Cell
+          label={`Delay of flight ${id}`}
+          value={String(delay)}
+          settled={settled}
+          numeric
+          onChange={(value) => onDelay(flight, Number(value))}
+        />
+      </td>
+      <td>
+        <Cell
+          label={`Note on flight ${id}`}
+          value={note}
+          settled={settled}
+          onChange={(value) => onNote(flight, value)}
+        />
+      </td>
+    </tr>
   );
 });
 

@@ -6,15 +6,8 @@ export interface Hour {
   readonly hour: number;
   readonly flights: number;
   /** Of all its flights together, in minutes. */
-  readonly delay: number;
-  /** Flights over 15 minutes late. */
-  readonly late: number;
+  readonly delay: number | undefined;
 }
-
-/** Read from one index alone, whatever the number of flights. */
-export const byHour = `
-  SELECT hour, count(*) AS flights, sum(delay) AS delay, sum(delay > 15) AS late
-  FROM flight GROUP BY hour`;
 
 /** Minutes of average delay that are shown in the strongest colour. */
 const averageMax = 30;
@@ -38,7 +31,7 @@ export function Hours({
       <ol>
         {Array.from({ length: 24 }, (_, hour) => {
           const { flights = 0, delay = 0 } = known.get(hour) ?? {};
-          const average = delay / Math.max(1, flights);
+          const average = (delay ?? 0) / Math.max(1, flights);
           const style: CSSProperties & Record<`--${string}`, string> = {
             '--height': `${(100 * flights) / most}%`,
             '--late': `${Math.round(100 * Math.min(1, Math.max(0, average / averageMax)))}%`,

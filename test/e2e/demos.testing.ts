@@ -43,6 +43,7 @@ export class Demos {
   async open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
+    page.setDefaultTimeout(90_000);
     page.on('pageerror', (error) => this.pageErrors.push(`${path}: ${error.message}`));
     page.on('console', (message) => {
       if (message.type() === 'error') this.pageErrors.push(`${path}: ${message.text()}`);
