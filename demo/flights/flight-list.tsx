@@ -56,6 +56,7 @@ export function FlightList({ from, to, hour, isLatestFirst }: Wanted): ReactElem
   const ordered = isLatestFirst ? wanted.orderBy((f) => f.delay.desc()) : wanted.orderBy((f) => f.id.asc());
   const rows = useLive(ordered.limit(windowRows).offset(start));
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another question is answered from the top
   useEffect(() => {
     scroller.current?.scrollTo({ top: 0 });
   }, [wanted, isLatestFirst]);
