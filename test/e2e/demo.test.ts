@@ -24,6 +24,9 @@ async function openSlow(path: string): Promise<Page> {
   return page;
 }
 
+/** Until a busy machine has come that far. */
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 90_000 });
+
 const offline = (page: Page) => page.getByRole('switch', { name: 'Offline' });
 
 async function settled(...pages: Page[]): Promise<void> {
@@ -179,7 +182,7 @@ describe('the flights', () => {
     await one.keyboard.press('Enter');
     await settled(one);
     expect(await replica(one, 'flights', 'SELECT note FROM flight WHERE id = 9')).toEqual([{ note: 'Diverted' }]);
-    await expect.poll(() => two.getByLabel('Note on flight 9', { exact: true }).inputValue()).toBe('Diverted');
+    await eventually(() => two.getByLabel('Note on flight 9', { exact: true }).inputValue()).toBe('Diverted');
   });
 
   test('a rejected edit stays in sight with its reason, until it is tried again or discarded', async () => {
@@ -196,9 +199,9 @@ describe('the flights', () => {
     await row(two, 8).and(two.locator('[data-state=stored]')).waitFor();
     await two.reload();
     // The network is there again for the new page; its rows and its queue were there before that.
-    await expect.poll(() => delayOf(two, 8)).toBe('88');
+    await eventually(() => delayOf(two, 8)).toBe('88');
     await settled(two);
-    await expect.poll(() => delayOf(one, 8)).toBe('88');
+    await eventually(() => delayOf(one, 8)).toBe('88');
   });
 
   test('the list holds all flights, of which those in sight are on the page', async () => {
@@ -208,12 +211,10 @@ describe('the flights', () => {
     await row(one, flightCount - 1).waitFor();
     await one.getByRole('button', { name: /^17 o’clock/ }).click();
     await one.getByLabel('Delay', { exact: true }).selectOption('Over an hour');
-    await expect
-      .poll(async () => {
-        const shown = await one.locator('tbody tr[data-flight] td:nth-child(2)').allTextContents();
-        return shown.length > 0 && shown.every((time) => time.startsWith('17:') || time === '18:00');
-      })
-      .toBe(true);
+    await eventually(async () => {
+      const shown = await one.locator('tbody tr[data-flight] td:nth-child(2)').allTextContents();
+      return shown.length > 0 && shown.every((time) => time.startsWith('17:') || time === '18:00');
+    }).toBe(true);
   });
 
   test('nobody but the database imports flights', async () => {
@@ -250,10 +251,10 @@ describe('the pad', () => {
 
   test('what two write at once in one place is there for both, unmixed', async () => {
     await write(ann, 'Once. ');
-    await expect.poll(() => text(ben)).toEqual(['Once. ']);
+    await eventually(() => text(ben)).toEqual(['Once. ']);
     await Promise.all([write(ann, 'Ann writes this. '), write(ben, 'Ben writes that. ')]);
     await settled(ann, ben);
-    await expect.poll(() => text(ann)).toEqual(await text(ben));
+    await eventually(() => text(ann)).toEqual(await text(ben));
     const [line = ''] = await text(ann);
     expect(line).toContain('Ann writes this. ');
     expect(line).toContain('Ben writes that. ');
@@ -266,12 +267,12 @@ describe('the pad', () => {
 
   test('undo takes back what one has written oneself, and nothing else', async () => {
     await write(ann, 'Ann again. ');
-    await expect.poll(async () => (await text(ben)).join()).toContain('Ann again. ');
+    await eventually(async () => (await text(ben)).join()).toContain('Ann again. ');
     await write(ben, 'Ben again. ');
-    await expect.poll(async () => (await text(ann)).join()).toContain('Ben again. ');
+    await eventually(async () => (await text(ann)).join()).toContain('Ben again. ');
     await ann.locator('.cm-content').focus();
     await ann.keyboard.press('Control+z');
-    await expect.poll(async () => (await text(ben)).join()).not.toContain('Ann again. ');
+    await eventually(async () => (await text(ben)).join()).not.toContain('Ann again. ');
     expect((await text(ben)).join()).toContain('Ben again. ');
   });
 
@@ -283,8 +284,8 @@ describe('the pad', () => {
     expect((await text(ben)).join()).not.toContain('In the office.');
     await offline(ben).click();
     await settled(ann, ben);
-    await expect.poll(async () => (await text(ann)).join()).toContain('From the train.');
-    await expect.poll(() => text(ben)).toEqual(await text(ann));
+    await eventually(async () => (await text(ann)).join()).toContain('From the train.');
+    await eventually(() => text(ben)).toEqual(await text(ann));
     expect((await text(ann)).join()).toContain('In the office.');
   });
 
@@ -317,7 +318,8 @@ describe('the pad', () => {
   test('in the end both replicas hold the same text', async () => {
     await settled(ann, ben);
     const rows = 'SELECT id, text FROM chunk ORDER BY id';
-    await expect.poll(() => replica(ben, 'pad', rows)).toEqual(await replica(ann, 'pad', rows));
+    const texts = await replica(ann, 'pad', rows);
+    await eventually(() => replica(ben, 'pad', rows)).toEqual(texts);
     left.chunks = await replica(ann, 'pad', rows);
     await ann.context().close();
     await ben.context().close();
