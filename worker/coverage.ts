@@ -8,13 +8,22 @@
 import type { Key, RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { KeyRange, ReadSet } from '../core/engine/read-set.ts';
-import type { TableDefinition } from '../core/module/definition.ts';
+import type { ModuleDefinition, TableDefinition } from '../core/module/definition.ts';
 import { conjuncts, type Expression, isTrue } from '../core/query/expression.ts';
 import { type QueryPlan, resultTable } from '../core/query/plan.ts';
 import { predicate } from '../core/query/predicate.ts';
+import { Visibility } from '../core/query/visibility.ts';
 
 export class Coverage {
   #byTable = new Map<number, QueryPlan[]>();
+  /** Tables of which the authority may hold rows back from this viewer. */
+  readonly #restricted: ReadonlySet<number>;
+
+  constructor(definition: ModuleDefinition) {
+    const visibility = new Visibility(definition);
+    const restricted = definition.tables.filter(({ tableId }) => visibility.isRestricted(tableId));
+    this.#restricted = new Set(restricted.map(({ tableId }) => tableId));
+  }
 
   /** What the applied subscriptions ask for. */
   set(plans: readonly QueryPlan[]): void {
@@ -48,6 +57,7 @@ export class Coverage {
   }
 
   #isWhole(tableId: number): boolean {
+    if (this.#restricted.has(tableId)) return false;
     return this.#byTable.get(tableId)?.some((plan) => plan.sources.length === 1 && isTrue(plan.where)) === true;
   }
 
@@ -71,6 +81,7 @@ export class Coverage {
 
   /** Some subscription asks of no other column than these, and holds a row with these values. */
   #covers(tableId: number, fields: ReadonlySet<string>, row: Readonly<Record<string, unknown>>): boolean {
+    if (this.#restricted.has(tableId)) return false;
     return (this.#byTable.get(tableId) ?? []).some(
       (plan) =>
         plan.sources.length === 1 &&

@@ -79,6 +79,7 @@ export class HostLoop {
       engine,
       predictor,
       pages,
+      coverage: start.coverage,
       scheduler: environment.scheduler,
       answered: this.#answered,
       isLive: () => this.#connection.isLive,

@@ -17,6 +17,7 @@ import type { ConnectionId } from '../core/value/connection-id.ts';
 import type { Identity } from '../core/value/identity.ts';
 import type { AnsweredCalls } from './answered-calls.ts';
 import type { CallProgress, EarlierCall, HostCall, PredictionSummary } from './client/host-api.ts';
+import type { Coverage } from './coverage.ts';
 import type { PageFeed } from './page-feed.ts';
 import type { Pages } from './pages.ts';
 import type { StoredCall } from './persist/stored-format.ts';
@@ -27,6 +28,7 @@ export interface OwnCallsOptions {
   readonly engine: Engine;
   readonly predictor: Predictor;
   readonly pages: Pages;
+  readonly coverage: Coverage;
   readonly scheduler: Scheduler;
   readonly answered: AnsweredCalls;
   /** There is a connection. */
@@ -117,7 +119,7 @@ export class OwnCalls {
     const call: Call = { ...made, callId, reducerId, args: codec.decode(new ByteReader(args)), idHints: [] };
     this.#callers.set(callId, { page, pageId: page.pageId, handleId });
     const pending = this.#predict(call, unpredicted);
-    this.#progress(callId, predictedProgress(pending));
+    this.#progress(callId, this.#predictedProgress(pending));
     const stored = storedCall(call, engine.definition.reducers[reducerId]?.name ?? '', args, page.pageId, handleId);
     if (!keep(stored)) this.#sendUpTo(callId);
   }
@@ -200,7 +202,12 @@ export class OwnCalls {
       const isOwn = pageId !== '' && caller?.pageId === pageId;
       if (caller?.page !== undefined || isOwn) return [];
       return [
-        { handleId: -call.callId, reducerId: call.reducerId, args: this.#encodeArgs(call), ...predictedOf(pending) },
+        {
+          handleId: -call.callId,
+          reducerId: call.reducerId,
+          args: this.#encodeArgs(call),
+          ...this.#predictedOf(pending),
+        },
       ];
     });
   }
@@ -215,7 +222,7 @@ export class OwnCalls {
   reconciled({ changes, settled, outcomeChanges }: ReconcileResult): void {
     this.#options.pages.changed(changes);
     for (const { pending, from, to } of outcomeChanges) {
-      this.#progress(pending.call.callId, { type: 'outcomeChanged', from: summary(from), to: summary(to) });
+      this.#progress(pending.call.callId, { type: 'outcomeChanged', from: summary(from), to: this.#summary(to) });
     }
     for (const { pending, outcome, asPredicted } of settled) {
       const progress: CallProgress =
@@ -250,7 +257,7 @@ export class OwnCalls {
       if (caller.page !== undefined || caller.handleId !== handleId || caller.pageId !== page.pageId) continue;
       this.#callers.set(callId, { ...caller, page });
       const pending = predictor.pending.get(callId);
-      if (pending !== undefined) this.#progress(callId, predictedProgress(pending));
+      if (pending !== undefined) this.#progress(callId, this.#predictedProgress(pending));
       if (callId <= this.#sendableCallId) this.#progress(callId, { type: 'stored' });
       return true;
     }
@@ -295,6 +302,24 @@ export class OwnCalls {
     pages.push({ type: 'counters', counters: { pending: pending.size, ...counters } });
   }
 
+  #predictedProgress(pending: PendingCall): CallProgress {
+    return { type: 'predicted', ...this.#predictedOf(pending) };
+  }
+
+  #predictedOf({ call, prediction }: PendingCall): {
+    readonly prediction: PredictionSummary;
+    readonly timestampMicros: number;
+  } {
+    return { prediction: this.#summary(prediction), timestampMicros: call.timestampMicros };
+  }
+
+  #summary(prediction: Prediction): PredictionSummary {
+    if (prediction.type === 'unpredicted') return summary(prediction);
+    const { coverage, engine } = this.#options;
+    const changes = prediction.type === 'predicted' ? prediction.changes : [];
+    return summary(prediction, coverage.guess(engine, prediction.reads, changes));
+  }
+
   #progress(callId: CallId, progress: CallProgress): void {
     const caller = this.#callers.get(callId);
     if (caller?.page !== undefined) caller.page.push({ type: 'call', handleId: caller.handleId, progress });
@@ -328,19 +353,9 @@ function storedCall(call: Call, reducer: string, args: Uint8Array, pageId: strin
   };
 }
 
-function predictedOf({ call, prediction }: PendingCall): {
-  readonly prediction: PredictionSummary;
-  readonly timestampMicros: number;
-} {
-  return { prediction: summary(prediction), timestampMicros: call.timestampMicros };
-}
-
-function predictedProgress(pending: PendingCall): CallProgress {
-  return { type: 'predicted', ...predictedOf(pending) };
-}
-
-function summary(prediction: Prediction): PredictionSummary {
-  if (prediction.type === 'predicted') return { type: 'predicted', changedRows: prediction.changes.length };
-  if (prediction.type === 'failing') return { type: 'failing', rejection: prediction.rejection };
+function summary(prediction: Prediction, guess?: string): PredictionSummary {
+  const marked = guess === undefined ? {} : { guess };
+  if (prediction.type === 'predicted') return { type: 'predicted', changedRows: prediction.changes.length, ...marked };
+  if (prediction.type === 'failing') return { type: 'failing', rejection: prediction.rejection, ...marked };
   return { type: 'unpredicted', reason: prediction.reason };
 }

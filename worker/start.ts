@@ -62,7 +62,7 @@ export interface HostStart {
 export async function startOf(home: StartHome, options: HostOptions): Promise<HostStart> {
   const { definition, environment } = home;
   const ids = new ClientIds();
-  const coverage = new Coverage();
+  const coverage = new Coverage(definition);
   const engineOptions: EngineOptions = {
     definition,
     ids,

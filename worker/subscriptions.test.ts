@@ -126,4 +126,22 @@ describe('a client that subscribes to some rows', () => {
     await moved;
     expect(ids(seat)).toEqual([4, 6]);
   });
+
+  test('[PRE-23] marks a prediction that read what may lie outside its subscriptions as a guess', async () => {
+    const { desk } = await open();
+    const seat = await desk.seat({
+      subscribe: ["SELECT * FROM item WHERE text = 'even'", 'SELECT * FROM item WHERE id < 3'],
+    });
+    const guessOf = async (call: { readonly predicted: Promise<{ readonly type: string; readonly guess?: string }> }) =>
+      (await call.predicted).guess;
+    const { reducers } = seat.client;
+    // Rows that are here, rows that would be here, and what an index finds of them.
+    expect(await guessOf(reducers.bump({ id: 2 }))).toBeUndefined();
+    expect(await guessOf(reducers.put({ id: 0, text: 'even' }))).toBeUndefined();
+    expect(await guessOf(reducers.tally({ id: 2, text: 'even' }))).toBeUndefined();
+    expect(await guessOf(reducers.bump({ id: 5 }))).toMatch(/the row 5 of 'item'/);
+    expect(await guessOf(reducers.tally({ id: 1, text: 'odd' }))).toMatch(/rows by text of 'item'/);
+    expect(await guessOf(reducers.forget())).toMatch(/all rows of 'item'/);
+    await desk.time.settle();
+  });
 });

@@ -1,7 +1,9 @@
 /** Who asks, and what becomes of a query that they ask. */
 
+import { quote } from '../engine/ddl.ts';
 import { bindSender } from '../query/bind-sender.ts';
-import type { QueryPlan } from '../query/plan.ts';
+import { conditionSql } from '../query/condition-sql.ts';
+import { planSql, type QueryPlan, resultSource } from '../query/plan.ts';
 import type { Visibility } from '../query/visibility.ts';
 import type { Identity } from '../value/identity.ts';
 import type { AskedQuery } from './shared-query.ts';
@@ -10,6 +12,16 @@ export interface Viewer {
   readonly identity: Identity;
   /** The owner of a database sees every row. */
   readonly isOwner: boolean;
+}
+
+/** For SQLite: the rows that the query holds for its viewer, each once where some may be hidden. */
+export function askedSql({ branches, isRestricted }: AskedQuery): string {
+  const [first] = branches;
+  if (first === undefined) throw new RangeError('a query has an alternative');
+  if (!isRestricted) return planSql(first, 'sqlite');
+  const { table, alias } = resultSource(first);
+  const conditions = branches.map((branch) => `(${conditionSql(branch)})`);
+  return `SELECT * FROM ${quote(table.name)} AS ${quote(alias)} WHERE ${conditions.join(' OR ')}`;
 }
 
 /** Throws `query-invalid` where the visibility filters can't be put into it. */

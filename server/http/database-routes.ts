@@ -113,7 +113,7 @@ export class DatabaseRoutes {
   async #sql(request: IncomingMessage, response: ServerResponse, asker: Asker): Promise<void> {
     const { authority } = this.#options;
     const started = performance.now();
-    const query = queryOf(authority.engine, await bodyText(request), asker.isOwner);
+    const query = queryOf(authority.engine, await bodyText(request), asker);
     if (parameters(request).get('follow') === 'true') return this.#follow(query, response, asker);
     const result = query();
     await authority.settled();

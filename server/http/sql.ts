@@ -1,6 +1,6 @@
 /**
- * One query over HTTP. The owner may ask whatever SQLite can read; anyone else the language of subscriptions, over public
- * tables.
+ * One query over HTTP. The owner may ask whatever SQLite can read; anyone else the language of subscriptions, over the rows of
+ * public tables that they may see.
  *
  * Law: nothing is written, and no more rows than `queryRowsMax` are read.
  */
@@ -11,8 +11,9 @@ import { ForerunError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { tablesRead } from '../../core/query/dependencies.ts';
 import { parseQuery } from '../../core/query/parse.ts';
-import { planSql } from '../../core/query/plan.ts';
 import { needsExact } from '../../core/query/select.ts';
+import { Visibility } from '../../core/query/visibility.ts';
+import { askedBy, askedSql, type Viewer } from '../../core/session/viewer.ts';
 import { sqlToJson } from './json-values.ts';
 
 export interface QueryResult {
@@ -21,23 +22,18 @@ export interface QueryResult {
 }
 
 /** Checks the text; the result runs it. Throws `query-invalid`, and the run `limit-reached`. */
-export function queryOf(engine: Engine, text: string, isOwner: boolean): () => QueryResult {
+export function queryOf(engine: Engine, text: string, viewer: Viewer): () => QueryResult {
   const sql = text.trim().replace(/;\s*$/, '');
-  if (isOwner) {
+  if (viewer.isOwner) {
     // First as it is: what SQLite finds wrong is to be told with the text as it was given.
     engine.query(sql).free();
     tablesRead(engine, sql);
     return () => run(engine, sql);
   }
   const { definition } = engine;
-  if (definition.visibilityFilters.length > 0) {
-    throw new ForerunError(
-      'query-invalid',
-      'The module filters rows by who looks, which only subscriptions do so far: connect a client, or ask as the owner.',
-    );
-  }
   const plan = parseQuery(sql, definition, { isVisible: (table) => table.public });
-  return () => run(engine, planSql(plan, 'sqlite'));
+  const asked = askedBy(viewer, plan, new Visibility(definition));
+  return () => run(engine, askedSql(asked));
 }
 
 function run(engine: Engine, sql: string): QueryResult {

@@ -157,8 +157,9 @@ export type CallProgress =
   | { readonly type: 'rejected'; readonly rejection: Rejection };
 
 export type PredictionSummary =
-  | { readonly type: 'predicted'; readonly changedRows: number }
-  | { readonly type: 'failing'; readonly rejection: Rejection }
+  /** `guess`: it read what may lie outside the client's subscriptions, and says so; the authority knows. */
+  | { readonly type: 'predicted'; readonly changedRows: number; readonly guess?: string }
+  | { readonly type: 'failing'; readonly rejection: Rejection; readonly guess?: string }
   | { readonly type: 'unpredicted'; readonly reason: string };
 
 /** Whether what this client does would survive a reload. `reason` is there when it was to be kept and can't be. */
