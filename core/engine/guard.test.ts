@@ -77,6 +77,19 @@ describe('with the guard up', () => {
     await expect(Promise.resolve(1)).resolves.toBe(1);
   });
 
+  it('a long reducer may be timed by whoever runs it', async () => {
+    let looks = 0;
+    const checkBudget = (): void => {
+      looks += performance.now() > 0 ? 1 : 0;
+    };
+    const bench = await Bench.open(tables, { guard: true, checkBudget });
+    benches.push(bench);
+    bench.run((ctx) => {
+      for (let i = 0; i < 1_000; i++) ctx.db.item.id.find(i);
+    });
+    expect(looks).toBe(3);
+  });
+
   it('a reducer may still calculate with dates that it has, and look at what a value is', async () => {
     const bench = await open();
     bench.run((ctx) => {

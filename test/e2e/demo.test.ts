@@ -338,10 +338,10 @@ describe('the arena', () => {
       await page.getByText('Health 100').waitFor();
       await page.getByLabel('Latency').fill(latency);
       await page.locator('canvas').focus();
-      const obeyed = firstMove(page);
+      const obeyed = await watchFirstMove(page);
       await page.keyboard.down('KeyD');
       // Long before an answer can be there.
-      expect(await obeyed).toBe('predicted');
+      expect(await obeyed()).toBe('predicted');
       for (const key of ['KeyS', 'KeyA', 'KeyW']) {
         await page.keyboard.down(key);
         // Held as a finger holds it.
@@ -368,15 +368,18 @@ describe('the arena', () => {
   });
 });
 
-/** How the first call stands when the own ship's row shows that it moves. */
-function firstMove(page: Page): Promise<string> {
-  return page.evaluate(`import('/arena/client.ts').then(({ client }) => new Promise((resolve) => {
-    const stop = client.onCall((call) => {
-      if (call.reducer !== 'steer') return;
-      stop();
-      call.predicted.then(({ type }) => resolve(call.state === 'confirmed' ? 'late' : type));
-    });
+/** How the first call that steers stands when it is in the rows. Resolves when it watches. */
+async function watchFirstMove(page: Page): Promise<() => Promise<unknown>> {
+  const watch = await page.evaluateHandle(`import('/arena/client.ts').then(({ client }) => ({
+    moved: new Promise((resolve) => {
+      const stop = client.onCall((call) => {
+        if (call.reducer !== 'steer') return;
+        stop();
+        call.predicted.then(({ type }) => resolve(call.state === 'confirmed' ? 'late' : type));
+      });
+    }),
   }))`);
+  return () => watch.evaluate((watched) => (watched as { readonly moved: Promise<unknown> }).moved);
 }
 
 test('the gallery shows a demo as two users, and what becomes of their calls', async () => {
