@@ -56,6 +56,8 @@ export default defineConfig(({ mode }) => ({
       'sql.js',
       'fast-check',
       'react',
+      '@tanstack/db',
+      '@tanstack/react-db',
       'react/jsx-dev-runtime',
       'react-dom/client',
       '@codemirror/commands',
