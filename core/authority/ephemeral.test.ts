@@ -217,6 +217,7 @@ describe('a table', () => {
       [true, 10],
       [false, undefined],
       [false, undefined],
+      [true, 0.1],
     ]);
   });
 });

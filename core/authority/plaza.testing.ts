@@ -15,7 +15,9 @@ const ball = table(
 const mark = table({ public: true }, { id: t.u32().primaryKey(), x: t.i32(), by: t.connectionId() });
 const clock = table({}, { id: t.u64().primaryKey().autoInc(), at: t.scheduleAt() });
 
-const plaza = schema({ cursor, ball, mark, clock });
+const rare = table({ public: true, ephemeral: { sendsPerSecondMax: 0.1 } }, { id: t.u32().primaryKey(), x: t.i32() });
+
+const plaza = schema({ cursor, ball, mark, clock, rare });
 export default plaza;
 
 export const aim = plaza.reducer({ x: t.i32(), y: t.i32() }, (ctx, { x, y }) => {
@@ -50,6 +52,11 @@ export const guess = plaza.reducer({ id: t.u32() }, (ctx, { id }) => {
   const known = ctx.db.ball.id.find(id);
   if (known) ctx.db.ball.id.update({ ...known, x });
   else ctx.db.ball.insert({ id, x, by: ctx.connectionId });
+});
+export const post = plaza.reducer({ id: t.u32(), x: t.i32() }, (ctx, row) => {
+  const known = ctx.db.rare.id.find(row.id);
+  if (known) ctx.db.rare.id.update(row);
+  else ctx.db.rare.insert(row);
 });
 export const plant = plaza.reducer({ id: t.u32(), x: t.i32() }, (ctx, { id, x }) => {
   if (ctx.connectionId) ctx.db.mark.insert({ id, x, by: ctx.connectionId });

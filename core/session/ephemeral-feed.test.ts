@@ -155,6 +155,28 @@ describe('the feed of ephemeral rows', () => {
     expect(home.time.timerCount).toBe(0);
   });
 
+  it('[EPH-4] sends nothing of before a failure of the log to those who come after it', async () => {
+    const { home, hub, visit } = await open();
+    const writer = await visit(1);
+    writer.call(1, 'post', { id: 1, x: 1 });
+    await home.time.advance(10);
+    // Within ten seconds of the first send, so that it waits.
+    writer.call(2, 'post', { id: 1, x: 2 });
+    await home.time.advance(10);
+    home.log.isBroken = true;
+    writer.call(3, 'plant', { id: 1, x: 1 });
+    await home.time.advance(100);
+    expect(writer.error).toMatchObject({ code: 'log-unavailable' });
+    home.log.isBroken = false;
+    await home.time.advance(2_000);
+    const after = new Visitor(home, 2);
+    after.connect(hub);
+    after.hello({ queries: ['SELECT * FROM rare'] });
+    await home.time.advance(20_000);
+    expect(home.rows('rare')).toEqual([]);
+    expect([after.welcome !== undefined, xs(after, 'rare')]).toEqual([true, []]);
+  });
+
   it('[EPH-7] does not lose a deletion of a row that only a snapshot has shown', async () => {
     const { home, visit } = await open();
     const writer = await visit(1);

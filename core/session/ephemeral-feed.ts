@@ -93,6 +93,12 @@ export class EphemeralFeed {
     if (waitMs < Number.POSITIVE_INFINITY) this.#setTimer(waitMs);
   }
 
+  /** All ephemeral rows are gone, and so is everyone who knew of them. */
+  reset(): void {
+    for (const { changed } of this.#tables.values()) changed.clear();
+    this.#behind.clear();
+  }
+
   /** The session has ended. */
   forget(session: EphemeralSession): void {
     this.#behind.delete(session);

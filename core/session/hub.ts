@@ -237,6 +237,7 @@ export class SessionHub {
   }
 
   #unavailable(error: ForerunError): void {
+    this.#ephemeral.reset();
     this.#notes.clear();
     for (const session of this.#sessions) session.fail(error.code, error.message);
   }
