@@ -90,9 +90,16 @@ export class TableStore {
 
   /** Makes SQLite hold exactly the rows of this table. When it throws, nothing is lost: the rows are still to be written. */
   flush(): void {
-    const keys = this.#dirty;
-    if (keys.length === 0) return;
-    this.#dirty = [];
+    this.flushSome(Number.POSITIVE_INFINITY);
+  }
+
+  /** Writes so many of the rows that wait, for whoever has no time for all; gives whether none waits any more. */
+  flushSome(rowsMax: number): boolean {
+    const waiting = this.#dirty;
+    if (waiting.length === 0) return true;
+    const isAll = waiting.length <= rowsMax;
+    const keys = isAll ? waiting : waiting.slice(0, rowsMax);
+    this.#dirty = isAll ? [] : waiting.slice(rowsMax);
     const removed: Key[] = [];
     try {
       this.#store(keys, removed);
@@ -100,11 +107,12 @@ export class TableStore {
       // The cache has all of them, but those that it was told to forget.
       for (const key of keys) this.#cache.put(key, this.#cache.get(key) ?? undefined);
       for (const key of removed) this.#cache.put(key, undefined);
-      this.#dirty = keys;
+      this.#dirty = waiting;
       throw error;
     }
     this.#database.noteChanges(keys.length);
     this.#evict();
+    return isAll;
   }
 
   /**

@@ -44,25 +44,35 @@ const fullBufferDelayMs = 5;
 /** A chunk that took longer is followed by a smaller one. */
 const chunkMsMax = 4;
 const chunkRowsMin = 16;
+const flushRows = 500;
+/** Who writes faster than this keeps up must not hold the snapshot up for good. */
+const flushesMax = 1_000;
 
 interface Place {
   /** Position in `branchesOf(plus)`. */
   readonly branch: number;
   readonly after: Key | undefined;
   readonly rowsMax: number;
+  /** Steps that went into writing. */
+  readonly flushes?: number;
 }
 
 export function sendSnapshot(request: SnapshotRequest): void {
   const { plus, scheduler, session, clock } = request;
   const branches = plus.flatMap((query) => query.branches.map((plan) => ({ query, plan })));
   const step = (place: Place): void => request.betweenBatches(() => take(place));
-  const take = ({ branch, after, rowsMax }: Place): void => {
+  const take = ({ branch, after, rowsMax, flushes = 0 }: Place): void => {
     if (!request.isWanted()) return;
     if (session.bufferedBytes() > bufferedBytesTarget) {
-      scheduler.after(fullBufferDelayMs, () => step({ branch, after, rowsMax }));
+      scheduler.after(fullBufferDelayMs, () => step({ branch, after, rowsMax, flushes }));
       return;
     }
     if (branch >= branches.length) return request.done();
+    // Rows that wait for SQLite are written in steps as well, or the first chunk would write all of them.
+    if (flushes < flushesMax && !flushedSome(request.engine, (branches[branch] as Branch).plan)) {
+      scheduler.soon(() => step({ branch, after, rowsMax, flushes: flushes + 1 }));
+      return;
+    }
     const startMs = clock.monotonicMs();
     const next = sendChunk(request, branches, branch, after, rowsMax);
     const isSlow = clock.monotonicMs() - startMs > chunkMsMax;
@@ -74,6 +84,10 @@ export function sendSnapshot(request: SnapshotRequest): void {
     scheduler.soon(() => step(following));
   };
   step({ branch: 0, after: undefined, rowsMax: limits.snapshotChunkRows });
+}
+
+function flushedSome(engine: Engine, { sources }: QueryPlan): boolean {
+  return sources.every(({ table }) => engine.store(table.tableId).flushSome(flushRows));
 }
 
 interface Branch {
