@@ -129,9 +129,8 @@ export class HostLoop {
     this.#restore(start);
   }
 
-  start(): void {
-    this.#connection.start();
-  }
+  readonly start = (): void => this.#connection.start();
+  readonly wake = (): void => this.#connection.retryNow();
 
   openPage(listener: HostListener, { pageId, subscribe }: HostOptions): PageFeed {
     const page = this.#pages.open(listener, pageId);

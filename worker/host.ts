@@ -130,6 +130,10 @@ class HostPage implements HostApi {
     this.#whenOpen().loop.simulate(simulation);
   }
 
+  wake(): void {
+    this.#opened?.loop.wake();
+  }
+
   async adopt(url: string): Promise<void> {
     const module: ModuleExports = await import(/* @vite-ignore */ url);
     this.#opened?.loop.handle({ type: 'adopt', definition: defineModule(module) });

@@ -20,6 +20,22 @@ function notes(seat: Seat): readonly { readonly id: bigint; readonly text: strin
 }
 
 describe('a client that connects again', () => {
+  test('[CLI-13] does so at once when the network is back or the page is looked at again', async () => {
+    const desk = await Desk.open();
+    const seat = await desk.seat();
+    seat.isReachable = false;
+    seat.cut();
+    // Pauses have grown by then.
+    await desk.time.advance(120_000);
+    expect(seat.client.status.type).toBe('offline');
+    seat.isReachable = true;
+    const attempts = seat.lives.length;
+    seat.host.wake();
+    await desk.time.advance(1);
+    expect(seat.lives.length).toBe(attempts + 1);
+    expect(seat.client.status.type).toBe('live');
+  });
+
   test('[EXO-6] sends its pending calls again in order, and each takes effect once, wherever the connection broke', async () => {
     const random = generator(7);
     for (let round = 0; round < 20; round++) {

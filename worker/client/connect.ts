@@ -73,7 +73,11 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
       : { worker: options.worker, sharedWorker: options.sharedWorker };
   const storage = options.storage ?? 'device';
   const host = new HostLink(findHost({ module: options.module, shape: definition, factories, storage }));
-  const client = new ClientState(definition, host, () => hosts.get(schema)?.delete(host));
+  const stopWaking = wakeOnReturn(host);
+  const client = new ClientState(definition, host, () => {
+    stopWaking();
+    hosts.get(schema)?.delete(host);
+  });
   hosts.set(schema, (hosts.get(schema) ?? new Set()).add(host));
   const database = options.database ?? 'main';
   const hostOptions: HostOptions = {
@@ -89,6 +93,19 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
   host.open(hostOptions, client.receive).catch((error: unknown) => client.receive([stopped(error)]));
   // The class checks nothing of the module's types; `Client<M>` is what they say.
   return client as unknown as Client<M>;
+}
+
+/** When the network is back, or the page is looked at again, nobody should wait for the end of a pause. */
+function wakeOnReturn(host: HostApi): () => void {
+  if (typeof document === 'undefined') return () => {};
+  const back = (): void => host.wake();
+  const seen = (): void => void (document.visibilityState === 'visible' && host.wake());
+  window.addEventListener('online', back);
+  document.addEventListener('visibilitychange', seen);
+  return () => {
+    window.removeEventListener('online', back);
+    document.removeEventListener('visibilitychange', seen);
+  };
 }
 
 /**

@@ -24,6 +24,8 @@ export interface HostApi {
   readonly subscribe: (request: HostSubscription) => void;
   readonly unsubscribe: (subscriptionId: number) => void;
   readonly simulate: (simulation: Simulation) => void;
+  /** The network may be back, or somebody looks at the page again: a pause between attempts to connect ends. */
+  readonly wake: () => void;
   /** New code of the module, by where it is to be imported from: the development server's way. */
   readonly adopt: (url: string) => Promise<void>;
   readonly answer: (answer: PageAnswer) => void;

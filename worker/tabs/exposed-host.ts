@@ -73,6 +73,7 @@ function exposed(page: HostApi, newPage: () => HostApi, version: string): Expose
     subscribe: page.subscribe.bind(page),
     unsubscribe: page.unsubscribe.bind(page),
     simulate: page.simulate.bind(page),
+    wake: page.wake.bind(page),
     adopt: page.adopt.bind(page),
     answer: page.answer.bind(page),
     forget: page.forget.bind(page),

@@ -84,6 +84,7 @@ function inProcess(module: ModuleExports): OwnHost {
       subscribe: (request) => opened?.subscribe(request),
       unsubscribe: (subscriptionId) => opened?.unsubscribe(subscriptionId),
       simulate: (simulation) => opened?.simulate(simulation),
+      wake: () => opened?.wake(),
       adopt: async (url) => (await page).adopt(url),
       answer: (answer) => opened?.answer(answer),
       forget: async () => (await page).forget(),

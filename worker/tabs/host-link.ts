@@ -104,6 +104,10 @@ export class HostLink implements HostApi {
     this.#host?.simulate(simulation);
   }
 
+  wake(): void {
+    this.#host?.wake();
+  }
+
   async adopt(url: string): Promise<void> {
     await this.#host?.adopt(url);
   }

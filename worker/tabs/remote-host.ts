@@ -59,6 +59,7 @@ function hostOf(remote: Remote, open: HostApi['open'], broken: Promise<never>): 
     subscribe: (request) => send(remote.subscribe(request)),
     unsubscribe: (subscriptionId) => send(remote.unsubscribe(subscriptionId)),
     simulate: (simulation) => send(remote.simulate(simulation)),
+    wake: () => send(remote.wake()),
     adopt: (url) => remote.adopt(url),
     answer: (answer) => send(remote.answer(answer)),
     forget: () => remote.forget(),
