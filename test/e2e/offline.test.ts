@@ -26,18 +26,20 @@ test('[OFF-2] reloads in the middle of a burst lose no stored call and repeat no
   const stored = new Set<string>();
   await tab.exposeFunction('isStored', (id: string) => void stored.add(id));
   for (let round = 0; round < 6; round++) {
-    await tab.evaluate((start) => {
-      const { isStored } = window as unknown as { isStored: (id: string) => void };
-      for (let n = 0; n < 200; n++) {
-        const id = `burst${start}-${n}`;
-        window.client.reducers.note({ id }).stored.then(
-          () => isStored(id),
-          () => {},
-        );
-      }
-    }, round);
-    // Wherever the calls are by now.
-    await new Promise((resolve) => setTimeout(resolve, (round * 37) % 90));
+    // Until one of them is stored, another one each time; some later ones may be as well.
+    await tab.evaluate(
+      async ([start, last]) => {
+        const { isStored } = window as unknown as { isStored: (id: string) => Promise<void> };
+        const kept = Array.from({ length: 200 }, async (_, n) => {
+          const id = `burst${start}-${n}`;
+          await window.client.reducers.note({ id }).stored;
+          await isStored(id);
+        });
+        for (const each of kept) each.catch(() => {});
+        await kept[last];
+      },
+      [round, (round * 83) % 200] as const,
+    );
     await tab.reload();
     await tab.waitForFunction(() => window.client !== undefined);
   }
