@@ -26,6 +26,10 @@ export const limits = {
   pendingCallsMax: 100_000,
   /** A client makes its rows right again for so long at a time, then hears its pages; long queues of pending calls take several. */
   reconcileSliceMs: 8,
+  /** The authority tells clients so often what it has of the tables that they have as a whole. */
+  stateCheckMs: 5_000,
+  /** Row changes between two of these checks beyond which they are left out, so that a load is not slowed by them. */
+  checkedChangesMax: 20_000,
   /** A snapshot is sent in chunks of so many rows, between which calls go on. */
   snapshotChunkRows: 1_000,
   /** Log bytes of the newest batches kept in memory for clients that come back; those further behind get a snapshot. */

@@ -29,8 +29,6 @@ export type LoopEvent =
   | { readonly type: 'adopt'; readonly definition: ModuleDefinition }
   /** The connection has been lost for a while. */
   | { readonly type: 'alone' }
-  /** There is more to do of what was received. */
-  | { readonly type: 'goOn' }
   | { readonly type: 'refresh' };
 
 /** How the connection stands; the rest of a status is the same for all of them. */

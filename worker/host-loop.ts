@@ -93,6 +93,8 @@ export class HostLoop {
       pages,
       coverage: start.coverage,
       send: (message) => this.#connection.send(message),
+      environment,
+      restart: () => this.#connection.restart(),
       events: {
         reconciled: (result) => this.#calls.reconciled(result),
         advanced: (seq, outcomes, changes) => this.#advanced(seq, outcomes, changes),
@@ -102,7 +104,7 @@ export class HostLoop {
       environment,
       receive: (message) => this.#receive(message),
       goOn: (hasTime) => this.#rows.goOn(hasTime),
-      wake: () => this.handle({ type: 'goOn' }),
+      wake: () => this.handle({ type: 'received', messages: [] }),
     });
     this.#connection = new Connection({
       environment,
@@ -206,8 +208,6 @@ export class HostLoop {
       case 'received':
         this.#inbox.push(event.messages);
         return this.#work();
-      case 'goOn':
-        return this.#work();
       case 'lost':
         return this.#lost(event.error, event.retryMs);
       case 'stored':
@@ -235,6 +235,7 @@ export class HostLoop {
     this.#isClosed = true;
     this.#device.close();
     this.#pages.closeAll();
+    this.#rows.close();
     this.#engine.close();
   }
 

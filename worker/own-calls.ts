@@ -76,8 +76,8 @@ export class OwnCalls {
   #sendIsAsked = false;
   /** Nothing is sent until the app has looked at what a new module makes of it. */
   #isHeld = false;
-  #replayedTold = 0;
-  #rolledBackTold = 0;
+  /** Sum of the counters that only grow, to tell whether one of them has. */
+  #countersTold = 0;
 
   constructor(options: OwnCallsOptions) {
     this.#options = options;
@@ -228,7 +228,12 @@ export class OwnCalls {
       const progress: CallProgress =
         outcome.type === 'rejected'
           ? { type: 'rejected', rejection: outcome.rejection }
-          : { type: 'confirmed', seq: outcome.type === 'committed' ? outcome.seq : undefined, asPredicted };
+          : {
+              type: 'confirmed',
+              seq: outcome.type === 'committed' ? outcome.seq : undefined,
+              asPredicted,
+              replays: pending.replays,
+            };
       const caller = this.#callers.get(pending.call.callId);
       if (caller !== undefined) this.#options.answered.add(caller, progress);
       this.#progress(pending.call.callId, progress);
@@ -296,9 +301,9 @@ export class OwnCalls {
   #count(isSettled: boolean): void {
     const { predictor, pages } = this.#options;
     const { pending, counters } = predictor;
-    if (!isSettled && this.#replayedTold === counters.replayed && this.#rolledBackTold === counters.rolledBack) return;
-    this.#replayedTold = counters.replayed;
-    this.#rolledBackTold = counters.rolledBack;
+    const told = counters.replayed + counters.rolledBack + counters.differences;
+    if (!isSettled && this.#countersTold === told) return;
+    this.#countersTold = told;
     pages.push({ type: 'counters', counters: { pending: pending.size, ...counters } });
   }
 

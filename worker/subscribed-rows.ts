@@ -7,11 +7,14 @@
 
 import { unreachable } from '../core/assert.ts';
 import type { Epoch, Outcome, Position, Seq } from '../core/commit/call.ts';
+import type { Commit } from '../core/commit/commit.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
+import type { Clock, Environment } from '../core/environment.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type {
   BatchMessage,
+  CheckMessage,
   ClientMessage,
   EphemeralMessage,
   LeavingMessage,
@@ -24,6 +27,8 @@ import { batchOfOthers, completeTables, OwnEphemeralChanges } from './ephemeral-
 import type { Coverage } from './coverage.ts';
 import type { Pages } from './pages.ts';
 import type { HasTime, Predictor, ReconcileResult } from './predict/predictor.ts';
+import { Repair } from './repair.ts';
+import { ReplicaAudit } from './replica-audit.ts';
 import { SnapshotStaging } from './snapshot-staging.ts';
 import { StagedRows } from './staged-rows.ts';
 import { ClientSubscriptions } from './subscriptions.ts';
@@ -34,7 +39,10 @@ export interface SubscribedRowsOptions {
   readonly predictor: Predictor;
   readonly pages: Pages;
   readonly coverage: Coverage;
+  readonly environment: Environment;
   readonly send: (message: ClientMessage) => void;
+  /** Ends the connection and makes another. */
+  readonly restart: () => void;
   readonly events: SubscribedRowsEvents;
 }
 
@@ -51,6 +59,7 @@ export type RowsMessage =
   | EphemeralMessage
   | StagedMessage
   | LeavingMessage
+  | CheckMessage
   | { readonly type: 'applied'; readonly subscriptionId: number; readonly seq: Seq }
   | { readonly type: 'ended'; readonly subscriptionId: number; readonly seq: Seq }
   | { readonly type: 'subscriptionRefused'; readonly subscriptionId: number; readonly message: string };
@@ -72,11 +81,15 @@ export class SubscribedRows {
   #isReady = false;
   #staging: SnapshotStaging | undefined;
   /** What is to be told and moved when the rows are right again. */
-  #completion: (() => void) | undefined;
+  #completion: ((result: ReconcileResult | undefined) => void) | undefined;
+  readonly #clock: Clock;
+  readonly #audit: ReplicaAudit;
+  readonly #repair: Repair;
   /** By subscription. */
   readonly #staged = new Map<number, StagedRows>();
 
-  constructor({ definition, engine, predictor, pages, coverage, send, events }: SubscribedRowsOptions) {
+  constructor(options: SubscribedRowsOptions) {
+    const { definition, engine, predictor, pages, coverage, send, events, environment, restart } = options;
     this.#engine = engine;
     this.#predictor = predictor;
     this.#pages = pages;
@@ -86,6 +99,22 @@ export class SubscribedRows {
       send,
     });
     this.#events = events;
+    this.#clock = environment.clock;
+    this.#repair = new Repair({
+      engine,
+      clock: environment.clock,
+      resync: () => {
+        this.#position = undefined;
+        environment.scheduler.soon(restart);
+      },
+      tell: (difference) => pages.push({ type: 'difference', difference }),
+    });
+    this.#audit = new ReplicaAudit({
+      engine,
+      predictor,
+      environment,
+      differs: (tableIds) => this.#repair.begin(tableIds),
+    });
     this.#publicTables = definition.tables.filter((table) => table.public).map((table) => table.tableId);
   }
 
@@ -161,6 +190,9 @@ export class SubscribedRows {
         return this.#enter(message.subscriptionId, message.seq);
       case 'ended':
         return this.#leave(message.subscriptionId, message.seq);
+      case 'check':
+        if (this.#staging === undefined) this.#audit.check(message);
+        return;
       case 'subscriptionRefused':
         return this.subscriptions.refused(message.subscriptionId, message.message);
       default:
@@ -171,15 +203,22 @@ export class SubscribedRows {
   /** Gives whether the rows are right again; not, when there was not time enough. */
   goOn(hasTime: HasTime): boolean {
     if (this.#completion === undefined) return true;
+    let result: ReconcileResult | undefined;
     if (this.#predictor.isBusy) {
-      const result = this.#predictor.goOn(hasTime);
+      const startMs = this.#clock.monotonicMs();
+      result = this.#predictor.goOn(hasTime);
+      this.#predictor.counters.reconcileMs += this.#clock.monotonicMs() - startMs;
       if (result === undefined) return false;
       this.#events.reconciled(result);
     }
     const complete = this.#completion;
     this.#completion = undefined;
-    complete();
+    complete(result);
     return true;
+  }
+
+  close(): void {
+    this.#audit.close();
   }
 
   /** What there is to receive when the rows of others are long out of date. */
@@ -192,7 +231,7 @@ export class SubscribedRows {
   #receiveBatch(batch: BatchMessage): void {
     if (this.#staging !== undefined) return this.#staging.absorb(batch);
     const { lastSeq, commits, outcomes } = batch;
-    this.#predictor.begin(lastSeq, commits, outcomes);
+    this.#begin(lastSeq, commits, outcomes);
     this.#completion = () => {
       const changes = commits.flatMap((commit) => commit.changes.filter(({ tableId }) => !this.#isEphemeral(tableId)));
       this.#advance(lastSeq, outcomes, changes);
@@ -214,6 +253,11 @@ export class SubscribedRows {
     if (this.#staging !== undefined) return this.#staging.absorb(batchOfOthers(message, seq));
     const changes = message.changes.filter((change) => !this.#isKnown(change));
     if (changes.length > 0) this.#receiveBatch(batchOfOthers({ ...message, changes }, seq));
+  }
+
+  #begin(lastSeq: Seq, commits: readonly Commit[], outcomes: readonly Outcome[]): void {
+    this.#audit.changing(commits);
+    this.#predictor.begin(lastSeq, commits, outcomes);
   }
 
   #isEphemeral(tableId: number): boolean {
@@ -248,8 +292,7 @@ export class SubscribedRows {
 
   /** What the rows are of changes together with them. */
   #turn(seq: Seq, changes: readonly RowChange[], then: () => void): void {
-    if (changes.length > 0)
-      this.#predictor.begin(seq, [{ seq, timestampMicros: 0, ownCallId: undefined, changes }], []);
+    if (changes.length > 0) this.#begin(seq, [{ seq, timestampMicros: 0, ownCallId: undefined, changes }], []);
     this.#completion = () => {
       then();
       this.#advance(seq, [], changes);
@@ -270,9 +313,11 @@ export class SubscribedRows {
     this.subscriptions.greetingComes();
     if (this.#predictor.isEmpty(tables.keys())) this.#load(staging);
     else this.#predictor.beginReplacing(seq, tables, ownCommits, outcomes);
+    this.#audit.replaced();
     const epoch = this.#epoch;
-    this.#completion = () => {
+    this.#completion = (result) => {
       this.#isReady = true;
+      this.#repair.end(result?.changes ?? []);
       for (const tableId of tables.keys()) this.#pages.touch(tableId);
       if (epoch !== undefined) this.#position = { epoch, seq };
       this.subscriptions.greetingApplied();

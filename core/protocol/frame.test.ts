@@ -57,7 +57,7 @@ const clientMessages: readonly (readonly [ClientMessage, string])[] = [
       settledCallId: callId(0),
       subscriptions: [],
     },
-    '01 03 020000006162 000102030405060708090a0b0c0d0e0f 00000000 00 00 00',
+    '01 04 020000006162 000102030405060708090a0b0c0d0e0f 00000000 00 00 00',
   ],
   [
     {
@@ -73,7 +73,7 @@ const clientMessages: readonly (readonly [ClientMessage, string])[] = [
         { subscriptionId: 2, queries: [] },
       ],
     },
-    '01 03 020000006162 000102030405060708090a0b0c0d0e0f 0100000074 01f0f1f2f3f4f5f6f7ac02 8001 02 01 02 0100000071 00000000 02 00',
+    '01 04 020000006162 000102030405060708090a0b0c0d0e0f 0100000074 01f0f1f2f3f4f5f6f7ac02 8001 02 01 02 0100000071 00000000 02 00',
   ],
   [
     {
@@ -188,6 +188,10 @@ const serverMessages: readonly (readonly [ServerMessage, string])[] = [
   ],
   [{ type: 'leaving', subscriptionId: 3, tableId: 0, keys: [7, 8] }, '0b 03 00 02 07 08'],
   [{ type: 'ended', subscriptionId: 3, seq: seq(2) }, '0c 03 02'],
+  [
+    { type: 'check', seq: seq(300), tables: [{ tableId: 1, rows: 200, sum: 0x0102030405060708n }] },
+    '0d ac02 01 01 c801 0807060504030201',
+  ],
 ];
 
 const readClient = (bytes: Uint8Array) => read(bytes, decodeClientMessage);
@@ -363,6 +367,7 @@ describe('the protocol', () => {
     1: '0ecc1ac371f4ba98',
     2: '61625f8d297525c1',
     3: '1c145b678687023e',
+    4: '520d1c03307e4168',
   };
 
   it('[WIR-3] has a new version, and a line in its history, when a message changes', () => {

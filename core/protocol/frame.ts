@@ -29,6 +29,7 @@
  *    10 staged       varint subscriptionId, varint lastSeq, list commit
  *    11 leaving      varint subscriptionId, varint tableId, list key
  *    12 ended        varint subscriptionId, varint seq
+ *    13 check        varint seq, list (varint tableId, varint rows, u64 sum)
  *     outcome = varint callId, u8 kind: 0 committed: varint (lastSeq - seq) · 1 unchanged · 2 rejected: text code, text message
  *     commit  = varint (lastSeq - seq), u64 timestamp µs, list change
  */
@@ -75,6 +76,7 @@ export const serverTag = {
   staged: 10,
   leaving: 11,
   ended: 12,
+  check: 13,
 } as const;
 
 export function encodeClientMessage(writer: ByteWriter, message: ClientMessage): void {
@@ -140,6 +142,16 @@ export function encodeServerMessage(writer: ByteWriter, message: Exclude<ServerM
       writer.varint(message.column);
       writer.u64(message.from);
       return writer.u64(message.to);
+    case 'check':
+      writer.u8(serverTag.check);
+      writer.varint(message.seq);
+      writer.varint(message.tables.length);
+      for (const { tableId, rows, sum } of message.tables) {
+        writer.varint(tableId);
+        writer.varint(rows);
+        writer.u64(sum);
+      }
+      return;
     case 'pong':
       writer.u8(serverTag.pong);
       writer.f64(message.sentMs);
@@ -189,6 +201,12 @@ export function decodeServerMessage(reader: ByteReader, shapeOf: (tableId: numbe
       return { type: 'subscriptionRefused', subscriptionId: reader.varint(), message: reader.string() };
     case serverTag.lease:
       return { type: 'lease', tableId: reader.varint(), column: reader.varint(), from: reader.u64(), to: reader.u64() };
+    case serverTag.check:
+      return {
+        type: 'check',
+        seq: reader.varint() as Seq,
+        tables: list(reader, () => ({ tableId: reader.varint(), rows: reader.varint(), sum: reader.u64() })),
+      };
     case serverTag.pong:
       return { type: 'pong', sentMs: reader.f64(), authorityMicros: Number(reader.u64()) };
     case serverTag.error:

@@ -75,6 +75,7 @@ export type ServerMessage =
   | { readonly type: 'subscriptionRefused'; readonly subscriptionId: number; readonly message: string }
   | EphemeralMessage
   | LeaseMessage
+  | CheckMessage
   | { readonly type: 'pong'; readonly sentMs: number; readonly authorityMicros: number }
   | ErrorMessage;
 
@@ -158,6 +159,18 @@ export interface LeaseMessage {
   readonly column: number;
   readonly from: bigint;
   readonly to: bigint;
+}
+
+/** What the authority has of tables that the client has as a whole, as of the batches before it in the stream. */
+export interface CheckMessage {
+  readonly type: 'check';
+  readonly seq: Seq;
+  readonly tables: readonly {
+    readonly tableId: number;
+    readonly rows: number;
+    /** As `core/replica/state-hash.ts` counts it. */
+    readonly sum: bigint;
+  }[];
 }
 
 /** The connection ends; `code` says whether to try again. */

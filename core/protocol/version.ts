@@ -7,10 +7,11 @@
  * | 1 | the first |
  * | 2 | `ephemeral`: rows that are in no commit |
  * | 3 | one snapshot answers a hello, under the number 0; staged, leaving and ended; changes tell of rows that leave |
+ * | 4 | `check`: what the authority has of whole tables |
  */
 
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 /** Clients below it are refused with `protocol-mismatch`. */
-export const oldestProtocolVersion = 3;
+export const oldestProtocolVersion = 4;
 /** Name of the WebSocket subprotocol. */
 export const subprotocol = 'v1.forerun';

@@ -26,6 +26,7 @@ import { missedCommits } from './missed-commits.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
 import { type Audience, type JoinNote, SharedQueries, type SharedQuery } from './shared-query.ts';
+import { StateChecks } from './state-checks.ts';
 import { StagedReceiver } from './subscriptions.ts';
 
 export interface HubOptions {
@@ -62,6 +63,7 @@ export class SessionHub {
   readonly #owner: Identity | undefined;
   /** What executed commits did to queries that join tables, until they are durable. */
   readonly #notes = new Map<Seq, readonly JoinNote[]>();
+  readonly checks: StateChecks;
   /** Sessions that hold something back until a batch is durable. */
   readonly #waiting = new Set<Session>();
 
@@ -77,6 +79,7 @@ export class SessionHub {
     this.leasedColumns = leasedColumns(options.authority.definition);
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
     this.#ephemeral = new EphemeralFeed(options.authority.engine, options.environment, this.#sessions);
+    this.checks = new StateChecks({ ...options, sessions: () => this.#sessions });
     options.authority.listen({
       executed: (seq, changes) => this.#executed(seq, changes),
       durable: (batch) => this.#durable(batch),
@@ -193,12 +196,14 @@ export class SessionHub {
 
   /** Ends every connection, saying why. */
   close(): void {
+    this.checks.stop();
     for (const session of this.#sessions)
       session.fail('client-closed', 'The authority is stopping. Connect again in a moment.');
   }
 
   #durable(batch: DurableBatch): void {
     this.#recent.add(batch, this.queries.size > 0);
+    this.checks.durable(batch);
     const outcomes = new Map<Session, Outcome[]>();
     const { calls } = batch;
     for (let i = 0; i < calls.length; i++) {
@@ -239,6 +244,7 @@ export class SessionHub {
   #unavailable(error: ForerunError): void {
     this.#ephemeral.reset();
     this.#notes.clear();
+    this.checks.unavailable();
     for (const session of this.#sessions) session.fail(error.code, error.message);
   }
 }

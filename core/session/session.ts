@@ -27,6 +27,7 @@ import { allEphemeralRows, type EphemeralBytes, ephemeralMessage, type Ephemeral
 import { batchMessage, type CommitBytes, outcomesMessage } from './fan-out.ts';
 import type { SessionHub } from './hub.ts';
 import type { OlderBatches } from './missed.ts';
+import { wholeTablesOf } from './state-checks.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 type State =
@@ -273,6 +274,12 @@ export class Session implements TransportEvents {
     });
   }
 
+  /** Tables of which this session is sent every row. */
+  wholeTables(): readonly number[] {
+    if (this.#state.type !== 'live') return [];
+    return wholeTablesOf(this.#state.subscriptions.scope?.plus ?? []);
+  }
+
   /** What this session is sent ephemeral rows of. */
   get #scope(): EphemeralScope | undefined {
     return this.#state.type === 'live' ? this.#state.subscriptions.scope : undefined;
@@ -286,6 +293,7 @@ export class Session implements TransportEvents {
   ): void {
     const { client, connectionId, subscriptions } = live;
     const refusals = subscriptions.greet(hello.subscriptions);
+    this.#hub.checks.start();
     const missed = refusals.length > 0 ? undefined : this.#hub.missed(hello.position, older, subscriptions.queries);
     const { durableSeq, epoch, databaseIdentity } = this.#authority;
     this.send({

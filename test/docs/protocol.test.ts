@@ -168,6 +168,7 @@ test('the page names every message, and the subprotocol', () => {
       'staged 10',
       'leaving 11',
       'ended 12',
+      'check 13',
     ],
   ]);
   expect(page).toContain(`\`${subprotocol}\``);

@@ -38,6 +38,8 @@ export interface WorldStats {
   crashes: number;
   diskFailures: number;
   reloads: number;
+  /** Tables of clients whose hash was compared with the authority's. */
+  checked: number;
   events: number;
 }
 
@@ -126,6 +128,7 @@ class World {
     setLimits({
       snapshotChunkRows: random.pick([1, 2, 5, 1_000]),
       recentBytesMax: random.pick([400, 1_000_000, 1_000_000]),
+      stateCheckMs: random.pick([40, 150]),
       // 0: a client pauses after each step of a reconciliation, and its app calls in between.
       reconcileSliceMs: random.pick([0, 8]),
     });
@@ -298,7 +301,11 @@ class World {
     for (const client of this.#clients) checkCalls(client, this.#clientIds.get(client.name), log);
     const living = this.#clients.filter(({ actor }) => actor.isAlive);
     checkAuthority(authority.engine, this.#clients, living.length);
-    for (const client of living) checkReplica(client, authority.engine);
+    for (const client of living) {
+      checkReplica(client, authority.engine);
+      const { differences } = client.state.counters;
+      expectThat(differences === 0, () => `${client.name} was ${differences} times told of other rows than it had`);
+    }
     await this.#checkLogGivesRows(authority.engine);
   }
 
@@ -330,6 +337,7 @@ class World {
       crashes: this.#home.crashes,
       diskFailures: this.#disk.failures,
       reloads: this.#reloads,
+      checked: sum(({ state }) => state.counters.checked),
       events: this.#timeline.events,
     };
   }

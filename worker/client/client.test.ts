@@ -262,3 +262,26 @@ describe('live rows', () => {
     expect(() => client.live(5)).toThrow(ForerunError);
   });
 });
+
+describe('a handle explains', () => {
+  test('[PRE-12] why a call was not predicted, why it fails, and that it was confirmed as predicted', async () => {
+    const desk = await Desk.open();
+    const { client } = await desk.seat();
+    const [put, wait, hide, refused] = [
+      client.reducers.put({ id: 1, text: 'one' }),
+      client.reducers.wait({ id: 2 }),
+      client.reducers.hide({ id: 3 }),
+      client.reducers.put({ id: 4, text: '' }),
+    ];
+    refused.confirmed.catch(() => {});
+    expect(put.explain()).toBe('It was predicted, and changes 1 row here. The authority has not answered it yet.');
+    expect(wait.explain()).toContain('predict: false');
+    expect(hide.explain()).toContain("table 'secret'");
+    expect(refused.explain()).toContain('there is nothing to put');
+    await desk.time.advance(100);
+    expect(put.explain()).toContain('did what was predicted');
+    expect(wait.explain()).toMatch(/not predicted.*confirmed/);
+    expect(refused.explain()).toContain('rejected');
+    expect(client.counters).toMatchObject({ confirmed: 2, unpredicted: 2, diverged: 0 });
+  });
+});

@@ -28,6 +28,7 @@ import type {
   HostApi,
   HostEvent,
   QuerySource,
+  ReplicaDifference,
   Simulation,
 } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
@@ -63,6 +64,8 @@ export interface Client<M extends ModuleExports> {
   readonly onStatus: (listener: () => void) => () => void;
   /** Calls back with each call's handle as it is made, and again on every step of its way. The result stops it. */
   readonly onCall: (listener: (handle: CallHandle) => void) => () => void;
+  /** Calls back when rows here turn out not to be the authority's: what differed, once it is repaired. The result stops it. */
+  readonly onDifference: (listener: (difference: ReplicaDifference) => void) => () => void;
   /** Resolves when the subscribed rows are here; rejects when the client stops before. */
   readonly ready: () => Promise<void>;
   /**
@@ -107,7 +110,17 @@ export const unknownStatus: CommonStatus = {
   storage: { type: 'memory', reason: undefined },
 };
 
-const noCounters: ClientCounters = { pending: 0, confirmed: 0, diverged: 0, rolledBack: 0, replayed: 0 };
+const noCounters: ClientCounters = {
+  pending: 0,
+  confirmed: 0,
+  diverged: 0,
+  unpredicted: 0,
+  rolledBack: 0,
+  replayed: 0,
+  reconcileMs: 0,
+  checked: 0,
+  differences: 0,
+};
 
 export class ClientState {
   readonly reducers: Readonly<Record<string, (args?: unknown) => CallHandle>>;
@@ -123,6 +136,7 @@ export class ClientState {
   readonly #subscriptions = new Map<number, SubscriptionHandle>();
   readonly #statusListeners = new Set<() => void>();
   readonly #callListeners = new Set<(handle: CallHandle) => void>();
+  readonly #differenceListeners = new Set<(difference: ReplicaDifference) => void>();
   readonly #steps: (readonly HostEvent[])[] = [];
   readonly #unsentListeners = new Set<(calls: readonly UnsentCall[]) => void>();
   readonly #reviewListeners = new Set<(review: ModuleReview) => void>();
@@ -180,6 +194,11 @@ export class ClientState {
   onStatus = (listener: () => void): (() => void) => {
     this.#statusListeners.add(listener);
     return () => this.#statusListeners.delete(listener);
+  };
+
+  onDifference = (listener: (difference: ReplicaDifference) => void): (() => void) => {
+    this.#differenceListeners.add(listener);
+    return () => this.#differenceListeners.delete(listener);
   };
 
   onCall = (listener: (handle: CallHandle) => void): (() => void) => {
@@ -269,6 +288,9 @@ export class ClientState {
         return;
       case 'status':
         this.status = event.status;
+        return;
+      case 'difference':
+        for (const listener of [...this.#differenceListeners]) listener(event.difference);
         return;
       case 'counters':
         this.counters = event.counters;

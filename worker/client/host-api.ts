@@ -139,14 +139,37 @@ export type HostEvent =
   | { readonly type: 'moduleChanged'; readonly calls: readonly EarlierCall[] }
   | { readonly type: 'unsendable'; readonly calls: readonly UnsendableCall[] }
   | { readonly type: 'forgotten' }
+  | { readonly type: 'difference'; readonly difference: ReplicaDifference }
   | { readonly type: 'counters'; readonly counters: ClientCounters };
 
 export interface ClientCounters {
   readonly pending: number;
   readonly confirmed: number;
+  /** Predicted, and something else at the authority. */
   readonly diverged: number;
+  readonly unpredicted: number;
   readonly rolledBack: number;
   readonly replayed: number;
+  /** Spent on making rows right again after messages of the authority, replays included. */
+  readonly reconcileMs: number;
+  /** Tables whose rows have been compared with the authority's, and how often they were not the same. */
+  readonly checked: number;
+  readonly differences: number;
+}
+
+/** Rows here were not those of the authority. Always a mistake of ours, or damage; please report it. */
+export interface ReplicaDifference {
+  readonly tables: readonly string[];
+  /** All rows have been asked for and are right again. When they differed shortly before too, they are left as they are. */
+  readonly isRepaired: boolean;
+  /** Rows that are others since; those that have changed in the meantime count too. */
+  readonly rowCount: number;
+  /** Some of them, as text. */
+  readonly samples: readonly {
+    readonly table: string;
+    readonly here: string | undefined;
+    readonly there: string | undefined;
+  }[];
 }
 
 export type CallProgress =
@@ -155,7 +178,13 @@ export type CallProgress =
   | { readonly type: 'stored' }
   /** A replay changed what the call does. */
   | { readonly type: 'outcomeChanged'; readonly from: PredictionSummary; readonly to: PredictionSummary }
-  | { readonly type: 'confirmed'; readonly seq: number | undefined; readonly asPredicted: boolean }
+  | {
+      readonly type: 'confirmed';
+      readonly seq: number | undefined;
+      readonly asPredicted: boolean;
+      /** How often it ran again here before. */
+      readonly replays: number;
+    }
   | { readonly type: 'rejected'; readonly rejection: Rejection };
 
 export type PredictionSummary =

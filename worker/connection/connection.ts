@@ -116,6 +116,14 @@ export class Connection {
     this.#connect();
   }
 
+  /** Ends this connection and makes another. */
+  restart(): void {
+    if (!('life' in this.#state)) return;
+    const { life } = this.#state;
+    life.transport?.close();
+    this.#closed(life);
+  }
+
   stop(): void {
     const state = this.#state;
     this.#state = { type: 'stopped' };
@@ -188,6 +196,7 @@ export class Connection {
         case 'ended':
         case 'subscriptionRefused':
         case 'lease':
+        case 'check':
         case 'ephemeral':
           forHost.push(message);
           break;

@@ -29,6 +29,8 @@ export interface PendingCall {
   before: Prediction | undefined;
   /** Its last run did something else than `before`. */
   isChanged: boolean;
+  /** How often it has been run again. */
+  replays: number;
   /** Whose sets stand in the index: of its last run, or of an earlier one with the same sets. */
   indexed: Prediction;
 }
@@ -60,6 +62,7 @@ export class PendingCalls {
       suspended: false,
       before: undefined,
       isChanged: false,
+      replays: 0,
       indexed: prediction,
     };
     this.#calls.push(pending);

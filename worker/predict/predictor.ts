@@ -38,10 +38,17 @@ export interface ReconcileResult {
 export interface PredictionCounters {
   /** Own calls whose commit did what was predicted. */
   confirmed: number;
-  /** Own calls whose outcome was another one. */
+  /** Own calls whose outcome was another one than predicted: over both, the rate of mispredictions. */
   diverged: number;
+  /** Own calls that were left to the authority. */
+  unpredicted: number;
   rolledBack: number;
   replayed: number;
+  /** Milliseconds spent on making rows right again, replays included. */
+  reconcileMs: number;
+  /** Tables whose rows were compared with the authority's, and comparisons that found a difference. */
+  checked: number;
+  differences: number;
 }
 
 /** Asked between the steps of a long reconciliation: whether it may go on. */
@@ -50,7 +57,16 @@ export type HasTime = () => boolean;
 const always: HasTime = () => true;
 
 export class Predictor {
-  readonly counters: PredictionCounters = { confirmed: 0, diverged: 0, rolledBack: 0, replayed: 0 };
+  readonly counters: PredictionCounters = {
+    confirmed: 0,
+    diverged: 0,
+    unpredicted: 0,
+    rolledBack: 0,
+    replayed: 0,
+    reconcileMs: 0,
+    checked: 0,
+    differences: 0,
+  };
   readonly #engine: Engine;
   readonly #ids: ClientIds;
   readonly #rows: RowComparison;
@@ -266,7 +282,10 @@ export class Predictor {
     this.#done = 0;
     this.#settled = [];
     this.#outcomeChanges = [];
-    for (const { asPredicted } of settled) this.counters[asPredicted ? 'confirmed' : 'diverged']++;
+    for (const { asPredicted, pending } of settled) {
+      if (asPredicted) this.counters.confirmed++;
+      else this.counters[pending.prediction.type === 'unpredicted' ? 'unpredicted' : 'diverged']++;
+    }
     return { changes: this.#net.take(), settled, outcomeChanges };
   }
 
@@ -286,6 +305,7 @@ export class Predictor {
         return undefined;
       case 'run': {
         this.counters.replayed++;
+        effect.pending.replays++;
         const { call, prediction } = effect.pending;
         if (prediction.reads === undefined) return prediction;
         if (effect.again) this.#ids.takeBack();
