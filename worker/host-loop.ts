@@ -219,8 +219,7 @@ export class HostLoop {
       case 'adopt':
         return this.#adopt(event.definition);
       case 'alone':
-        if (this.#link.type === 'live') return;
-        this.#inbox.push(this.#rows.ephemeralIsOld());
+        if (this.#link.type !== 'live') this.#inbox.push(this.#rows.ephemeralIsOld());
         return this.#work();
       case 'refresh':
         return this.#predictor.showing(() => this.#pages.refresh());
