@@ -4,7 +4,8 @@ import type { RemoteOptions } from './program.ts';
 import { Remote } from './remote.ts';
 import { print, styled } from './terminal.ts';
 
-interface Schema {
+/** What a server tells of its module. */
+export interface Schema {
   readonly tables: readonly {
     readonly name: string;
     readonly access: string;

@@ -14,10 +14,14 @@ export function program(): Command {
     .version(version, '-V, --version')
     .option('--verbose', 'with an error, show where it comes from')
     .showHelpAfterError('Run it with --help to see what it takes.')
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'forerun: ').replace(/\n\(/, ' (')),
+    })
     .exitOverride()
     .addHelpText('after', '\nExit codes: 1 refused or failed, 2 wrong usage, 3 no server reached.');
   addProjectCommands(forerun);
   addRemoteCommands(forerun);
+  addDataCommands(forerun);
   for (const command of forerun.commands)
     command.option('--verbose', 'with an error, show where it comes from').exitOverride();
   return forerun;
@@ -91,6 +95,27 @@ function addRemoteCommands(forerun: Command): void {
     .addHelpText('after', examples('forerun subscribe "SELECT * FROM message"'));
 }
 
+function addDataCommands(forerun: Command): void {
+  onData(forerun.command('backup'))
+    .description('write a backup, while a server runs or not')
+    .argument('[file]', 'where to (default: the database and the time, here)')
+    .action(async (file, options) => (await import('./data.ts')).backup(file, options))
+    .addHelpText(
+      'after',
+      examples('forerun backup', 'forerun backup /backups/monday.backup --data /var/lib/my_first_app'),
+    );
+  onData(forerun.command('restore'))
+    .description('put a backup in the place of a database; the server must be stopped')
+    .argument('<file>', 'a backup')
+    .action(async (file, options) => (await import('./data.ts')).restore(file, options))
+    .addHelpText('after', examples('forerun restore monday.backup'));
+  onData(forerun.command('check'))
+    .description('read everything of a database against its checksums, and change nothing')
+    .argument('[file]', 'a database file or a backup (default: the database of this project)')
+    .action(async (file, options) => (await import('./data.ts')).check(file, options))
+    .addHelpText('after', examples('forerun check', 'forerun check monday.backup --json'));
+}
+
 export type RemoteOptions = DatabaseOptions & { readonly json?: boolean };
 
 function onDatabase(command: Command): Command {
@@ -99,6 +124,13 @@ function onDatabase(command: Command): Command {
     .option('--data <folder>', 'where the data lies (default: .forerun); its key makes you the owner')
     .option('-s, --server <url>', 'where the server is (default: what it left in the data folder)')
     .option('--token <token>', 'to be someone else than the owner')
+    .option('--json', 'for programs');
+}
+
+function onData(command: Command): Command {
+  return command
+    .option('-d, --database <name>', 'which database (default: main, or the only one)')
+    .option('--data <folder>', 'where the data lies (default: .forerun)')
     .option('--json', 'for programs');
 }
 
