@@ -11,6 +11,7 @@
  * why.
  */
 
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   build,
@@ -19,6 +20,7 @@ import {
   type ErrorPayload,
   type Plugin,
   type ResolvedConfig,
+  type ViteDevServer,
 } from 'vite';
 import { ForerunError } from '../core/errors.ts';
 import { withoutAuthorityCode } from './authority-only.ts';
@@ -58,6 +60,9 @@ export interface ForerunPluginApi {
   readonly modules: () => ReadonlyMap<string, string>;
   readonly dataFolder: () => string;
 }
+
+/** For so long after a change of a file the watcher passes over another one of it, and then some. */
+const watcherDeafMs = 100;
 
 /** The plugin. Throws `args-invalid` when no module is named. */
 export function forerun(options: ForerunPluginOptions): Plugin[] {
@@ -118,11 +123,12 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
           server.environments['client']?.hot.send(threwEvent, { database, text } satisfies ThrewEvent),
       });
     },
-    async hotUpdate({ type, file, timestamp, modules: changed, read }) {
+    async hotUpdate({ type, file, timestamp, modules: changed, read, server }) {
       const names = dev?.using(file) ?? [];
       if (dev === undefined || names.length === 0) return undefined;
       const { environment } = this;
       if (environment.name !== 'client') return [];
+      lookAgain(file, server);
       // In the middle of being written; what it will hold is another change.
       if (type === 'update' && (await read()).trim() === '') return [];
       const swaps = await Promise.all(names.map((name) => (dev as DevDatabases).swap(name)));
@@ -149,6 +155,15 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
     },
   };
   return [forerunPlugin, withoutAuthority()];
+}
+
+/** A file that is written twice at once: the watcher tells of the first time only. */
+function lookAgain(file: string, { watcher }: ViteDevServer): void {
+  const writtenMs = (): number | undefined => statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  const before = writtenMs();
+  setTimeout(() => {
+    if (writtenMs() !== before) watcher.emit('change', file);
+  }, watcherDeafMs);
 }
 
 /** Has the workers of this database import their module anew, with everything that has changed below it. */

@@ -25,6 +25,8 @@ const types: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 };
 
+const hidden = /(^|\/)\./;
+
 /** As Vite names what it has built. */
 const hashed = /[/\\]assets[/\\].*-[\w-]{8,}\.\w+$/;
 
@@ -39,8 +41,8 @@ export class StaticFiles {
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.method !== 'GET' && request.method !== 'HEAD') return false;
     const path = decoded(pathOf(request));
-    const file =
-      path === undefined ? undefined : (this.#find(path) ?? (extname(path) === '' ? this.#find('/') : undefined));
+    if (path === undefined || hidden.test(path)) return false;
+    const file = this.#find(path) ?? (extname(path) === '' ? this.#find('/') : undefined);
     if (file === undefined) return false;
     response.writeHead(200, {
       'content-type': types[extname(file)] ?? 'application/octet-stream',
@@ -57,7 +59,7 @@ export class StaticFiles {
   }
 
   #find(path: string): string | undefined {
-    if (/(^|\/)\./.test(path) || path.includes('\0')) return undefined;
+    if (path.includes('\0')) return undefined;
     const wanted = join(this.#folder, path);
     for (const candidate of [wanted, join(wanted, 'index.html')]) {
       if (!existsSync(candidate) || !statSync(candidate).isFile()) continue;

@@ -1,16 +1,29 @@
 /**
  * The first hour as someone lives it: the tarball installed, a project made, served, looked at, its module edited under
- * the open page, another project beside it, and the command line at a terminal.
+ * the open page, another project beside it, and the command line at a terminal. And docs/first-hour.md, done as it says: its
+ * commands run in order, its changes made to its files. What stands for the registry is our tarball.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromiumArgs, findChromium } from '../browser/chromium.ts';
 import { Home, hasScript, type Running, takenPort } from './project.testing.ts';
 
-const patienceMs = 120_000;
+interface Block {
+  readonly language: string;
+  readonly kind: string;
+  readonly file: string | undefined;
+  readonly text: string;
+}
+
+const firstHour = readFileSync(join(import.meta.dirname, '../../docs/first-hour.md'), 'utf8');
+const blocks = [...firstHour.matchAll(/^```(\w+)(?: (\w+))?(?: (\S+))?\n([\s\S]*?)^```$/gm)].map(
+  ([, language = '', kind = '', file, text = '']): Block => ({ language, kind, file, text }),
+);
+
+const patienceMs = 240_000;
 let home: Home;
 let app: string;
 let dev: Running;
@@ -155,6 +168,48 @@ test(
     expect(started.text).toContain('"msg":"stopped"');
   },
   patienceMs,
+);
+
+test(
+  'the first hour goes as docs/first-hour.md tells it',
+  async () => {
+    let folder = home.project('document');
+    let server: Running | undefined;
+    const outputs: string[] = [];
+    const run = async (command: string): Promise<void> => {
+      const [program = '', ...args] = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(
+        ([, quoted, plain]) => quoted ?? plain ?? '',
+      );
+      if (program === 'cd') folder = resolve(folder, args[0] ?? '');
+      else if (command === 'npm install') home.shareInstalled(app, folder);
+      else if (program === 'npx' && args[0] === 'forerun') outputs.push(await home.forerun(folder, ...args.slice(1)));
+      else outputs.push(await home.run(folder, program, ...args));
+    };
+    for (const { language, kind, file, text } of blocks) {
+      if (kind === 'run') for (const command of text.trim().split('\n')) await run(command);
+      else if (kind === 'dev') {
+        // `npm run dev` of the template, without npm between us and its signals.
+        server = home.start(folder, 'dev', '--port', '0');
+        await server.says(/Database main/);
+      } else if (kind === 'replace' && file !== undefined) {
+        const path = join(folder, file);
+        const [before = '', after = ''] = text.split('---\n').map((each) => each.replace(/\n$/, ''));
+        const source = readFileSync(path, 'utf8');
+        expect(source, `${file} has ${before}`).toContain(before);
+        writeFileSync(path, source.replaceAll(before, after));
+      } else expect(['nginx'], `a block ${language} ${kind}`).toContain(language);
+      // The command line speaks to the module as it is now.
+      if (kind === 'replace' && /urgent: false/.test(text)) await server?.says(/its rows were kept/);
+    }
+    await server?.end();
+    const said = outputs.join('\n');
+    expect(said).toMatch(/add: commit \d+/);
+    expect(said).toMatch(/BUY MILK +0/);
+    expect(said).toMatch(/urgent +bool/);
+    expect(said).toMatch(/pass 1\b/);
+    expect(said).toMatch(/main\.sqlite is whole: 2 rows in 1 table/);
+  },
+  patienceMs * 2,
 );
 
 describe('the template for Node', () => {
