@@ -350,7 +350,8 @@ describe('the arena', () => {
       }
       await page.keyboard.up('KeyD');
       await settled(page);
-      expect(await figure(page, 'own corrections')).toBeLessThanOrEqual(4);
+      // Eight turns: on a busy machine each may be seen a few frames late and count as one. More come from the server.
+      expect(await figure(page, 'own corrections')).toBeLessThanOrEqual(12);
       // Of the slowest of twenty frames, what the game itself took: a calm bound, since tests share the machine.
       expect(await figure(page, 'work')).toBeLessThan(50);
       expect(await replica(page, 'arena', ships)).toHaveLength(1);
