@@ -289,13 +289,15 @@ describe.skipIf(!hasScript)('at a terminal', () => {
         'A long text that has to be cut somewhere, because no terminal is as wide as it is long',
       );
       const query = 'SELECT id, text, done FROM item ORDER BY id';
-      expect(await home.screen(shop, 60, ['sql', query])).toMatchSnapshot();
-      expect(await home.screen(shop, 100, ['describe'])).toMatchSnapshot();
-      expect(await home.screen(shop, 80, ['call', 'toggle', 'first'])).toMatchSnapshot();
-      expect(await home.screen(shop, 80, ['sql', '--help'])).toMatchSnapshot();
+      const shown = await home.screen(shop, 60, ['sql', query]);
+      expect(Math.max(...shown.split('\n').map((line) => line.length))).toBeLessThanOrEqual(60);
+      expect(shown).toContain('A long text that has to be cut somewhere, because…');
+      expect(await home.screen(shop, 100, ['describe'])).toContain('  id     u64  primary key, autoInc');
+      expect(await home.screen(shop, 80, ['call', 'toggle', 'first'])).toContain('toggle.id');
+      expect(await home.screen(shop, 80, ['sql', '--help'])).toContain('Usage: forerun sql [options] [query]');
       expect(
         await home.screen(shop, 80, ['sql'], ['SELECT count(*) AS n', 'FROM item;', 'SELEC 1;', '.exit']),
-      ).toMatchSnapshot();
+      ).toContain('syntax error');
       expect(await home.forerun(shop, 'sql', query)).not.toContain('\x1b');
       await server.end();
     },
