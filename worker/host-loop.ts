@@ -186,6 +186,7 @@ export class HostLoop {
   handle(event: LoopEvent): void {
     if (this.#isClosed) return;
     this.#react(event);
+    if (this.#predictor.isBusy) this.#pages.interrupt();
     this.#emitStatus();
     this.#pages.deliver();
   }

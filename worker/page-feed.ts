@@ -82,6 +82,11 @@ export class PageFeed {
     this.#live.touch(tableId);
   }
 
+  /** The engine is about to hold a state that nobody may see. */
+  interrupt(): void {
+    this.#live.interrupt();
+  }
+
   changed(changes: readonly RowChange[]): void {
     const watched = new Map<number, RowChange[]>();
     for (const change of changes) {

@@ -63,6 +63,10 @@ export class Pages {
     for (const feed of this.#feeds) feed.touch(tableId);
   }
 
+  interrupt(): void {
+    for (const feed of this.#feeds) feed.interrupt();
+  }
+
   changed(changes: readonly RowChange[]): void {
     for (const feed of this.#feeds) feed.changed(changes);
   }

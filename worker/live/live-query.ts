@@ -94,6 +94,11 @@ export class LiveQueries {
     for (const { query, tables } of this.#kept.values()) if (tables.has(tableId)) query.break();
   }
 
+  /** The engine leaves the state that queries under way were reading. */
+  interrupt(): void {
+    for (const { query } of this.#reruns.values()) query.interrupt();
+  }
+
   /** These rows have changed, in the engine as well. */
   changed(change: RowChange): void {
     for (const { query } of this.#reruns.values()) query.touch(change.tableId);

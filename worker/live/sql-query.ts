@@ -1,8 +1,8 @@
 /**
  * A live query of any SQL: run again when a table that it reads has changed.
  *
- * A run is done in slices, so that calls come in between. When a table it reads changes meanwhile, it begins anew; after
- * some such beginnings it runs to its end in one go. What SQLite does before the first row (sorting, grouping) can not be
+ * A run is done in slices, so that calls come in between. When a table it reads changes meanwhile, or the engine leaves
+ * the state that the run began on, it begins anew; after some such beginnings it runs to its end in one go. What SQLite does before the first row (sorting, grouping) can not be
  * sliced: a query whose slices take long is run so seldom that it has a quarter of the time at most.
  */
 
@@ -68,9 +68,15 @@ export class SqlQuery {
 
   touch(tableId: number): void {
     if (!this.#tables.has(tableId)) return;
-    if (this.#run !== undefined) this.#restarts++;
-    this.#stop();
+    this.interrupt();
     this.#isStale = true;
+  }
+
+  /** A run under way begins anew: what it has not read yet is no longer of the state that it began on. */
+  interrupt(): void {
+    if (this.#run === undefined) return;
+    this.#restarts++;
+    this.#stop();
   }
 
   /** Goes on for a slice; undefined while there is more to do, and when the result is the same. Throws `query-invalid`. */
