@@ -185,7 +185,17 @@ test(
       else if (program === 'npx' && args[0] === 'forerun') outputs.push(await home.forerun(folder, ...args.slice(1)));
       else outputs.push(await home.run(folder, program, ...args));
     };
+    // Changes that follow one another are saved as one, so that there is one moment at which they are at work.
+    const changed = new Map<string, string>();
+    const save = async (): Promise<void> => {
+      if (changed.size === 0) return;
+      for (const [path, source] of changed) writeFileSync(path, source);
+      changed.clear();
+      // The command line speaks to the module as it is now.
+      await server?.says(/its rows were kept/);
+    };
     for (const { language, kind, file, text } of blocks) {
+      if (kind !== 'replace') await save();
       if (kind === 'run') for (const command of text.trim().split('\n')) await run(command);
       else if (kind === 'dev') {
         // `npm run dev` of the template, without npm between us and its signals.
@@ -194,12 +204,10 @@ test(
       } else if (kind === 'replace' && file !== undefined) {
         const path = join(folder, file);
         const [before = '', after = ''] = text.split('---\n').map((each) => each.replace(/\n$/, ''));
-        const source = readFileSync(path, 'utf8');
+        const source = changed.get(path) ?? readFileSync(path, 'utf8');
         expect(source, `${file} has ${before}`).toContain(before);
-        writeFileSync(path, source.replaceAll(before, after));
+        changed.set(path, source.replaceAll(before, after));
       } else expect(['nginx'], `a block ${language} ${kind}`).toContain(language);
-      // The command line speaks to the module as it is now.
-      if (kind === 'replace' && /urgent: false/.test(text)) await server?.says(/its rows were kept/);
     }
     await server?.end();
     const said = outputs.join('\n');
