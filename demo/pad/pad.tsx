@@ -91,7 +91,7 @@ function Editor({
         keymap.of([...defaultKeymap, ...historyKeymap]),
         drawSelection(),
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ 'aria-label': 'The text', spellcheck: 'false' }),
+        EditorView.contentAttributes.of({ 'aria-label': 'The text', spellcheck: 'false', tabindex: '0' }),
         placeholder('Nobody has written anything yet. Write here, and in another window.'),
         access.of(EditorState.readOnly.of(!client.status.ready)),
         link.extension,

@@ -79,7 +79,7 @@ export const faults: readonly Fault[] = [
   fault(
     'the commits of a batch are applied in the wrong order',
     Predictor.prototype,
-    'reconcile',
+    'begin',
     (original) =>
       function (this: Predictor, seq, commits, outcomes) {
         return original.call(this, seq, commits.toReversed(), outcomes);
@@ -108,7 +108,7 @@ export const faults: readonly Fault[] = [
         this.delayMs = delayMs;
       },
   ),
-  fault('live queries do not hear of changes', LiveQueries.prototype, 'touch', () => () => {}),
+  fault('live queries do not hear of changes', LiveQueries.prototype, 'changed', () => () => {}),
   fault(
     'the authority forgets on a restart which calls have committed',
     ClientRecord.prototype,
