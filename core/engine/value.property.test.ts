@@ -22,7 +22,10 @@ const samples: fc.Arbitrary<Sample> = fc
       arbitraryKeyType().filter(({ type }) => type !== 'bytes'),
       { nil: undefined },
     ),
-    types: fc.array(arbitraryType({ compositesMax: 2 }), { minLength: 1, maxLength: 4 }),
+    // No module can have a field __proto__. With seed -1686033832 a field beside one was lost on the way through JSON text.
+    types: fc
+      .array(arbitraryType({ compositesMax: 2 }), { minLength: 1, maxLength: 4 })
+      .filter((types) => !JSON.stringify(types).includes('"__proto__"')),
   })
   .chain(({ key, types }) => {
     const columns = key === undefined ? types : [key, ...types];
