@@ -10,6 +10,8 @@ export const limits = {
   frameBytesTarget: 262_144,
   /** A connection on which more than this waits for the network when the next frame comes is closed; its client resumes later. */
   bufferedBytesMax: 16_777_216,
+  /** A reader behind which more bytes wait is sent no commits until it has caught up, and then their net. */
+  behindBufferedBytesMax: 1_048_576,
   /** The authority asks each connection for a sign of life so often. */
   heartbeatMs: 15_000,
   /** A connection that shows no sign of life for so long is ended. */

@@ -177,7 +177,12 @@ export class FanOut {
   }
 }
 
-export function beginCommit(writer: ByteWriter, commit: BatchCommit, lastSeq: Seq, changeCount: number): void {
+export function beginCommit(
+  writer: ByteWriter,
+  commit: Pick<BatchCommit, 'seq' | 'timestampMicros'>,
+  lastSeq: Seq,
+  changeCount: number,
+): void {
   writer.varint(lastSeq - commit.seq);
   writer.u64(BigInt(commit.timestampMicros));
   writer.varint(changeCount);

@@ -20,12 +20,13 @@ import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import type { CallMeterLimits } from './call-meter.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
-import { type CommitBytes, FanOut, stagedMessage } from './fan-out.ts';
+import { type CommitBytes, FanOut } from './fan-out.ts';
 import { type OlderBatches, readOlder } from './missed.ts';
 import { missedCommits } from './missed-commits.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
 import { type Audience, type JoinNote, SharedQueries, type SharedQuery } from './shared-query.ts';
+import { SlowReaders } from './slow-readers.ts';
 import { StateChecks } from './state-checks.ts';
 import { StagedReceiver } from './subscriptions.ts';
 
@@ -35,6 +36,8 @@ export interface HubOptions {
   /** Who shows this token; for an empty one a new identity. Throws `token-invalid`. `token` is empty when the one shown stays good. */
   readonly authenticate: (token: string) => Promise<{ identity: Identity; token: string }>;
   readonly limits?: Partial<SessionLimits>;
+  /** Who reads too slowly is sent each commit all the same. The rows are the same either way. */
+  readonly sendsAllCommits?: boolean;
   /** Sees every row of public tables, whatever the visibility filters. */
   readonly owner?: Identity | undefined;
 }
@@ -64,6 +67,8 @@ export class SessionHub {
   /** What executed commits did to queries that join tables, until they are durable. */
   readonly #notes = new Map<Seq, readonly JoinNote[]>();
   readonly checks: StateChecks;
+  /** Undefined: nobody is sent the net of what they missed. */
+  readonly slowReaders: SlowReaders | undefined;
   /** Sessions that hold something back until a batch is durable. */
   readonly #waiting = new Set<Session>();
 
@@ -80,6 +85,13 @@ export class SessionHub {
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));
     this.#ephemeral = new EphemeralFeed(options.authority.engine, options.environment, this.#sessions);
     this.checks = new StateChecks({ ...options, sessions: () => this.#sessions });
+    if (options.sendsAllCommits !== true)
+      this.slowReaders = new SlowReaders({
+        engine: options.authority.engine,
+        environment: options.environment,
+        recent: this.#recent,
+        durableSeq: () => options.authority.durableSeq,
+      });
     options.authority.listen({
       executed: (seq, changes) => this.#executed(seq, changes),
       durable: (batch) => this.#durable(batch),
@@ -106,6 +118,7 @@ export class SessionHub {
     this.#sessions.delete(session);
     this.#ephemeral.forget(session);
     this.#waiting.delete(session);
+    this.slowReaders?.forget(session);
     if (client === undefined) return;
     if (this.#byClient.get(client) === session) this.#byClient.delete(client);
     this.#countIdentity(client.identity, -1);
@@ -178,7 +191,7 @@ export class SessionHub {
 
   /** Answers a call that ran before. */
   repeat(session: Session, outcome: Outcome): void {
-    session.durable(undefined, [outcome], this.#authority.durableSeq);
+    session.repeat(outcome);
   }
 
   argsCodec(reducerId: number): Codec | undefined {
@@ -218,21 +231,21 @@ export class SessionHub {
       if (client !== undefined && callId !== undefined) this.#byClient.get(client)?.ownEphemeral(callId, changes);
     }
     for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq, this.#notes))
-      this.#deliver(audience, commits, outcomes);
+      this.#deliver(batch, audience, commits, outcomes);
     if (this.#notes.size > 0) for (const { seq } of batch.commits) this.#notes.delete(seq);
-    for (const [session, own] of outcomes) session.durable(undefined, own, batch.lastSeq);
+    for (const [session, own] of outcomes) session.durable(batch, undefined, own);
     for (const session of this.#waiting) if (!session.releaseHeld()) this.#waiting.delete(session);
     if (batch.ephemeral.length > 0) this.#ephemeral.flush();
   }
 
   /** Takes the outcomes that go with it out of those that are to be told. */
-  #deliver(audience: Audience, commits: CommitBytes, outcomes: Map<Session, Outcome[]>): void {
+  #deliver(batch: DurableBatch, audience: Audience, commits: CommitBytes, outcomes: Map<Session, Outcome[]>): void {
     for (const receiver of audience.receivers) {
       if (receiver instanceof Session) {
-        receiver.durable(commits, outcomes.get(receiver) ?? [], commits.lastSeq);
+        receiver.durable(batch, commits, outcomes.get(receiver) ?? []);
         outcomes.delete(receiver);
       } else if (receiver instanceof StagedReceiver && receiver.session instanceof Session)
-        receiver.session.pass(stagedMessage(receiver.subscriptionId, commits));
+        receiver.session.staged(batch, receiver.subscriptionId, commits);
     }
   }
 

@@ -59,12 +59,30 @@ export class RecentBatches {
     return this.#kept
       .slice(this.#dropped)
       .filter(({ firstSeq, commitCount }) => firstSeq + commitCount - 1 > seq)
-      .map((batch) => ({
-        commits: readCommits(batch, shapeOf, batch.before === undefined ? undefined : new ByteReader(batch.before)),
-        bytes: batch.bytes,
-        isBeforeKnown: batch.before !== undefined,
-      }));
+      .map((batch) => read(batch, shapeOf));
   }
+
+  /** The first batch with commits above `seq`, of which there are some; undefined when it is kept no longer. */
+  next(seq: Seq, durableSeq: Seq, shapeOf: (tableId: number) => RowShape): RecentBatch | undefined {
+    if (!this.reaches(seq, durableSeq)) return undefined;
+    let [low, high] = [this.#dropped, this.#kept.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const { firstSeq, commitCount } = this.#kept[middle] as KeptBatch;
+      if (firstSeq + commitCount - 1 > seq) high = middle;
+      else low = middle + 1;
+    }
+    const batch = this.#kept[low];
+    return batch && read(batch, shapeOf);
+  }
+}
+
+function read(batch: KeptBatch, shapeOf: (tableId: number) => RowShape): RecentBatch {
+  return {
+    commits: readCommits(batch, shapeOf, batch.before === undefined ? undefined : new ByteReader(batch.before)),
+    bytes: batch.bytes,
+    isBeforeKnown: batch.before !== undefined,
+  };
 }
 
 function sizeOf({ bytes, before }: KeptBatch): number {

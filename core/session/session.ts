@@ -7,12 +7,13 @@
 
 import { AssertionError, unreachable } from '../assert.ts';
 import type { Authority } from '../authority/authority.ts';
+import type { DurableBatch } from '../authority/batch.ts';
 import type { CallRequest } from '../authority/call-request.ts';
 import type { ClientRecord } from '../authority/clients.ts';
 import { clientLeaseSize, type Lease } from '../authority/id-lease.ts';
 import type { Codec } from '../codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
-import type { CallId, Outcome, Seq } from '../commit/call.ts';
+import type { CallId, Outcome } from '../commit/call.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import { type ErrorCode, ForerunError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -24,9 +25,11 @@ import type { Identity } from '../value/identity.ts';
 import { readCall } from './call-reader.ts';
 import { CallMeter } from './call-meter.ts';
 import { allEphemeralRows, type EphemeralBytes, ephemeralMessage, type EphemeralScope } from './ephemeral-feed.ts';
-import { batchMessage, type CommitBytes, outcomesMessage } from './fan-out.ts';
+import { batchMessage, type CommitBytes, outcomesMessage, stagedMessage } from './fan-out.ts';
+import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { SessionHub } from './hub.ts';
 import type { OlderBatches } from './missed.ts';
+import { Behind, isSlow, type SlowSession } from './slow-readers.ts';
 import { wholeTablesOf } from './state-checks.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -42,17 +45,9 @@ type State =
     }
   | { readonly type: 'closed' };
 
-/** Waits for the batch that holds what was executed before it. */
-interface Held {
-  readonly batch: number;
-  readonly frame: Uint8Array;
-  readonly isWanted: () => boolean;
-  readonly afterwards: () => void;
-}
-
 const unconditionally = { isWanted: () => true, afterwards: () => {} } as const;
 
-export class Session implements TransportEvents {
+export class Session implements TransportEvents, SlowSession {
   /** In the order in which connections were taken. */
   readonly number: number;
   readonly #hub: SessionHub;
@@ -60,10 +55,13 @@ export class Session implements TransportEvents {
   readonly #argsCodec: (reducerId: number) => Codec | undefined;
   #transport: Transport | undefined;
   #state: State = { type: 'greeting' };
-  #held: Held[] = [];
-  #heldBytes = 0;
+  readonly #held = new HeldFrames();
   /** Of the calls, from the welcome on. */
   #meter: CallMeter | undefined;
+  /** It is sent no batches, and then the net of them. */
+  #behind: Behind | undefined;
+  /** The batch of which it has been decided that it is sent. */
+  #sentBatch = 0;
 
   constructor(hub: SessionHub, authority: Authority, number: number) {
     this.#hub = hub;
@@ -104,56 +102,72 @@ export class Session implements TransportEvents {
     const state = this.#state;
     if (state.type === 'closed') return;
     this.#state = { type: 'closed' };
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#held.clear();
     if (state.type === 'live') state.subscriptions.close();
     this.#hub.remove(this, state.type === 'live' ? state.client : undefined);
     if (state.type === 'live') this.#authority.disconnect(state.connectionId);
   }
 
   /** A batch has become durable; `outcomes` are those of this session's own calls. */
-  durable(commits: CommitBytes | undefined, outcomes: readonly Outcome[], lastSeq: Seq): void {
+  durable(batch: DurableBatch, commits: CommitBytes | undefined, outcomes: readonly Outcome[]): void {
     if (this.#state.type !== 'live') return;
-    this.#meter?.answered(outcomes.length);
-    if (commits !== undefined) this.#transmit(batchMessage(commits, outcomes));
-    else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, lastSeq));
+    if (this.#isLeftOut(batch)) this.#behind?.answer(outcomes);
+    else this.#tell(commits, outcomes, batch.lastSeq);
   }
 
-  /** A frame that is as of the batch that has become durable. */
-  pass(frame: Uint8Array): void {
-    this.#transmit(frame);
+  /** Answers a call that ran before. */
+  repeat(outcome: Outcome): void {
+    if (this.#behind !== undefined) this.#behind.answer([outcome]);
+    else this.#tell(undefined, [outcome], this.#authority.durableSeq);
+  }
+
+  /** A batch has become durable that changes what is on its way for a subscription. */
+  staged(batch: DurableBatch, subscriptionId: number, commits: CommitBytes): void {
+    if (!this.#isLeftOut(batch)) this.#transmit(stagedMessage(subscriptionId, commits));
+  }
+
+  get behind(): Behind | undefined {
+    return this.#behind;
+  }
+
+  audiences(): ReturnType<SlowSession['audiences']> {
+    return this.#state.type === 'live' ? this.#state.subscriptions.audiences : { main: undefined, staged: undefined };
+  }
+
+  caughtUp({ lastSeq, main, staged }: Parameters<SlowSession['caughtUp']>[0]): void {
+    const [state, behind] = [this.#state, this.#behind];
+    this.#behind = undefined;
+    if (state.type !== 'live' || behind === undefined) return;
+    this.#tell(main, behind.outcomes, lastSeq);
+    const { stagedId } = state.subscriptions;
+    if (staged !== undefined && stagedId !== undefined) this.#transmit(stagedMessage(stagedId, staged));
+    for (const change of behind.asked) state.subscriptions.change(change);
+  }
+
+  letGo(): void {
+    this.#transport?.close();
+    this.closed();
   }
 
   /** Sends it when everything executed so far is durable, if it is wanted then. */
-  hold(frame: Uint8Array, { isWanted, afterwards }: Pick<Held, 'isWanted' | 'afterwards'> = unconditionally): void {
+  hold(
+    frame: Uint8Array,
+    { isWanted, afterwards }: Pick<HeldFrame, 'isWanted' | 'afterwards'> = unconditionally,
+  ): void {
     if (this.#state.type === 'closed') return;
     const batch = this.#authority.executedBatch;
-    if (batch <= this.#authority.durableBatch && this.#held.length === 0) {
+    if (batch <= this.#authority.durableBatch && this.#held.isEmpty) {
       if (isWanted()) this.#transmit(frame);
       if (isWanted()) afterwards();
       return;
     }
-    this.#held.push({ batch, frame, isWanted, afterwards });
-    this.#heldBytes += frame.length;
+    this.#held.add({ batch, frame, isWanted, afterwards });
     this.#hub.waits(this);
   }
 
   /** What waited for the batch that is durable now. Gives whether something waits still. */
   releaseHeld(): boolean {
-    const { durableBatch } = this.#authority;
-    for (;;) {
-      const first = this.#held[0];
-      if (first === undefined) return false;
-      if (first.batch > durableBatch) return true;
-      let released = 0;
-      while (released < this.#held.length && (this.#held[released] as Held).batch <= durableBatch) released++;
-      for (const { frame, isWanted, afterwards } of this.#held.splice(0, released)) {
-        this.#heldBytes -= frame.length;
-        if (!isWanted()) continue;
-        this.#transmit(frame);
-        afterwards();
-      }
-    }
+    return this.#held.release(this.#authority.durableBatch, (frame) => this.#transmit(frame));
   }
 
   /** What a call of this session's own did to ephemeral rows; its outcome follows. */
@@ -197,7 +211,26 @@ export class Session implements TransportEvents {
 
   /** On their way to the client, those included that wait for their batch. */
   bufferedBytes(): number {
-    return this.#heldBytes + (this.#transport?.bufferedBytes() ?? 0);
+    return this.#held.bytes + (this.#transport?.bufferedBytes() ?? 0);
+  }
+
+  /** Whether this batch, and all later ones until it has caught up, are not sent to it one by one. */
+  #isLeftOut({ number, firstSeq }: DurableBatch): boolean {
+    if (this.#behind !== undefined) return true;
+    const { slowReaders } = this.#hub;
+    if (slowReaders === undefined || number === this.#sentBatch) return false;
+    this.#sentBatch = number;
+    // What is held back is as of a batch that must be sent before it.
+    if (!this.#held.isEmpty || !isSlow(this)) return false;
+    this.#behind = new Behind((firstSeq - 1) as Behind['seq']);
+    slowReaders.add(this);
+    return true;
+  }
+
+  #tell(commits: CommitBytes | undefined, outcomes: readonly Outcome[], lastSeq: DurableBatch['lastSeq']): void {
+    this.#meter?.answered(outcomes.length);
+    if (commits !== undefined) this.#transmit(batchMessage(commits, outcomes));
+    else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, lastSeq));
   }
 
   #handle(message: ClientMessage): void {
@@ -217,9 +250,8 @@ export class Session implements TransportEvents {
       case 'call':
         throw new AssertionError('the calls of a live session are read by readCall');
       case 'subscribe':
-        return state.subscriptions.begin(message.subscription);
       case 'unsubscribe':
-        return state.subscriptions.end(message.subscriptionId);
+        return this.#behind === undefined ? state.subscriptions.change(message) : this.#behind.ask(message);
       case 'acknowledge':
         return this.#authority.acknowledge(state.client, message.callId);
       default:
@@ -266,7 +298,8 @@ export class Session implements TransportEvents {
       receiver: this,
       session: {
         hold: (frame, condition) => this.hold(frame, condition),
-        bufferedBytes: () => this.bufferedBytes(),
+        // A snapshot waits as well.
+        bufferedBytes: () => (this.#behind === undefined ? this.bufferedBytes() : Number.POSITIVE_INFINITY),
         sendAllEphemeral: () => this.sendAllEphemeral(),
         send: (message) => this.send(message),
         encode: encoded,
@@ -276,7 +309,7 @@ export class Session implements TransportEvents {
 
   /** Tables of which this session is sent every row. */
   wholeTables(): readonly number[] {
-    if (this.#state.type !== 'live') return [];
+    if (this.#state.type !== 'live' || this.#behind !== undefined) return [];
     return wholeTablesOf(this.#state.subscriptions.scope?.plus ?? []);
   }
 

@@ -50,6 +50,10 @@ export interface SubscriptionsOptions {
   };
 }
 
+export type SubscriptionChange =
+  | { readonly type: 'subscribe'; readonly subscription: SubscriptionRequest }
+  | { readonly type: 'unsubscribe'; readonly subscriptionId: number };
+
 interface Work {
   readonly type: 'begin' | 'end';
   readonly subscriptionId: number;
@@ -76,6 +80,16 @@ export class Subscriptions {
   /** All queries of the session's audience. */
   get queries(): readonly SharedQuery[] {
     return [...new Set([...this.#active.values()].flat())];
+  }
+
+  /** What it is sent batches of, and what is staged for one that begins or ends. */
+  get audiences(): { readonly main: Audience | undefined; readonly staged: Audience | undefined } {
+    return { main: this.#main, staged: this.#current?.audience };
+  }
+
+  /** The number of the one that begins or ends. */
+  get stagedId(): number | undefined {
+    return this.#current?.work.subscriptionId;
   }
 
   /** What ephemeral rows are sent of: they come beside the batches. */
@@ -110,6 +124,11 @@ export class Subscriptions {
         this.#next();
       },
     });
+  }
+
+  change(change: SubscriptionChange): void {
+    if (change.type === 'subscribe') this.begin(change.subscription);
+    else this.end(change.subscriptionId);
   }
 
   begin(request: SubscriptionRequest): void {

@@ -10,9 +10,9 @@ import { decodeServerMessage, encodeClientMessage } from '../protocol/frame.ts';
 import type { ClientMessage, ErrorMessage, HelloMessage, ServerMessage, WelcomeMessage } from '../protocol/messages.ts';
 import { memoryTransport, type Transport, type TransportEvents } from '../protocol/transport.ts';
 import { protocolVersion } from '../protocol/version.ts';
-import { SessionHub } from './hub.ts';
+import { type HubOptions, SessionHub } from './hub.ts';
 
-export function hubOf(home: Home): SessionHub {
+export function hubOf(home: Home, options: Partial<HubOptions> = {}): SessionHub {
   let next = 1_000;
   return new SessionHub({
     authority: home.authority,
@@ -22,6 +22,7 @@ export function hubOf(home: Home): SessionHub {
       if (!/^\d+$/.test(token)) throw new ForerunError('token-invalid', 'This token is none of ours.');
       return { identity: identityOf(Number(token)), token: '' };
     },
+    ...options,
   });
 }
 

@@ -1,0 +1,189 @@
+/**
+ * Sessions that read more slowly than others write. While more waits for such a session's network than it should, it is
+ * sent no batches, and all that is remembered is the commit from which on it is behind; when its network has caught up, it
+ * is sent their net as one batch.
+ *
+ * Laws: nothing is kept for a session that is behind but the outcomes of its own calls and its requests for subscriptions,
+ * both bounded. The net is made for one session at a time, in steps between which calls go on. A session whose commits
+ * are kept in memory no longer is let go, and comes back with its position.
+ */
+
+import type { CallId, Outcome, Seq } from '../commit/call.ts';
+import type { Engine } from '../engine/engine.ts';
+import { ForerunError } from '../errors.ts';
+import type { Environment } from '../environment.ts';
+import { limits } from '../limits.ts';
+import type { CommitBytes } from './fan-out.ts';
+import { NetCommits } from './net-commits.ts';
+import type { RecentBatches } from './recent-batches.ts';
+import type { SharedQuery } from './shared-query.ts';
+import type { SubscriptionChange } from './subscriptions.ts';
+
+/** What a session remembers while it is behind. */
+export class Behind {
+  /** The last commit that it has been sent what there was of. */
+  readonly seq: Seq;
+  readonly outcomes: Outcome[] = [];
+  /** What it asks for meanwhile: it begins when the session has caught up. */
+  readonly asked: SubscriptionChange[] = [];
+  readonly #own = new Map<Seq, CallId>();
+
+  constructor(seq: Seq) {
+    this.seq = seq;
+  }
+
+  /** Bounded by `unansweredCallsMax`: no call counts as answered before its outcome is sent. */
+  answer(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      this.outcomes.push(outcome);
+      if (outcome.type === 'committed') this.#own.set(outcome.seq, outcome.callId);
+    }
+  }
+
+  isOwn(seq: Seq): boolean {
+    return this.#own.has(seq);
+  }
+
+  ask(change: SubscriptionChange): void {
+    if (this.asked.length >= 2 * limits.subscriptionsMax)
+      throw new ForerunError(
+        'limit-reached',
+        `This connection reads nothing, and has asked for ${this.asked.length} changes of its subscriptions meanwhile. Read what it is sent.`,
+      );
+    this.asked.push(change);
+  }
+}
+
+/** The rows in one of `plus` and in none of `minus`. */
+export interface QueriedRows {
+  readonly plus: readonly SharedQuery[];
+  readonly minus: readonly SharedQuery[];
+}
+
+export interface SlowSession {
+  readonly behind: Behind | undefined;
+  readonly bufferedBytes: () => number;
+  /** What it is sent batches of, and what is staged for a subscription. Neither changes while it is behind. */
+  readonly audiences: () => { readonly main: QueriedRows | undefined; readonly staged: QueriedRows | undefined };
+  /** It has what it lacked, and is sent batches again. Absent: there is nothing for it. */
+  readonly caughtUp: (net: {
+    readonly lastSeq: Seq;
+    readonly main: CommitBytes | undefined;
+    readonly staged: CommitBytes | undefined;
+  }) => void;
+  /** Ends the connection; its client comes back. */
+  readonly letGo: () => void;
+}
+
+export interface SlowReadersOptions {
+  readonly engine: Engine;
+  readonly environment: Environment;
+  readonly recent: RecentBatches;
+  readonly durableSeq: () => Seq;
+}
+
+/** Those who are behind are looked at again after so long. */
+const lookMs = 50;
+/** Log bytes of the batches that one step reads. */
+const stepBytesMax = 262_144;
+/** Of the bytes from which on a session is behind: with so few, it has caught up. */
+const caughtUpShare = 0.25;
+
+/** Too much waits for it, and the net of what it is sent can be made later. */
+export function isSlow(session: SlowSession): boolean {
+  if (session.bufferedBytes() <= limits.behindBufferedBytesMax) return false;
+  const { main, staged } = session.audiences();
+  // Which rows entered or left with their partners is known only while a commit is told.
+  const queries = [main, staged].flatMap((rows) => (rows === undefined ? [] : [...rows.plus, ...rows.minus]));
+  return !queries.some(({ isJoined }) => isJoined);
+}
+
+interface CatchingUp {
+  readonly session: SlowSession;
+  readonly main: NetCommits | undefined;
+  readonly staged: NetCommits | undefined;
+  /** All commits up to this one are in them. */
+  seq: Seq;
+}
+
+export class SlowReaders {
+  readonly #options: SlowReadersOptions;
+  readonly #sessions = new Set<SlowSession>();
+  #current: CatchingUp | undefined;
+  #isLookAsked = false;
+
+  constructor(options: SlowReadersOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  /** The session is behind from now on. */
+  add(session: SlowSession): void {
+    this.#sessions.add(session);
+    this.#lookSoon(lookMs);
+  }
+
+  /** The session has ended. */
+  forget(session: SlowSession): void {
+    this.#sessions.delete(session);
+    if (this.#current?.session === session) this.#current = undefined;
+  }
+
+  #lookSoon(afterMs: number): void {
+    if (this.#isLookAsked) return;
+    this.#isLookAsked = true;
+    this.#options.environment.scheduler.after(afterMs, () => {
+      this.#isLookAsked = false;
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    this.#current ??= this.#begin();
+    if (this.#current !== undefined) this.#step(this.#current);
+    if (this.#sessions.size > 0) this.#lookSoon(this.#current === undefined ? lookMs : 0);
+  }
+
+  /** Whoever has waited longest of those that have caught up. */
+  #begin(): CatchingUp | undefined {
+    const { engine } = this.#options;
+    for (const session of this.#sessions) {
+      const { behind } = session;
+      if (behind === undefined || session.bufferedBytes() > caughtUpShare * limits.behindBufferedBytesMax) continue;
+      const { main, staged } = session.audiences();
+      const isOwn = (seq: Seq): boolean => behind.isOwn(seq);
+      const netOf = (rows: QueriedRows | undefined, isOwnHere: (seq: Seq) => boolean): NetCommits | undefined =>
+        rows && new NetCommits({ ...rows, engine, after: behind.seq, isOwn: isOwnHere });
+      return { session, seq: behind.seq, main: netOf(main, isOwn), staged: netOf(staged, () => false) };
+    }
+    return undefined;
+  }
+
+  #step(current: CatchingUp): void {
+    const { recent, durableSeq, engine } = this.#options;
+    const { session, main, staged } = current;
+    const lastSeq = durableSeq();
+    for (let bytes = 0; current.seq < lastSeq; ) {
+      if (bytes > stepBytesMax) return;
+      const batch = recent.next(current.seq, lastSeq, (tableId) => engine.shape(tableId));
+      if (batch === undefined) {
+        this.forget(session);
+        return session.letGo();
+      }
+      main?.add(batch);
+      staged?.add(batch);
+      bytes += batch.bytes.length;
+      current.seq = batch.commits.at(-1)?.seq ?? lastSeq;
+    }
+    this.forget(session);
+    session.caughtUp({ lastSeq, main: newsIn(main, lastSeq), staged: newsIn(staged, lastSeq) });
+  }
+}
+
+function newsIn(net: NetCommits | undefined, lastSeq: Seq): CommitBytes | undefined {
+  const taken = net?.take(lastSeq);
+  return taken?.isEmpty === false ? taken.commits : undefined;
+}
