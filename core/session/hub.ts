@@ -23,6 +23,7 @@ import { EphemeralFeed } from './ephemeral-feed.ts';
 import { type CommitBytes, FanOut } from './fan-out.ts';
 import { type OlderBatches, readOlder } from './missed.ts';
 import { missedCommits } from './missed-commits.ts';
+import { NetCommits } from './net-commits.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
 import { type Audience, type JoinNote, SharedQueries, type SharedQuery } from './shared-query.ts';
@@ -167,6 +168,7 @@ export class SessionHub {
     position: Position | undefined,
     older: OlderBatches | undefined,
     queries: readonly SharedQuery[],
+    isOwn: (seq: Seq) => boolean,
   ): { readonly commits: CommitBytes; readonly isEmpty: boolean } | undefined {
     const { epoch, durableSeq, engine } = this.#authority;
     if (position === undefined || position.epoch !== epoch || position.seq > durableSeq) return undefined;
@@ -180,6 +182,12 @@ export class SessionHub {
     // To say that a row has left tells of a row that may never have been seen.
     const isRestricted = queries.some((query) => query.isRestricted);
     if (isRestricted && !batches.every(({ isBeforeKnown }) => isBeforeKnown)) return undefined;
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
+    if (this.slowReaders !== undefined && bytes > limits.behindBufferedBytesMax) {
+      const net = new NetCommits({ engine, plus: queries, minus: [], after: position.seq, isOwn });
+      for (const batch of batches) net.add(batch);
+      return net.take(durableSeq);
+    }
     const span = { after: position.seq, lastSeq: durableSeq };
     return missedCommits(batches, span, queries, shapeOf);
   }

@@ -29,7 +29,7 @@ import { batchMessage, type CommitBytes, outcomesMessage, stagedMessage } from '
 import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { SessionHub } from './hub.ts';
 import type { OlderBatches } from './missed.ts';
-import { Behind, isSlow, type SlowSession } from './slow-readers.ts';
+import { Behind, isCommitOf, isSlow, type SlowSession } from './slow-readers.ts';
 import { wholeTablesOf } from './state-checks.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -205,10 +205,6 @@ export class Session implements TransportEvents, SlowSession {
     this.closed();
   }
 
-  isLive(): boolean {
-    return this.#state.type === 'live';
-  }
-
   /** On their way to the client, those included that wait for their batch. */
   bufferedBytes(): number {
     return this.#held.bytes + (this.#transport?.bufferedBytes() ?? 0);
@@ -327,7 +323,12 @@ export class Session implements TransportEvents, SlowSession {
     const { client, connectionId, subscriptions } = live;
     const refusals = subscriptions.greet(hello.subscriptions);
     this.#hub.checks.start();
-    const missed = refusals.length > 0 ? undefined : this.#hub.missed(hello.position, older, subscriptions.queries);
+    // A commit of the client's own is told together with its outcome, or it would be taken for somebody else's.
+    const outcomes = this.#authority.outcomesAfter(client, hello.settledCallId);
+    const missed =
+      refusals.length > 0
+        ? undefined
+        : this.#hub.missed(hello.position, older, subscriptions.queries, isCommitOf(outcomes));
     const { durableSeq, epoch, databaseIdentity } = this.#authority;
     this.send({
       type: 'welcome',
@@ -342,8 +343,6 @@ export class Session implements TransportEvents, SlowSession {
       authorityMicros: this.#hub.nowMicros(),
     });
     for (const refusal of refusals) this.send(refusal);
-    // A commit of the client's own is told together with its outcome, or it would be taken for somebody else's.
-    const outcomes = this.#authority.outcomesAfter(client, hello.settledCallId);
     if (missed?.isEmpty === false) this.#transmit(batchMessage(missed.commits, outcomes));
     else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, durableSeq));
     if (missed === undefined) subscriptions.sendAll();

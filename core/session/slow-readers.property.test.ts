@@ -21,13 +21,38 @@ afterEach(() => {
 
 type Act = { readonly type: (typeof actTypes)[number]; readonly key: number; readonly who: number };
 const actTypes = [
-  ...(['add', 'add', 'add', 'add', 'drop', 'shine', 'ownAdd', 'ownAdd', 'ownDrop', 'ownShine', 'ownRefuse'] as const),
+  ...(['add', 'add', 'add', 'drop', 'shine', 'ownAdd', 'ownAdd', 'ownDrop', 'ownShine', 'ownRefuse', 'again'] as const),
   ...(['stop', 'stop', 'stop', 'go', 'read', 'wait', 'settle', 'subscribe', 'unsubscribe', 'hold', 'letGo'] as const),
+  ...(['pass', 'pass', 'pass', 'reconnect'] as const),
 ];
-const acts = fc.array(fc.record<Act>({ type: fc.constantFrom(...actTypes), key: fc.nat(4), who: fc.nat(2) }), {
-  minLength: 30,
-  maxLength: 120,
-});
+const act = fc.record<Act>({ type: fc.constantFrom(...actTypes), key: fc.nat(4), who: fc.nat(2) });
+/** One becomes slow while a subscription of it begins or ends. */
+const race = fc
+  .record({
+    who: fc.nat(2),
+    key: fc.nat(4),
+    turn: fc.constantFrom('subscribe' as const, 'unsubscribe' as const),
+    rest: fc.array(
+      fc.record<Act>({ type: fc.constantFrom('add', 'drop', 'pass', 'pass', 'again'), key: fc.nat(4), who: fc.nat(2) }),
+      {
+        minLength: 4,
+        maxLength: 20,
+      },
+    ),
+  })
+  .map(({ who, key, turn, rest }): Act[] => [{ type: 'stop', key, who }, { type: turn, key, who }, ...rest]);
+const acts = fc
+  .array(fc.oneof({ weight: 12, arbitrary: act.map((each) => [each]) }, { weight: 1, arbitrary: race }), {
+    minLength: 30,
+    maxLength: 120,
+  })
+  .map((lists) => lists.flat());
+
+/** One turn of the loop and what follows from it at once. */
+async function pass(home: Home): Promise<void> {
+  home.time.tick();
+  for (let i = 0; i < 8; i++) await undefined;
+}
 
 const everything = ['SELECT * FROM total', 'SELECT * FROM flash'];
 const some = ['SELECT * FROM total WHERE value < 3', 'SELECT * FROM flash'];
@@ -35,24 +60,23 @@ const others = ["SELECT * FROM total WHERE name = 'k1'", 'SELECT * FROM total WH
 
 interface Result {
   readonly rows: string[][];
-  readonly events: string[][];
 }
 
 describe('readers that stop and go on', () => {
   it('[SLO-1] [SLO-2] [SLO-3] [SLO-4] have in the end what one has that always reads, its own calls told in order', async () => {
-    const seen = { net: 0, behind: 0, ownAmongOthers: 0, bytes: 0, allBytes: 0 };
+    const seen = { net: 0, behind: 0, resumed: 0, ownAmongOthers: 0, bytes: 0, allBytes: 0 };
     await fc.assert(
       fc.asyncProperty(acts, async (list) => {
         const net = await run(list, false, seen);
         const all = await run(list, true, seen);
         expect(net.rows).toEqual(all.rows);
-        expect(net.events.map((each) => each.toSorted())).toEqual(all.events.map((each) => each.toSorted()));
       }),
-      { numRuns: Number(process.env['FORERUN_PROPERTY_RUNS'] ?? 60) },
+      { numRuns: Number(process.env['FORERUN_PROPERTY_RUNS'] ?? 25) },
     );
     expect(seen.net).toBeGreaterThan(20);
     expect(seen.ownAmongOthers).toBeGreaterThan(5);
     expect(seen.behind).toBeGreaterThan(20);
+    expect(seen.resumed).toBeGreaterThan(5);
     expect(seen.bytes).toBeLessThan(seen.allBytes);
   });
 });
@@ -60,7 +84,7 @@ describe('readers that stop and go on', () => {
 async function run(
   list: readonly Act[],
   sendsAllCommits: boolean,
-  seen: { net: number; behind: number; ownAmongOthers: number; bytes: number; allBytes: number },
+  seen: { net: number; behind: number; resumed: number; ownAmongOthers: number; bytes: number; allBytes: number },
 ): Promise<Result> {
   const home = await Home.open(ledger);
   homes.push(home);
@@ -80,6 +104,17 @@ async function run(
   let [callId, subscriptionId, number] = [1, 1, 0];
   const ownCallIds = slow.map(() => 0);
   const subscribed = slow.map(() => new Map<number, string>());
+  /** Those that have begun. */
+  const here = slow.map(() => new Set<number>());
+  for (const [i, visitor] of slow.entries()) {
+    visitor.onApplied = (id) => {
+      if (id === 0) isGreeted[i] = true;
+      else here[i]?.add(id);
+    };
+    visitor.onEnded = (id) => void here[i]?.delete(id);
+  }
+  const isBack = slow.map(() => false);
+  const isGreeted = slow.map(() => true);
   for (const { type, key, who } of list) {
     const visitor = slow[who] as SlowVisitor;
     const queries = subscribed[who] as Map<number, string>;
@@ -91,6 +126,35 @@ async function run(
     if (type === 'ownAdd') own('add', { name: `k${key}`, value: 1n });
     if (type === 'ownDrop') own('drop', { name: `k${key}` });
     if (type === 'ownShine') own('shine', { text: `own ${++number}` });
+    // A call that is sent twice is answered twice.
+    const lastOwn = ownCallIds[who] as number;
+    if (type === 'again' && lastOwn > 0) visitor.call(lastOwn, 'add', { name: `k${key}`, value: 1n });
+    if (type === 'pass') await pass(home);
+    if (type === 'reconnect') {
+      const began = [...queries.keys()];
+      const isExact =
+        isGreeted[who] === true && began.length === here[who]?.size && began.every((id) => here[who]?.has(id));
+      const welcomes = visitor.of('welcome').length;
+      home.log.isHeld = false;
+      home.log.letGo();
+      visitor.reads = true;
+      visitor.connect(hub);
+      visitor.hello({
+        ...(isExact ? {} : { position: undefined }),
+        subscriptions: [
+          { subscriptionId: 1, queries: who === 0 ? everything : some },
+          ...[...queries].map(([id, sql]) => ({ subscriptionId: id, queries: [sql] })),
+        ],
+      });
+      here[who] = new Set(began);
+      isBack[who] = true;
+      isGreeted[who] = false;
+      while (visitor.of('welcome').length === welcomes) await pass(home);
+      if (visitor.welcome?.resumed === true) {
+        seen.resumed++;
+        isGreeted[who] = true;
+      }
+    }
     if (type === 'ownRefuse') own('refuse', { text: 'no' });
     if (type === 'stop') visitor.reads = false;
     if (type === 'read') visitor.read(1 + key);
@@ -144,21 +208,28 @@ async function run(
     );
     expect(sorted(visitor.rows('total'))).toEqual(sorted(wanted));
     // Every call once, in order.
-    expect(visitor.outcomes.map((each) => each.callId)).toEqual(
+    expect([...new Set(visitor.outcomes.map((each) => each.callId))]).toEqual(
       Array.from({ length: ownCallIds[i] as number }, (_, n) => n + 1),
     );
     expect(visitor.position?.seq).toBeLessThanOrEqual(home.authority.durableSeq);
-    // Each event once, in order.
-    expect(visitor.events.map((row) => row['text'])).toEqual(steady.events.map((row) => row['text']));
-    for (const batch of visitor.of('batch')) checkBatch(home, batch, i === 0, seen);
+    // Each event once, in order; a snapshot has none.
+    if (isBack[i] === false)
+      expect(visitor.events.map((row) => row['text'])).toEqual(steady.events.map((row) => row['text']));
+    for (const batch of liveBatches(visitor)) checkBatch(home, batch, i === 0, seen);
     const bytes = visitor.frames.reduce((sum, { length }) => sum + length, 0);
     if (sendsAllCommits) seen.allBytes += bytes;
     else seen.bytes += bytes;
   }
   return {
     rows: slow.map((visitor) => sorted(visitor.rows('total'))),
-    events: slow.map((visitor) => visitor.events.map((row) => String(row['text']))),
   };
+}
+
+/** Without those that tell what was missed without a connection. */
+function liveBatches({ messages }: Visitor): BatchMessage[] {
+  return messages.filter(
+    (message, i): message is BatchMessage => message.type === 'batch' && messages[i - 1]?.type !== 'welcome',
+  );
 }
 
 /** Own commits whole; of others, where several batches are told as one, each key once. */

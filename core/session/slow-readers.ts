@@ -8,7 +8,7 @@
  * are kept in memory no longer is let go, and comes back with its position.
  */
 
-import type { CallId, Outcome, Seq } from '../commit/call.ts';
+import type { Outcome, Seq } from '../commit/call.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ForerunError } from '../errors.ts';
 import type { Environment } from '../environment.ts';
@@ -26,7 +26,7 @@ export class Behind {
   readonly outcomes: Outcome[] = [];
   /** What it asks for meanwhile: it begins when the session has caught up. */
   readonly asked: SubscriptionChange[] = [];
-  readonly #own = new Map<Seq, CallId>();
+  readonly #own = new Set<Seq>();
 
   constructor(seq: Seq) {
     this.seq = seq;
@@ -36,7 +36,7 @@ export class Behind {
   answer(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       this.outcomes.push(outcome);
-      if (outcome.type === 'committed') this.#own.set(outcome.seq, outcome.callId);
+      if (outcome.type === 'committed') this.#own.add(outcome.seq);
     }
   }
 
@@ -96,6 +96,12 @@ export function isSlow(session: SlowSession): boolean {
   // Which rows entered or left with their partners is known only while a commit is told.
   const queries = [main, staged].flatMap((rows) => (rows === undefined ? [] : [...rows.plus, ...rows.minus]));
   return !queries.some(({ isJoined }) => isJoined);
+}
+
+/** Whether a commit is one of those that these outcomes tell of. */
+export function isCommitOf(outcomes: readonly Outcome[]): (seq: Seq) => boolean {
+  const own = new Set(outcomes.map((outcome) => (outcome.type === 'committed' ? outcome.seq : undefined)));
+  return (seq) => own.has(seq);
 }
 
 interface CatchingUp {

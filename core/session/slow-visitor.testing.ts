@@ -6,19 +6,20 @@ import { Visitor } from './visitor.testing.ts';
 export class SlowVisitor extends Visitor {
   reads = true;
   /** Sent and not read yet. */
-  readonly waiting: Uint8Array[] = [];
+  #waiting: Uint8Array[] = [];
 
+  /** What an earlier connection has sent and nobody has read is lost. */
   override connect(hub: SessionHub): void {
     this.isClosed = false;
-    this.waiting.length = 0;
-    // Only the newest connection is read.
+    const waiting: Uint8Array[] = [];
+    this.#waiting = waiting;
     let isOver = false;
     hub.accept((events) => {
       const close = (): void => {
         if (isOver) return;
         isOver = true;
         this.home.environment.scheduler.soon(() => {
-          this.closed();
+          if (this.#waiting === waiting) this.closed();
           events.closed();
         });
       };
@@ -26,21 +27,25 @@ export class SlowVisitor extends Visitor {
       return {
         send: (frame) => {
           if (isOver) return;
-          this.waiting.push(frame.slice());
-          if (this.reads) this.read();
+          waiting.push(frame.slice());
+          if (this.reads && this.#waiting === waiting) this.read();
         },
         close,
-        bufferedBytes: () => this.bufferedBytes,
+        bufferedBytes: () => sizeOf(waiting),
       };
     });
   }
 
   get bufferedBytes(): number {
-    return this.waiting.reduce((bytes, { length }) => bytes + length, 0);
+    return sizeOf(this.#waiting);
   }
 
   /** So many of the frames that wait. */
-  read(count = this.waiting.length): void {
-    for (const frame of this.waiting.splice(0, count)) this.receive(frame);
+  read(count = this.#waiting.length): void {
+    for (const frame of this.#waiting.splice(0, count)) this.receive(frame);
   }
+}
+
+function sizeOf(frames: readonly Uint8Array[]): number {
+  return frames.reduce((bytes, { length }) => bytes + length, 0);
 }

@@ -137,9 +137,9 @@ export const faults: readonly Fault[] = [
     SessionHub.prototype,
     'missed',
     (original) =>
-      function (this: SessionHub, position: Position | undefined, older, queries) {
+      function (this: SessionHub, position: Position | undefined, older, queries, isOwn) {
         const wrong = position === undefined ? undefined : { ...position, seq: (position.seq + 1) as Seq };
-        return original.call(this, wrong, older, queries);
+        return original.call(this, wrong, older, queries, isOwn);
       },
   ),
   fault(
