@@ -84,7 +84,8 @@ describe('a reader that stops', () => {
     expect([slow.isClosed, hub.sessionCount]).toEqual([true, 0]);
     slow.connect(hub);
     slow.hello({ queries: ['SELECT * FROM total'] });
-    await home.time.advance(500);
+    for (let i = 0; i < 200 && slow.of('applied').length < 2; i++) await home.time.advance(10);
+    expect(slow.of('welcome').map(({ resumed }) => resumed)).toEqual([false, false]);
     expect(slow.rows('total').length).toBe(home.rows('total').length);
   });
 
