@@ -172,6 +172,8 @@ export class SlowReaders {
     const { recent, durableSeq, engine } = this.#options;
     const { session, main, staged } = current;
     const lastSeq = durableSeq();
+    // Who is subscribed to nothing lacks outcomes only.
+    if (main === undefined && staged === undefined) current.seq = lastSeq;
     for (let bytes = 0; current.seq < lastSeq; ) {
       if (bytes > stepBytesMax) return;
       const batch = recent.next(current.seq, lastSeq, (tableId) => engine.shape(tableId));
