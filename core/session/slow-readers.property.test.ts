@@ -83,7 +83,7 @@ describe('readers that stop and go on', () => {
     expect(seen.behind).toBeGreaterThan(20);
     expect(seen.resumed).toBeGreaterThan(5);
     expect(seen.bytes).toBeLessThan(seen.allBytes);
-  });
+  }, 90_000);
 });
 
 async function run(
