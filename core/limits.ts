@@ -58,6 +58,8 @@ export const limits = {
   catchUpRunsMax: 100,
   /** A query over HTTP that has more rows is refused with `limit-reached`. */
   queryRowsMax: 100_000,
+  /** A view that has more rows for one viewer fails with `limit-reached`: then it has none. */
+  viewRowsMax: 10_000,
   /** Others are sent what changed in an ephemeral table so often; the newest row of each key counts. */
   ephemeralSendsPerSecondMax: 30,
   /** A reader behind which more bytes wait is sent no ephemeral rows until it has caught up, and then all of them. */

@@ -112,7 +112,7 @@ export function schemaChanged(problem: string): ForerunError {
 
 /** Rows of the others are never kept. */
 export function isStored(table: TableDefinition): boolean {
-  return !table.event && !table.ephemeral;
+  return !table.event && !table.ephemeral && table.view === undefined;
 }
 
 function goneProblem(before: TableDefinition, after: TableDefinition | undefined): string {

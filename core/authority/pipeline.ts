@@ -42,6 +42,8 @@ export interface PipelineOwner {
 export interface AuthorityListener {
   /** A commit has been executed: the engine has the rows as of it, and nobody may be told yet. */
   readonly executed?: (seq: Seq, changes: readonly RowChange[]) => void;
+  /** The open batch is about to be closed: the engine has the rows as of it, and nobody may be told yet. */
+  readonly sealing?: () => void;
   readonly durable: (batch: DurableBatch) => void;
   /** Everything since the last durable batch was taken back. */
   readonly unavailable: (error: ForerunError) => void;
@@ -163,6 +165,7 @@ export class Pipeline {
   /** What was executed is of nothing that has to be durable. */
   #passOn(): void {
     const batch = this.#open;
+    for (const listener of this.#listeners) listener.sealing?.();
     this.#open = this.#newBatch(batch.firstSeq);
     const { durable } = batch.seal(this.#batchNumber, this.#options.engine);
     for (const listener of this.#listeners) listener.durable(durable);
@@ -180,6 +183,7 @@ export class Pipeline {
     if (this.#isStopped) return;
     const batch = this.#open;
     this.#options.owner.sealing(batch);
+    for (const listener of this.#listeners) listener.sealing?.();
     this.#writing = batch;
     this.#open = this.#newBatch((batch.firstSeq + batch.commitCount) as Seq);
     const { log, durable } = batch.seal(this.#batchNumber + 1, this.#options.engine);

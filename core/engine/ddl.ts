@@ -30,7 +30,9 @@ export function createTable(table: TableDefinition): string {
     return `${quote(column.name)} ${declared}${key}${nullable ? '' : ' NOT NULL'}`;
   });
   if (table.primaryKey === undefined) columns.unshift(`${quote(keyColumnName(table))} BLOB PRIMARY KEY NOT NULL`);
-  return `CREATE TABLE IF NOT EXISTS ${quote(table.name)} (${columns.join(', ')})${hasRowKey(table) ? '' : ' WITHOUT ROWID'}`;
+  // Rows that a view has for one viewer are in no file.
+  const temporary = table.wireTableId === undefined ? '' : 'TEMP ';
+  return `CREATE ${temporary}TABLE IF NOT EXISTS ${quote(table.name)} (${columns.join(', ')})${hasRowKey(table) ? '' : ' WITHOUT ROWID'}`;
 }
 
 export function createIndexes(table: TableDefinition): string[] {

@@ -17,6 +17,7 @@ import { Database, type Statement } from './database.ts';
 import { type ContextBase, type Execution, ReducerContext, runReducer } from './execute.ts';
 import { guarded, unguarded } from './guard.ts';
 import { ReadSet } from './read-set.ts';
+import { readOnlyDb } from './read-only.ts';
 import { type RowShape, rowShape } from './row-shape.ts';
 import { scanTable } from './scan.ts';
 import type { SqlValue } from './sql-value.ts';
@@ -63,19 +64,28 @@ export class Engine {
   #transaction: Transaction | undefined;
   #call: Call | undefined;
   #operations = 0;
+  /** Tables that are in no definition: what views have for their viewers. Ids are never given twice. */
+  readonly #added = new Map<number, TableStore>();
+  #nextTableId: number;
+  /** What views see as `ctx.db`, once there is one. */
+  #readOnlyDb: object | undefined;
+  #checkReadBudget: ((changedRows: number) => void) | undefined;
 
   private constructor(database: Database, options: EngineOptions) {
     this.#definition = options.definition;
     this.#database = database;
     this.#options = options;
     this.stores = options.definition.tables.map((table) => new TableStore(database, rowShape(table), options.limits));
+    this.#nextTableId = this.stores.length;
     const scope = {
       transaction: () => this.#openTransaction(),
       charge: (transaction: Transaction, rows: number) => this.#charge(transaction, rows),
       nextId: (table: TableDefinition, column: number) => this.#nextId(table, column),
       checkReplicated: (table: TableDefinition, transaction: Transaction) => this.#checkReplicated(table, transaction),
     };
-    const accessors = this.stores.map((store) => [store.shape.table.accessor, tableAccess(store, scope)] as const);
+    const accessors = this.stores
+      .filter(({ shape }) => shape.table.view === undefined)
+      .map((store) => [store.shape.table.accessor, tableAccess(store, scope)] as const);
     this.#foreseeable = {
       db: Object.freeze(Object.fromEntries(accessors)),
       databaseIdentity: options.databaseIdentity ?? Identity.zero(),
@@ -111,7 +121,7 @@ export class Engine {
   }
 
   store(tableId: number): TableStore {
-    const store = this.stores[tableId];
+    const store = this.stores[tableId] ?? this.#added.get(tableId);
     if (store === undefined)
       throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
     return store;
@@ -199,6 +209,48 @@ export class Engine {
   /** Makes SQLite hold every row. */
   flush(): void {
     for (const store of this.stores) store.flush();
+    for (const store of this.#added.values()) store.flush();
+  }
+
+  /** A table of its own, beside the definition's. It has no rows, whatever had this name in SQL before. */
+  addTable(table: Omit<TableDefinition, 'tableId'>): TableStore {
+    const tableId = this.#nextTableId++;
+    const store = new TableStore(this.#database, rowShape({ ...table, tableId }), this.#options.limits);
+    this.#added.set(tableId, store);
+    return store;
+  }
+
+  /** Forgets its rows. SQLite keeps an empty table, for the next one of this name. */
+  removeTable(tableId: number): void {
+    this.#added.get(tableId)?.reset();
+    this.#added.delete(tableId);
+  }
+
+  /** Runs what only reads, such as a view, and says what it has read, also when it throws. */
+  read<T>(run: (db: object) => T, checkBudget: (changedRows: number) => void): { result: () => T; reads: ReadSet } {
+    assert(this.#transaction === undefined, 'a view runs between calls');
+    this.#readOnlyDb ??= readOnlyDb(this.#foreseeable.db, this.#definition.tables);
+    const db = this.#readOnlyDb;
+    const transaction = new Transaction(this.stores, true);
+    const reads = transaction.reads ?? new ReadSet();
+    this.#transaction = transaction;
+    this.#checkReadBudget = checkBudget;
+    this.#operations = 0;
+    try {
+      const result = this.#options.guard === true ? guarded(() => run(db)) : run(db);
+      if (transaction.refusal !== undefined) throw transaction.refusal;
+      return { result: () => result, reads };
+    } catch (error) {
+      return {
+        result: () => {
+          throw error;
+        },
+        reads,
+      };
+    } finally {
+      this.#transaction = undefined;
+      this.#checkReadBudget = undefined;
+    }
   }
 
   select(sql: string, params: readonly SqlValue[] = []): { columns: string[]; rows: SqlValue[][] } {
@@ -259,7 +311,7 @@ export class Engine {
   #checkBudget(transaction: Transaction): void {
     try {
       // It looks at the clock, which the reducer may not.
-      unguarded(() => this.#options.checkBudget?.(transaction.size));
+      unguarded(() => (this.#checkReadBudget ?? this.#options.checkBudget)?.(transaction.size));
     } catch (error) {
       // A reducer that catches it is refused all the same.
       transaction.refusal ??= error;

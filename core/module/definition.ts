@@ -6,7 +6,10 @@
 import type { ColumnType, ProductType } from '../value/column-type.ts';
 
 export interface ModuleDefinition {
-  /** Sorted as written in `schema({...})`; a table's position here is its `tableId` on the wire and in the log. */
+  /**
+   * Sorted as written in `schema({...})`, then one for each view; a table's position here is its `tableId` on the wire and
+   * in the log.
+   */
   readonly tables: readonly TableDefinition[];
   /** Sorted by name; a reducer's position here is its `reducerId` on the wire. */
   readonly reducers: readonly ReducerDefinition[];
@@ -38,6 +41,10 @@ export interface TableDefinition {
   readonly primaryKey: number | undefined;
   /** All indexes, the primary key's and the unique columns' included. */
   readonly indexes: readonly IndexDefinition[];
+  /** Set for what a view is to those who read it: reducers have no such table, and nothing of it is logged or stored. */
+  readonly view?: { readonly name: string };
+  /** Of the rows that a view has for one viewer: the id of the view's table, by which they go on the wire. */
+  readonly wireTableId?: number;
 }
 
 export interface ColumnDefinition {

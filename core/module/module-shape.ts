@@ -12,7 +12,7 @@ import { byName, TakenNames } from './names.ts';
 import { defineReducers, type NamedExport } from './reducer-definition.ts';
 import { type AnySchema, type SchemaSpec, schemaKey } from './schema.ts';
 import { defineTables, policyOf } from './schema-tables.ts';
-import { defineView } from './view-definition.ts';
+import { defineView, viewTable } from './view-definition.ts';
 
 export type ModuleShape = Omit<ModuleDefinition, 'hash'>;
 
@@ -33,7 +33,12 @@ export function resolveModule(exports: ModuleExports): ModuleShape {
     value[exportKey].type === 'visibilityFilter' ? [value[exportKey].sql] : [],
   );
 
-  return { tables, reducers, views: views.toSorted(byName), visibilityFilters };
+  const sortedViews = views.toSorted(byName);
+  for (const { accessor } of sortedViews)
+    if (tables.some((table) => table.accessor === accessor))
+      fail(`view '${accessor}'`, 'has the name of a table: export it under another');
+  const viewTables = sortedViews.map((view, i) => viewTable(view, tables.length + i));
+  return { tables: [...tables, ...viewTables], reducers, views: sortedViews, visibilityFilters };
 }
 
 function schemaOf(exports: ModuleExports): SchemaSpec {

@@ -3,7 +3,7 @@
 import type { ColumnType, ProductType } from '../value/column-type.ts';
 import { type ColumnSpec, columnKey, type Mark } from './column-builder.ts';
 import { checkField, checkType, fail } from './column-check.ts';
-import type { ColumnDefinition, ViewDefinition } from './definition.ts';
+import type { ColumnDefinition, TableDefinition, ViewDefinition } from './definition.ts';
 import type { ViewSpec } from './module-export.ts';
 import { canonicalName, checkColumnName, checkTableName, TakenNames } from './names.ts';
 import type { CaseConversionPolicy } from './schema.ts';
@@ -45,6 +45,38 @@ export function defineView(spec: ViewSpec, { accessor, policy, sqlNames }: ViewP
     rowType,
     primaryKey: primaryKeys[0],
     run,
+  };
+}
+
+/** What a view is to those who read it. */
+export function viewTable(view: ViewDefinition, tableId: number): TableDefinition {
+  const { name, accessor, columns, rowType, primaryKey } = view;
+  const primary = primaryKey === undefined ? undefined : columns[primaryKey];
+  const indexes: TableDefinition['indexes'] =
+    primaryKey === undefined || primary === undefined
+      ? []
+      : [
+          {
+            accessor: primary.field,
+            name: `${name}_${primary.name}_idx_btree`,
+            algorithm: 'btree',
+            columns: [primaryKey],
+            unique: true,
+            primary: true,
+          },
+        ];
+  return {
+    tableId,
+    name,
+    accessor,
+    public: true,
+    event: false,
+    ephemeral: false,
+    columns,
+    rowType,
+    primaryKey,
+    indexes,
+    view: { name },
   };
 }
 

@@ -65,7 +65,7 @@ export class Visibility {
 
 function filterPlan(sql: string, definition: ModuleDefinition): QueryPlan {
   try {
-    return parseQuery(sql, definition, { isVisible: () => true });
+    return parseQuery(sql, definition, { isVisible: ({ view }) => view === undefined });
   } catch (error) {
     if (!(error instanceof ForerunError)) throw error;
     throw new ForerunError('module-invalid', `clientVisibilityFilter.sql(): ${error.message}`, { cause: error });

@@ -36,6 +36,12 @@ const isMinus = 8;
 const comparedItemsMax = 64;
 const noCommits = Uint8Array.of(0);
 
+/** What a batch as a whole did to views: rows that are in no commit. */
+export interface ViewTurns {
+  readonly changes: readonly RowChange[];
+  readonly notes: readonly JoinNote[];
+}
+
 export class FanOut {
   readonly #queries: SharedQueries;
   readonly #shapeOf: (tableId: number) => RowShape;
@@ -58,6 +64,7 @@ export class FanOut {
     batch: CommitSpan,
     lastSeq: Seq,
     notes: ReadonlyMap<Seq, readonly JoinNote[]>,
+    views?: ViewTurns,
   ): Map<Audience, CommitBytes> {
     const sent = new Map<Audience, CommitBytes>();
     if (this.#queries.size === 0) return sent;
@@ -65,6 +72,10 @@ export class FanOut {
       const noted = notes.get(seq);
       for (let i = 0; i < changes.length; i++) this.#match(changes[i] as RowChange, place, i, noted);
       if (noted !== undefined) this.#turn(noted);
+    }
+    if (views !== undefined) {
+      for (const change of views.changes) this.#turnView(change, views.notes);
+      this.#turn(views.notes);
     }
     const shared = new Map<string, CommitBytes>();
     for (const audience of this.#active) {
@@ -87,18 +98,31 @@ export class FanOut {
   }
 
   #match(change: RowChange, place: number, i: number, noted: readonly JoinNote[] | undefined): void {
+    for (const audience of this.#touch(change, noted)) {
+      const { was, is } = turnOf(audience);
+      if (!was && !is) continue;
+      this.#activate(audience);
+      if (audience.turns.size > 0) audience.turns.delete(nameOf(change));
+      audience.items.push(place, i * 2 + (is ? 0 : 1));
+    }
+    this.#touched.length = 0;
+  }
+
+  /** Fills `#touched` with the audiences that a change may concern, and their flags. */
+  #touch(change: RowChange, noted: readonly JoinNote[] | undefined): readonly Audience[] {
     this.#mark++;
     this.#queries.match(change, this.#audienceOfChange);
     for (const { query, tableId, key, before, after } of noted ?? [])
       if (key === change.key && tableId === change.tableId) this.#audienceOfChange(query, before, after);
-    for (const audience of this.#touched) {
-      const { flags, items } = audience;
-      const was = (flags & (wasPlus | wasMinus)) === wasPlus;
-      const is = (flags & (isPlus | isMinus)) === isPlus;
+    return this.#touched;
+  }
+
+  #turnView(change: RowChange, noted: readonly JoinNote[]): void {
+    for (const audience of this.#touch(change, noted)) {
+      const { was, is } = turnOf(audience);
       if (!was && !is) continue;
       this.#activate(audience);
-      if (audience.turns.size > 0) audience.turns.delete(nameOf(change));
-      items.push(place, i * 2 + (is ? 0 : 1));
+      audience.turns.set(nameOf(change), is ? change : { ...change, after: undefined });
     }
     this.#touched.length = 0;
   }
@@ -122,8 +146,7 @@ export class FanOut {
           query.table.tableId === tableId && row !== undefined && query.containsAlone(row);
         if (audience.plus.some(isAlone)) audience.flags |= wasPlus | isPlus;
         if (audience.minus.some(isAlone)) audience.flags |= wasMinus | isMinus;
-        const was = (audience.flags & (wasPlus | wasMinus)) === wasPlus;
-        const is = (audience.flags & (isPlus | isMinus)) === isPlus;
+        const { was, is } = turnOf(audience);
         if (was === is) continue;
         this.#activate(audience);
         audience.turns.set(name, { tableId, key, before: undefined, after: is ? row : undefined });
@@ -142,7 +165,10 @@ export class FanOut {
     writer.varint(0);
     writer.u64(0n);
     writer.varint(turns.size);
-    for (const change of turns.values()) encodeChange(writer, change, this.#shapeOf(change.tableId));
+    for (const change of turns.values()) {
+      const shape = this.#shapeOf(change.tableId);
+      encodeChange(writer, { ...change, tableId: shape.table.wireTableId ?? change.tableId }, shape);
+    }
     return writer.take();
   }
 
@@ -193,6 +219,11 @@ export function batchMessage(commits: CommitBytes, outcomes: readonly Outcome[])
   if (outcomes.length > 0) return encodeBatch(commits, outcomes);
   commits.message ??= encodeBatch(commits, outcomes);
   return commits.message;
+}
+
+/** Whether the audience had the row that its flags are about, and has it. */
+function turnOf({ flags }: Audience): { readonly was: boolean; readonly is: boolean } {
+  return { was: (flags & (wasPlus | wasMinus)) === wasPlus, is: (flags & (isPlus | isMinus)) === isPlus };
 }
 
 function nameOf({ tableId, key }: { readonly tableId: number; readonly key: Key }): string {

@@ -20,7 +20,7 @@ import { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import type { CallMeterLimits } from './call-meter.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
-import { type CommitBytes, FanOut } from './fan-out.ts';
+import { type CommitBytes, FanOut, type ViewTurns } from './fan-out.ts';
 import { type OlderBatches, readOlder } from './missed.ts';
 import { missedCommits } from './missed-commits.ts';
 import { NetCommits } from './net-commits.ts';
@@ -30,6 +30,7 @@ import { type Audience, type JoinNote, SharedQueries, type SharedQuery } from '.
 import { SlowReaders } from './slow-readers.ts';
 import { StateChecks } from './state-checks.ts';
 import { StagedReceiver } from './subscriptions.ts';
+import { ViewInstances } from './view-instances.ts';
 
 export interface HubOptions {
   readonly authority: Authority;
@@ -41,6 +42,8 @@ export interface HubOptions {
   readonly sendsAllCommits?: boolean;
   /** Sees every row of public tables, whatever the visibility filters. */
   readonly owner?: Identity | undefined;
+  /** Is told what a view threw. */
+  readonly viewFailed?: (view: string, error: unknown) => void;
 }
 
 export interface SessionLimits extends CallMeterLimits {
@@ -51,6 +54,7 @@ export class SessionHub {
   readonly environment: Environment;
   readonly queries: SharedQueries;
   readonly visibility: Visibility;
+  readonly views: ViewInstances;
   readonly authenticate: HubOptions['authenticate'];
   readonly leasedColumns: ReturnType<typeof leasedColumns>;
   readonly #authority: Authority;
@@ -67,6 +71,8 @@ export class SessionHub {
   readonly #owner: Identity | undefined;
   /** What executed commits did to queries that join tables, until they are durable. */
   readonly #notes = new Map<Seq, readonly JoinNote[]>();
+  /** What the batch that is being written did to views. */
+  #viewTurns: ViewTurns | undefined;
   readonly checks: StateChecks;
   /** Undefined: nobody is sent the net of what they missed. */
   readonly slowReaders: SlowReaders | undefined;
@@ -78,6 +84,11 @@ export class SessionHub {
     this.environment = options.environment;
     this.queries = new SharedQueries(options.authority.engine);
     this.visibility = new Visibility(options.authority.definition);
+    this.views = new ViewInstances({
+      engine: options.authority.engine,
+      clock: options.environment.clock,
+      viewFailed: options.viewFailed ?? (() => {}),
+    });
     this.#owner = options.owner;
     this.#fanOut = new FanOut(this.queries, (tableId) => options.authority.engine.shape(tableId));
     this.authenticate = options.authenticate;
@@ -95,6 +106,7 @@ export class SessionHub {
       });
     options.authority.listen({
       executed: (seq, changes) => this.#executed(seq, changes),
+      sealing: () => this.#sealing(),
       durable: (batch) => this.#durable(batch),
       unavailable: (error) => this.#unavailable(error),
     });
@@ -175,6 +187,8 @@ export class SessionHub {
     const shapeOf = (tableId: number) => engine.shape(tableId);
     const isCurrent = position.seq === durableSeq && this.#authority.executedSeq === durableSeq;
     // Which rows entered or left with their partners is told only while somebody asks.
+    // What views had for their viewers is not kept, and their code may be another.
+    if (queries.some(({ isOfView }) => isOfView)) return undefined;
     if (!isCurrent && queries.some(({ isJoined }) => isJoined)) return undefined;
     const recent = this.#recent.after(older?.lastSeq ?? position.seq, durableSeq, shapeOf);
     if (recent === undefined) return undefined;
@@ -238,7 +252,9 @@ export class SessionHub {
       this.#ephemeral.add(changes);
       if (client !== undefined && callId !== undefined) this.#byClient.get(client)?.ownEphemeral(callId, changes);
     }
-    for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq, this.#notes))
+    const views = this.#viewTurns;
+    this.#viewTurns = undefined;
+    for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq, this.#notes, views))
       this.#deliver(batch, audience, commits, outcomes);
     if (this.#notes.size > 0) for (const { seq } of batch.commits) this.#notes.delete(seq);
     for (const [session, own] of outcomes) session.durable(batch, undefined, own);
@@ -260,11 +276,19 @@ export class SessionHub {
   #executed(seq: Seq, changes: readonly RowChange[]): void {
     const notes = this.queries.executed(changes);
     if (notes.length > 0) this.#notes.set(seq, notes);
+    this.views.executed(changes);
+  }
+
+  #sealing(): void {
+    if (this.views.size === 0) return;
+    const changes = this.views.sealing();
+    if (changes.length > 0) this.#viewTurns = { changes, notes: this.queries.executed(changes) };
   }
 
   #unavailable(error: ForerunError): void {
     this.#ephemeral.reset();
     this.#notes.clear();
+    this.#viewTurns = undefined;
     this.checks.unavailable();
     for (const session of this.#sessions) session.fail(error.code, error.message);
   }

@@ -291,6 +291,7 @@ export class Session implements TransportEvents, SlowSession {
       queries: this.#hub.queries,
       viewer: { identity, isOwner: this.#hub.isOwner(identity) },
       visibility: this.#hub.visibility,
+      views: this.#hub.views,
       receiver: this,
       session: {
         hold: (frame, condition) => this.hold(frame, condition),

@@ -34,6 +34,8 @@ export class SharedQuery {
   readonly isRestricted: boolean;
   /** Some branch looks at other tables too, so that a row may enter or leave without having changed. */
   readonly isJoined: boolean;
+  /** Some branch looks at what a view has for its viewer. */
+  readonly isOfView: boolean;
   /** Audiences that are sent its rows, and those that are not because of it. */
   readonly plusOf: Set<Audience> = new Set();
   readonly minusOf: Set<Audience> = new Set();
@@ -50,6 +52,7 @@ export class SharedQuery {
     this.isRestricted = isRestricted;
     this.table = resultTable(branches[0] as QueryPlan);
     this.isJoined = branches.some(({ sources }) => sources.length > 1);
+    this.isOfView = branches.some(({ sources }) => sources.some(({ table }) => table.wireTableId !== undefined));
     this.#engine = engine;
     this.filed = branches
       .filter(({ sources }) => sources.length === 1)

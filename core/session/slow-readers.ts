@@ -93,9 +93,9 @@ const caughtUpShare = 0.25;
 export function isSlow(session: SlowSession): boolean {
   if (session.bufferedBytes() <= limits.behindBufferedBytesMax) return false;
   const { main, staged } = session.audiences();
-  // Which rows entered or left with their partners is known only while a commit is told.
+  // What entered or left with its partners, and what a view had, is known only while a commit is told.
   const queries = [main, staged].flatMap((rows) => (rows === undefined ? [] : [...rows.plus, ...rows.minus]));
-  return !queries.some(({ isJoined }) => isJoined);
+  return !queries.some(({ isJoined, table }) => isJoined || table.view !== undefined);
 }
 
 /** Whether a commit is one of those that these outcomes tell of. */

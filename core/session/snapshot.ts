@@ -135,7 +135,7 @@ function send(request: SnapshotRequest, { table }: SharedQuery, rows: readonly R
     const writer = new ByteWriter();
     writer.u8(form === 'rows' ? serverTag.snapshot : serverTag.leaving);
     writer.varint(subscriptionId);
-    writer.varint(table.tableId);
+    writer.varint(table.wireTableId ?? table.tableId);
     if (form === 'rows') writer.varint(store.count);
     writer.varint(sent - first);
     writer.raw(encoded.view());

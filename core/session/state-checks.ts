@@ -113,8 +113,11 @@ export class StateChecks {
 
 /** Tables of which some of these queries hold every row, whoever asks. */
 export function wholeTablesOf(queries: readonly SharedQuery[]): number[] {
-  const whole = queries.filter(({ branches }) =>
-    branches.some(({ sources, where }) => sources.length === 1 && isTrue(where)),
+  // Rows of views are everyone's own.
+  const whole = queries.filter(
+    ({ branches, table }) =>
+      table.wireTableId === undefined &&
+      branches.some(({ sources, where }) => sources.length === 1 && isTrue(where)),
   );
   return [...new Set(whole.map(({ table }) => table.tableId))];
 }

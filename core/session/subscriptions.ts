@@ -12,11 +12,13 @@ import { ForerunError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { RowsFrame, ServerMessage, SubscriptionRequest } from '../protocol/messages.ts';
 import { parseQuery } from '../query/parse.ts';
+import type { QueryPlan } from '../query/plan.ts';
 import type { Visibility } from '../query/visibility.ts';
 import type { Environment } from '../environment.ts';
 import type { Audience, Receiver, SharedQueries, SharedQuery } from './shared-query.ts';
 import { sendSnapshot } from './snapshot.ts';
 import { askedBy, type Viewer } from './viewer.ts';
+import type { ViewInstances } from './view-instances.ts';
 
 /** Is told of the rows that are staged for a subscription. */
 export class StagedReceiver {
@@ -35,6 +37,7 @@ export interface SubscriptionsOptions {
   readonly queries: SharedQueries;
   readonly viewer: Viewer;
   readonly visibility: Visibility;
+  readonly views: ViewInstances;
   /** Of the session's audience. */
   readonly receiver: Receiver;
   readonly session: {
@@ -259,19 +262,30 @@ export class Subscriptions {
     subscriptionId,
     queries,
   }: SubscriptionRequest): SharedQuery[] | Extract<ServerMessage, { type: 'subscriptionRefused' }> {
-    const { authority, viewer } = this.#options;
+    const { authority } = this.#options;
     const taken: SharedQuery[] = [];
     try {
       this.#checkRoom(subscriptionId);
       for (const sql of queries) {
         const plan = parseQuery(sql, authority.definition, { isVisible: (table) => table.public });
-        taken.push(this.#options.queries.take(askedBy(viewer, plan, this.#options.visibility)));
+        taken.push(this.#asked(plan));
       }
       return taken;
     } catch (error) {
       this.#release(taken);
       if (!(error instanceof ForerunError)) throw error;
       return { type: 'subscriptionRefused', subscriptionId, message: error.message };
+    }
+  }
+
+  #asked(plan: QueryPlan): SharedQuery {
+    const { viewer, views, visibility, queries } = this.#options;
+    const bound = views.bind(plan, viewer.identity);
+    try {
+      return queries.take(askedBy(viewer, bound, visibility));
+    } catch (error) {
+      views.release(bound);
+      throw error;
     }
   }
 
@@ -287,6 +301,9 @@ export class Subscriptions {
   }
 
   #release(queries: readonly SharedQuery[]): void {
-    for (const query of queries) this.#options.queries.release(query);
+    for (const query of queries) {
+      this.#options.queries.release(query);
+      this.#options.views.release(query.branches[0] as QueryPlan);
+    }
   }
 }
