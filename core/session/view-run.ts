@@ -80,7 +80,7 @@ export class ViewRunner {
       { tables: this.#tables },
       { isVisible: ({ event, ephemeral }) => !event && !ephemeral },
     );
-    if (output.type !== 'rows' || orderBy.length > 0 || limit !== undefined || offset !== undefined)
+    if (output.type !== 'rows' || orderBy.length > 0 || limit !== undefined || offset > 0)
       throw viewError(
         view,
         'returns a query with an order, a limit or columns of its own. Return where(…) and semijoins, and ask for the rest at the client: live(client.tables.…)',
