@@ -62,7 +62,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     });
     return {
       authority,
-      hub: new SessionHub({ authority, environment, authenticate, ...(options.limits && { limits: options.limits }) }),
+      hub: new SessionHub({
+        authority,
+        environment,
+        authenticate,
+        viewFailed: options.diagnostics.viewFailed,
+        ...(options.limits && { limits: options.limits }),
+      }),
       folder,
       authenticate,
       adopt: (definition) => adopt(authority, definition),

@@ -5,6 +5,8 @@ import { ForerunError } from '../core/errors.ts';
 import type { Level } from './database-diagnostics.ts';
 
 export interface ServerDiagnostics extends Diagnostics {
+  /** A view threw, or returned what it may not: it has no rows until what it read changes. */
+  readonly viewFailed: (view: string, error: unknown) => void;
   /** The tables in the database file fall behind the log. Nothing is lost, but the next start takes longer. */
   readonly tablesFailed: (error: unknown) => void;
   /** A reducer has printed something. */
@@ -18,6 +20,7 @@ export function printedDiagnostics(write: (line: string) => void = toStandardErr
   const print = (line: string): void => write(`forerun: ${line}\n`);
   return {
     reducerThrew: (reducer, error) => print(`reducer ${reducer} threw, its call was rejected: ${described(error)}`),
+    viewFailed: (view, error) => print(`view ${view} failed, and has no rows now: ${described(error)}`),
     logFailed: (error) => print(`the log can not be written, calls are refused until it can: ${described(error)}`),
     tablesFailed: (error) => print(`the tables in the database file fall behind the log: ${described(error)}`),
     modulePrinted: (level, reducer, text) =>

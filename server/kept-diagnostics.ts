@@ -15,6 +15,10 @@ export class KeptDiagnostics {
         told.reducerThrew(reducer, error);
         this.#lines.write('error', `It threw, and its call was rejected: ${described(error)}`, reducer);
       },
+      viewFailed: (view, error) => {
+        told.viewFailed(view, error);
+        this.#lines.write('error', `The view ${view} failed, and has no rows now: ${described(error)}`);
+      },
       modulePrinted: (level, reducer, text) => {
         told.modulePrinted(level, reducer, text);
         this.#lines.write(level, text, reducer);

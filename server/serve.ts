@@ -132,7 +132,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     isOurs,
     health: () => ({ failure: authority.failure, seq: authority.durableSeq, connections: gateway.connectionCount }),
     newIdentity: () => authenticate(''),
-    routes: new DatabaseRoutes({ name, authority, authenticate, callers, diagnostics: kept.lines }),
+    routes: new DatabaseRoutes({ name, authority, authenticate, callers, diagnostics: kept.lines, views: hub.views }),
   };
   const handle: Served['handle'] = (request, response) => handleRequest(request, response, http);
 

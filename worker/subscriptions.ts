@@ -48,10 +48,12 @@ export class ClientSubscriptions {
     this.#options = options;
   }
 
-  /** Of everything that a client may see, for `subscribe: 'all'`. */
+  /** Of all tables that a client may see, for `subscribe: 'all'`; views are computed for those who ask for them. */
   everything(): string[] {
     const { tables } = this.#options.definition();
-    return tables.filter((table) => table.public).map(({ name }) => `SELECT * FROM "${name.replaceAll('"', '""')}"`);
+    return tables
+      .filter((table) => table.public && table.view === undefined)
+      .map(({ name }) => `SELECT * FROM "${name.replaceAll('"', '""')}"`);
   }
 
   /** Those whose rows are here. */

@@ -31,6 +31,7 @@ import {
   type ViewOptions,
   type ViewResult,
   type ViewReturn,
+  type ViewRow,
   viewExport,
 } from './view.ts';
 
@@ -163,7 +164,7 @@ export class Schema<S extends Tables> extends SchemaData<S> {
     options: ViewOptions,
     returns: R,
     run: F,
-  ): ViewExport<F> {
+  ): ViewExport<F, ViewRow<ValueOf<R>>> {
     return viewExport(this[schemaKey], options, returns, run, false);
   }
 
@@ -172,7 +173,7 @@ export class Schema<S extends Tables> extends SchemaData<S> {
     options: ViewOptions,
     returns: R,
     run: F,
-  ): ViewExport<F> {
+  ): ViewExport<F, ViewRow<ValueOf<R>>> {
     return viewExport(this[schemaKey], options, returns, run, true);
   }
 

@@ -1,8 +1,9 @@
 /** Views and visibility filters as a module declares them. They are data here; the authority runs them. */
 
-import { columnKey, type TypeBuilder } from './column-builder.ts';
+import { type Column, columnKey, type TypeBuilder } from './column-builder.ts';
 import type { Identity } from '../value/identity.ts';
-import { exportKey, type ModuleExport, type ViewSpec } from './module-export.ts';
+import { exportKey, type ViewSpec } from './module-export.ts';
+import type { Table } from './table.ts';
 import type { Query, QueryTables } from './table-query.ts';
 import type { ReadonlyDbView, Tables } from './table-view.ts';
 
@@ -31,20 +32,45 @@ export type ViewReturn = TypeBuilder<readonly object[] | object | undefined>;
 /** The rows, or a query which has them. */
 export type ViewResult<V> = V | Query<V extends readonly (infer Row)[] ? Row : NonNullable<V>>;
 
-export type ViewExport<F> = F & ModuleExport;
+export type ViewExport<F, Row extends object = object> = F & { readonly [exportKey]: TypedViewSpec<Row> };
+
+interface TypedViewSpec<Row extends object> extends ViewSpec {
+  /** Never set; carries `Row` through the compiler. */
+  readonly viewRow?: () => Row;
+}
+
+/** What a view returns several of, or one. */
+export type ViewRow<V> = Extract<V extends readonly (infer Row)[] ? Row : NonNullable<V>, object>;
+
+/** The table that a view is to those who read it. Its columns can all be compared in semijoins. */
+export type ViewTable<Row extends object> = Table<
+  { readonly [K in keyof Row & string]-?: Column<Row[K], 'btree'> },
+  readonly []
+>;
+
+/** The tables that a module's views are, by the name of their export. */
+export type ViewTablesOf<M> = {
+  readonly [K in keyof M & string as M[K] extends ViewMark<object> ? K : never]: M[K] extends ViewMark<infer Row>
+    ? ViewTable<Row>
+    : never;
+};
+
+interface ViewMark<Row extends object> {
+  readonly [exportKey]: { readonly type: 'view'; readonly viewRow?: () => Row };
+}
 
 /** A function of any view's type; the methods of `Schema` check each one. */
 type AnyView = ViewSpec['run'];
 
-export function viewExport<F extends AnyView>(
+export function viewExport<F extends AnyView, Row extends object>(
   schema: object,
   options: ViewOptions,
   returns: ViewReturn,
   run: F,
   anonymous: boolean,
-): ViewExport<F> {
+): ViewExport<F, Row> {
   const { type, row } = returns[columnKey];
-  const spec: ViewSpec = { type: 'view', schema, name: options.name, anonymous, returns: type, row, run };
+  const spec: TypedViewSpec<Row> = { type: 'view', schema, name: options.name, anonymous, returns: type, row, run };
   // Wrapped, so that one function may serve two views. The wrapper has the function's own type, which `F` can't tell.
   return Object.assign(((ctx: never) => run(ctx)) as F, { [exportKey]: spec });
 }

@@ -14,6 +14,7 @@ export function jsonLog(level: string): JsonLog {
     info: (fields, message) => logger.info(fields, message),
     diagnostics: (database) => ({
       reducerThrew: (reducer, err) => logger.error({ database, reducer, err }, 'reducer threw, its call was rejected'),
+      viewFailed: (view, err) => logger.error({ database, view, err }, 'view failed, it has no rows now'),
       logFailed: (err) => logger.error({ database, err }, 'the log can not be written, calls are refused until it can'),
       tablesFailed: (err) => logger.warn({ database, err }, 'the tables in the database file fall behind the log'),
       connectionFailed: (err) => logger.error({ database, err }, 'a connection was ended'),

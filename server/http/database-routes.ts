@@ -18,6 +18,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authority } from '../../core/authority/authority.ts';
 import { ForerunError } from '../../core/errors.ts';
+import type { ViewInstances } from '../../core/session/view-instances.ts';
 import type { Identity } from '../../core/value/identity.ts';
 import type { DatabaseDiagnostics } from '../database-diagnostics.ts';
 import { ownerIdentity } from '../gateway/auth.ts';
@@ -34,6 +35,7 @@ export interface DatabaseRoutesOptions {
   readonly authenticate: (token: string) => Promise<{ readonly identity: Identity; readonly token: string }>;
   readonly callers: Callers;
   readonly diagnostics: DatabaseDiagnostics;
+  readonly views: ViewInstances;
 }
 
 interface Asker {
@@ -111,9 +113,9 @@ export class DatabaseRoutes {
   }
 
   async #sql(request: IncomingMessage, response: ServerResponse, asker: Asker): Promise<void> {
-    const { authority } = this.#options;
+    const { authority, views } = this.#options;
     const started = performance.now();
-    const query = queryOf(authority.engine, await bodyText(request), asker);
+    const query = queryOf({ engine: authority.engine, views }, await bodyText(request), asker);
     if (parameters(request).get('follow') === 'true') return this.#follow(query, response, asker);
     const result = query();
     await authority.settled();

@@ -8,7 +8,7 @@ export function schemaJson(definition: ModuleDefinition, isOwner: boolean): stri
   const { hash, tables, reducers, views } = definition;
   return JSON.stringify({
     module_hash: hash,
-    tables: tables.filter((table) => isOwner || table.public).map(tableJson),
+    tables: tables.filter(({ view, public: isPublic }) => view === undefined && (isOwner || isPublic)).map(tableJson),
     reducers: reducers
       .filter(
         ({ lifecycle, scheduledTableId }) => isOwner || (lifecycle === undefined && scheduledTableId === undefined),

@@ -13,6 +13,7 @@ import { tablesRead } from '../../core/query/dependencies.ts';
 import { parseQuery } from '../../core/query/parse.ts';
 import { needsExact } from '../../core/query/select.ts';
 import { Visibility } from '../../core/query/visibility.ts';
+import type { ViewInstances } from '../../core/session/view-instances.ts';
 import { askedBy, askedSql, type Viewer } from '../../core/session/viewer.ts';
 import { sqlToJson } from './json-values.ts';
 
@@ -21,19 +22,35 @@ export interface QueryResult {
   readonly rows: readonly (readonly SqlValue[])[];
 }
 
+/** What is asked. */
+export interface Queried {
+  readonly engine: Engine;
+  readonly views: ViewInstances;
+}
+
 /** Checks the text; the result runs it. Throws `query-invalid`, and the run `limit-reached`. */
-export function queryOf(engine: Engine, text: string, viewer: Viewer): () => QueryResult {
+export function queryOf({ engine, views }: Queried, text: string, viewer: Viewer): () => QueryResult {
   const sql = text.trim().replace(/;\s*$/, '');
   if (viewer.isOwner) {
     // First as it is: what SQLite finds wrong is to be told with the text as it was given.
     engine.query(sql).free();
-    tablesRead(engine, sql);
-    return () => run(engine, sql);
+    const { tables } = engine.definition;
+    const isOfView = [...tablesRead(engine, sql)].some((tableId) => tables[tableId]?.view !== undefined);
+    // SQLite knows of a view its columns only: rows it has for a viewer, also for the owner.
+    if (!isOfView) return () => run(engine, sql);
   }
   const { definition } = engine;
-  const plan = parseQuery(sql, definition, { isVisible: (table) => table.public });
-  const asked = askedBy(viewer, plan, new Visibility(definition));
-  return () => run(engine, askedSql(asked));
+  const plan = parseQuery(sql, definition, { isVisible: (table) => table.public || viewer.isOwner });
+  const visibility = new Visibility(definition);
+  askedBy(viewer, plan, visibility);
+  return () => {
+    const bound = views.bind(plan, viewer.identity);
+    try {
+      return run(engine, askedSql(askedBy(viewer, bound, visibility)));
+    } finally {
+      views.release(bound);
+    }
+  };
 }
 
 function run(engine: Engine, sql: string): QueryResult {

@@ -17,6 +17,7 @@ import type { InferSchema } from '../../core/module/schema.ts';
 import type { RowOf } from '../../core/module/table.ts';
 import type { Query, TableQuery } from '../../core/module/table-query.ts';
 import type { Tables } from '../../core/module/table-view.ts';
+import type { ViewTablesOf } from '../../core/module/view.ts';
 import { planQuery } from '../../core/query/plan-query.ts';
 import { isSql, type Sql, sqlText } from '../../core/query/sql-template.ts';
 import { CallHandle } from './call-handle.ts';
@@ -45,8 +46,11 @@ import { type TableHandle, TableState } from './table-handle.ts';
 export interface Client<M extends ModuleExports> {
   /** Calls a reducer: predicted at once, and answered by the authority. Throws `args-invalid` for wrong arguments. */
   readonly reducers: { readonly [R in keyof ReducersOf<M>]: ReducerCall<ReducersOf<M>[R]> };
-  /** Tables to query and to watch: `client.tables.player.where((p) => p.score.gte(10))`. */
-  readonly tables: ClientTables<InferSchema<M['default']>>;
+  /**
+   * Tables and views to query and to watch: `client.tables.player.where((p) => p.score.gte(10))`. A view has rows here
+   * while it is subscribed to: `client.subscribe(client.tables.myNotes)`.
+   */
+  readonly tables: ClientTables<InferSchema<M['default']>> & ClientTables<ViewTablesOf<M>>;
   /** Keeps a query's rows up to date: of the builder, typed, or any SQL that SQLite can run on the replica. */
   live<Row>(query: Query<Row> | Sql<Row>): LiveRows<Row>;
   live<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): LiveRows<Row>;
