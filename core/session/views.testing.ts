@@ -3,7 +3,6 @@
 import { t } from '../module/column.ts';
 import { schema } from '../module/schema.ts';
 import { table } from '../module/table.ts';
-import type { ModuleExports } from '../module/module.ts';
 
 const player = table(
   { public: true },
@@ -72,7 +71,7 @@ const setNote = hall.reducer(
   },
 );
 
-export const hallModule: ModuleExports = {
+export const hallModule = {
   default: hall,
   myNotes,
   tallies,

@@ -51,6 +51,9 @@ const module = {
   keep: store.reducer({ row: kinds.rowType }, (ctx, { row }) => {
     ctx.db.kinds.insert(row);
   }),
+  mine: store.view({ public: true }, t.array(note.rowType), (ctx) =>
+    ctx.from.note.where((each) => each.by.eq(ctx.sender)),
+  ),
   fail: store.reducer(() => {
     throw new Error('the reason');
   }),
@@ -244,5 +247,22 @@ describe('diagnostics', () => {
     await ask('/call/write', '["three"]');
     expect(JSON.parse((await reader?.read())?.value ?? '')).toMatchObject({ message: "writing { text: 'three' }" });
     await reader?.cancel();
+  });
+});
+
+// Last, since it writes.
+describe('a view over HTTP', () => {
+  test('[VIW-7] has its rows for whoever asks, of the owner too', async () => {
+    const written = await ask('/call/write', '["three"]');
+    const token = written.headers.get('spacetime-identity-token') ?? '';
+    const texts = async (sql: string, as?: string) => ((await rows(sql, as)) as unknown[][]).map(([, text]) => text);
+    expect(await texts('SELECT * FROM mine', token)).toEqual(['three']);
+    expect(await texts("SELECT * FROM mine WHERE text = 'one'", token)).toEqual([]);
+    expect(await texts('SELECT * FROM mine')).toEqual([]);
+    expect(await texts('SELECT * FROM mine', owner)).toEqual([]);
+    await ask('/call/write', '["four"]', owner);
+    expect(await texts('SELECT * FROM mine', owner)).toEqual(['four']);
+    // What it has for somebody is nobody else's to name.
+    expect(await ask('/sql', 'SELECT * FROM _mine_1', token)).toMatchObject({ status: 400 });
   });
 });
