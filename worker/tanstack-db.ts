@@ -121,7 +121,9 @@ function primaryKey<M extends ModuleExports, Row extends object>(
 ): (row: Row) => RowKey {
   const { tables, result, select } = specOf(query) ?? {};
   const accessor = select === undefined && result !== undefined ? tables?.[result] : undefined;
-  const handle = Object.values(client.tables).find((table: Pick<TableHandle<never>, 'accessor'>) => table.accessor === accessor);
+  const handle = Object.values(client.tables).find(
+    (table: Pick<TableHandle<never>, 'accessor'>) => table.accessor === accessor,
+  );
   const field = handle?.primaryKey;
   if (field === undefined)
     throw new ForerunError(

@@ -17,8 +17,7 @@ export function readOnlyDb(db: object, tables: readonly TableDefinition[]): obje
   const readOnly = {};
   for (const { accessor, event, ephemeral, view } of tables) {
     if (view !== undefined) continue;
-    const get =
-      event || ephemeral ? () => refuse(accessor) : () => readers(Reflect.get(db, accessor) as Members);
+    const get = event || ephemeral ? () => refuse(accessor) : () => readers(Reflect.get(db, accessor) as Members);
     const value = event || ephemeral ? undefined : get();
     Object.defineProperty(readOnly, accessor, { enumerable: true, get: value === undefined ? get : () => value });
   }

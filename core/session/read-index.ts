@@ -79,11 +79,7 @@ export class ReadIndex<T extends object> {
   }
 }
 
-function visitAt<T>(
-  sets: Map<Key, Set<T>>,
-  key: Key,
-  visit: (readers: Set<T>, drop: () => void) => void,
-): void {
+function visitAt<T>(sets: Map<Key, Set<T>>, key: Key, visit: (readers: Set<T>, drop: () => void) => void): void {
   let readers = sets.get(key);
   if (readers === undefined) sets.set(key, (readers = new Set()));
   visit(readers, () => sets.delete(key));

@@ -116,8 +116,7 @@ export function wholeTablesOf(queries: readonly SharedQuery[]): number[] {
   // Rows of views are everyone's own.
   const whole = queries.filter(
     ({ branches, table }) =>
-      table.wireTableId === undefined &&
-      branches.some(({ sources, where }) => sources.length === 1 && isTrue(where)),
+      table.wireTableId === undefined && branches.some(({ sources, where }) => sources.length === 1 && isTrue(where)),
   );
   return [...new Set(whole.map(({ table }) => table.tableId))];
 }

@@ -27,9 +27,7 @@ const isRoomOpen = (home: Home, id: unknown) => home.rows('room').some((each) =>
 const naive: Readonly<Record<string, Naive>> = {
   myNotes: (home, viewer) => {
     const seen = home.rows('note').filter((each) => own(home, viewer).some(({ room }) => room === each['room']));
-    return seen.some((each) => each['broken'])
-      ? []
-      : seen.map((each) => ({ id: each['id'], line: each['text'] }));
+    return seen.some((each) => each['broken']) ? [] : seen.map((each) => ({ id: each['id'], line: each['text'] }));
   },
   tallies: (home) =>
     home.rows('room').map(({ id }) => ({
@@ -69,18 +67,60 @@ const sqlOf = (sql: string): string => sql.replace(/FROM (\w+)/, (_, name: strin
 
 const viewers = [1, 2, 3];
 type Act =
-  | { readonly type: 'player'; readonly id: number; readonly who: number; readonly room: number; readonly score: number; readonly gone: boolean }
+  | {
+      readonly type: 'player';
+      readonly id: number;
+      readonly who: number;
+      readonly room: number;
+      readonly score: number;
+      readonly gone: boolean;
+    }
   | { readonly type: 'room'; readonly id: number; readonly isOpen: boolean; readonly gone: boolean }
-  | { readonly type: 'note'; readonly id: number; readonly room: number; readonly broken: boolean; readonly gone: boolean }
+  | {
+      readonly type: 'note';
+      readonly id: number;
+      readonly room: number;
+      readonly broken: boolean;
+      readonly gone: boolean;
+    }
   | { readonly type: 'begin' | 'end' | 'reconnect'; readonly viewer: number; readonly query: number }
   | { readonly type: 'tick' | 'settle' };
 const small = fc.nat(3);
 const gone = fc.constantFrom(false, false, true);
 const act: fc.Arbitrary<Act> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('player' as const), id: small, who: fc.constantFrom(...viewers), room: fc.nat(2), score: fc.nat(9), gone }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('room' as const), id: fc.nat(2), isOpen: fc.boolean(), gone }) },
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('note' as const), id: small, room: fc.nat(2), broken: fc.constantFrom(false, false, false, false, true), gone }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constantFrom('begin' as const, 'begin' as const, 'end' as const, 'reconnect' as const), viewer: fc.constantFrom(...viewers), query: fc.nat(queries.length - 1) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('player' as const),
+      id: small,
+      who: fc.constantFrom(...viewers),
+      room: fc.nat(2),
+      score: fc.nat(9),
+      gone,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('room' as const), id: fc.nat(2), isOpen: fc.boolean(), gone }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('note' as const),
+      id: small,
+      room: fc.nat(2),
+      broken: fc.constantFrom(false, false, false, false, true),
+      gone,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constantFrom('begin' as const, 'begin' as const, 'end' as const, 'reconnect' as const),
+      viewer: fc.constantFrom(...viewers),
+      query: fc.nat(queries.length - 1),
+    }),
+  },
   { weight: 5, arbitrary: fc.constantFrom<Act>({ type: 'tick' }, { type: 'settle' }) },
 );
 

@@ -224,6 +224,30 @@ describe('views at the authority', () => {
     expect(ids(await visiting(again, hubOf(again), 1, 'SELECT * FROM mine'), 'mine')).toEqual([2]);
   });
 
+  it('[VIW-1] are those of new code of the module from the next batch on', async () => {
+    const item = table({ public: true }, { id: t.u32().primaryKey(), size: t.u32() });
+    const shop = schema({ item });
+    const add = shop.reducer({ id: t.u32(), size: t.u32() }, (ctx, row) => {
+      ctx.db.item.insert(row);
+    });
+    const above = (size: number) =>
+      shop.anonymousView({ public: true }, t.array(item.rowType), (ctx) => ctx.from.item.where((i) => i.size.gt(size)));
+    const home = await Home.open({ default: shop, add, large: above(5) });
+    homes.push(home);
+    const visitor = await visiting(home, hubOf(home), 1, 'SELECT * FROM large');
+    home.call(home.client(9), 1, 'add', { id: 1, size: 4 });
+    home.call(home.client(9), 2, 'add', { id: 2, size: 6 });
+    await home.time.settle();
+    expect(ids(visitor, 'large')).toEqual([2]);
+    home.authority.adopt(defineModule({ default: shop, add, large: above(3) }));
+    home.call(home.client(9), 3, 'add', { id: 3, size: 1 });
+    await home.time.settle();
+    expect(ids(visitor, 'large')).toEqual([1, 2]);
+    home.call(home.client(9), 4, 'add', { id: 4, size: 4 });
+    await home.time.settle();
+    expect(ids(visitor, 'large')).toEqual([1, 2, 4]);
+  });
+
   it('[VIW-1] tell nothing that is taken back because the log fails', async () => {
     const { home, hub, call } = await opened();
     const visitor = await visiting(home, hub, 1, 'SELECT * FROM mine');
