@@ -118,7 +118,7 @@ export function isStored(table: TableDefinition): boolean {
 function goneProblem(before: TableDefinition, after: TableDefinition | undefined): string {
   const table = `table '${before.name}'`;
   if (after !== undefined)
-    return `The ${table} has become ${after.event ? 'an event table' : 'ephemeral'}, which keeps no rows.`;
+    return `The ${table} has become ${after.view ? 'a view' : after.event ? 'an event table' : 'ephemeral'}, which keeps no rows.`;
   return `The ${table} is gone from the module. If it has another name now, keep the one in the database: table({ name: '${before.name}' }, …).`;
 }
 

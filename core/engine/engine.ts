@@ -212,10 +212,12 @@ export class Engine {
     for (const store of this.#added.values()) store.flush();
   }
 
-  /** A table of its own, beside the definition's. It has no rows, whatever had this name in SQL before. */
-  addTable(table: Omit<TableDefinition, 'tableId'>): TableStore {
+  /** One more table of this shape, beside the definition's. It has no rows, whatever had this name in SQL before. */
+  addTable(like: RowShape, name: string): TableStore {
     const tableId = this.#nextTableId++;
-    const store = new TableStore(this.#database, rowShape({ ...table, tableId }), this.#options.limits);
+    // Compiling the shape anew would take milliseconds.
+    const table = { ...like.table, tableId, name, wireTableId: like.table.tableId };
+    const store = new TableStore(this.#database, { ...like, table }, this.#options.limits);
     this.#added.set(tableId, store);
     return store;
   }

@@ -33,6 +33,8 @@ interface Instance {
   readonly view: ViewDefinition;
   readonly sender: Identity | undefined;
   readonly shape: RowShape;
+  /** Of its rows, so that they need not be looked for. */
+  readonly keys: Set<Key>;
   uses: number;
   /** The query that it was given by a builder view. */
   source: SharedQuery | undefined;
@@ -121,23 +123,24 @@ export class ViewInstances {
     for (const instance of this.#pending) {
       if (!this.#dirty.has(instance)) changes.push(...this.#write(instance, instance.pending));
       instance.pending.clear();
-      if (this.#engine.store(instance.shape.table.tableId).count > limits.viewRowsMax) this.#dirty.add(instance);
+      if (instance.keys.size > limits.viewRowsMax) this.#dirty.add(instance);
     }
     this.#pending.clear();
     for (const instance of this.#dirty) {
       const rows = new Map<Key, Row | undefined>(this.#compute(instance));
-      for (const row of this.#engine.rows(instance.shape.table.tableId)) {
-        const key = instance.shape.keyOf(row);
-        if (!rows.has(key)) rows.set(key, undefined);
-      }
+      for (const key of instance.keys) if (!rows.has(key)) rows.set(key, undefined);
       changes.push(...this.#write(instance, rows));
     }
     this.#dirty.clear();
     return changes;
   }
 
-  #write({ shape }: Instance, rows: ReadonlyMap<Key, Row | undefined>): RowChange[] {
+  #write({ shape, keys }: Instance, rows: ReadonlyMap<Key, Row | undefined>): RowChange[] {
     const { tableId } = shape.table;
+    for (const [key, row] of rows) {
+      if (row === undefined) keys.delete(key);
+      else keys.add(key);
+    }
     return this.#engine.apply([...rows].map(([key, after]) => ({ tableId, key, before: undefined, after })));
   }
 
@@ -153,16 +156,14 @@ export class ViewInstances {
   }
 
   #add(key: string, view: ViewDefinition, table: TableDefinition, sender: Identity | undefined): Instance {
-    const { shape } = this.#engine.addTable({
-      ...table,
-      name: this.#freeNames.get(view.name)?.pop() ?? `_${view.name}_${++this.#named}`,
-      wireTableId: table.tableId,
-    });
+    const name = this.#freeNames.get(view.name)?.pop() ?? `_${view.name}_${++this.#named}`;
+    const { shape } = this.#engine.addTable(this.#engine.shape(table.tableId), name);
     const instance: Instance = {
       key,
       view,
       sender,
       shape,
+      keys: new Set(),
       uses: 0,
       source: undefined,
       pending: new Map(),
