@@ -12,7 +12,7 @@ import type { ModuleDefinition } from '../core/module/definition.ts';
 import { SessionHub, type SessionLimits } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
 import type { ServerDiagnostics } from './diagnostics.ts';
-import { type Authenticator, identityOf, openAuthenticator } from './gateway/auth.ts';
+import { type Authenticator, identityOf, openAuthenticator, ownerIdentity } from './gateway/auth.ts';
 import { openCheckpoint } from './log/checkpoint-reader.ts';
 import { type DataFolder, openDataFolder } from './log/data-folder.ts';
 import type { DatabaseBirth } from './log/database-file.ts';
@@ -66,6 +66,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
         authority,
         environment,
         authenticate,
+        owner: ownerIdentity,
         viewFailed: options.diagnostics.viewFailed,
         ...(options.limits && { limits: options.limits }),
       }),

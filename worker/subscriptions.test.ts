@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { sql } from 'forerun';
 import { Desk, type Seat } from './desk.testing.ts';
 
 const desks: Desk[] = [];
@@ -81,6 +82,23 @@ describe('a client that subscribes to some rows', () => {
     expect(messages[2]).toMatch(/position 1: expected SELECT/);
     expect(seat.client.status.type).toBe('live');
     expect(() => seat.client.subscribe(seat.client.tables.item.orderBy((row) => row.id))).toThrow(/whole rows/);
+  });
+
+  test('[QRY-5] subscribes with values, which are bound and not spliced', async () => {
+    const { desk } = await open();
+    const seat = await desk.seat({ subscribe: [] });
+    seat.client.subscribe(sql`SELECT * FROM item WHERE text = ${'even'} AND id < ${5}`);
+    await desk.time.settle();
+    expect(ids(seat)).toEqual([2, 4]);
+    const text = "odd' OR text = 'even";
+    const none = seat.client.subscribe(sql`SELECT * FROM item WHERE text = ${text}`);
+    await desk.time.settle();
+    expect(none.isActive()).toBe(true);
+    expect(ids(seat)).toEqual([2, 4]);
+    const onError = vi.fn();
+    seat.client.subscribe(sql`SELECT * FROM item WHERE id = ${'odd'}`, { onError });
+    await desk.time.settle();
+    expect(onError.mock.calls[0]?.[0].message).toMatch(/position 31: expected a whole number.*got odd/);
   });
 
   test('[SUB-5] subscribes again when it comes back, and ends what it ended meanwhile', async () => {

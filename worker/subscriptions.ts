@@ -6,11 +6,12 @@
  */
 
 import { ForerunError } from '../core/errors.ts';
-import type { ModuleDefinition } from '../core/module/definition.ts';
+import type { ModuleDefinition, TableDefinition } from '../core/module/definition.ts';
 import type { ClientMessage, SubscriptionRequest } from '../core/protocol/messages.ts';
 import { parseQuery } from '../core/query/parse.ts';
 import type { QueryPlan } from '../core/query/plan.ts';
-import type { HostEvent, HostSubscription } from './client/host-api.ts';
+import { planSql } from '../core/query/plan.ts';
+import type { HostEvent, HostSubscription, SubscriptionText } from './client/host-api.ts';
 import type { PageFeed } from './page-feed.ts';
 
 export interface Wanted {
@@ -85,25 +86,29 @@ export class ClientSubscriptions {
   }
 
   /** What a page wants from the start; pages that want the same share it. */
-  opening(page: PageFeed, subscribe: 'all' | readonly string[]): void {
-    const queries = subscribe === 'all' ? this.everything() : subscribe;
+  opening(page: PageFeed, subscribe: 'all' | readonly SubscriptionText[]): void {
+    const asked = subscribe === 'all' ? this.everything() : subscribe;
+    const plans = this.#plans(asked);
+    const queries = plans instanceof ForerunError ? undefined : textsOf(asked, plans);
     const isWanted = [...this.#wanted.values()].some(
-      (wanted) => wanted.page === undefined && !wanted.isLeftOver && isSame(wanted.queries, queries),
+      (wanted) =>
+        wanted.page === undefined && !wanted.isLeftOver && queries !== undefined && isSame(wanted.queries, queries),
     );
-    if (!isWanted && queries.length > 0) this.want(undefined, { subscriptionId: 0, queries }, page);
+    if (!isWanted && asked.length > 0) this.want(undefined, { subscriptionId: 0, queries: asked }, page);
   }
 
   /** `teller` hears of a failure. */
   want(
     page: PageFeed | undefined,
-    { subscriptionId: pageId, queries }: HostSubscription,
+    { subscriptionId: pageId, queries: asked }: HostSubscription,
     teller: PageFeed | undefined = page,
   ): void {
-    const plans = this.#plans(queries);
+    const plans = this.#plans(asked);
     if (plans instanceof ForerunError) {
       teller?.push(failed(pageId, plans.message));
       return;
     }
+    const queries = textsOf(asked, plans);
     const leftOver = [...this.#wanted.values()].find((each) => each.isLeftOver && isSame(each.queries, queries));
     if (leftOver !== undefined) {
       Object.assign(leftOver, { page, pageId, isLeftOver: false });
@@ -186,9 +191,14 @@ export class ClientSubscriptions {
     wanted.page?.push(failed(wanted.pageId, message));
   }
 
-  #plans(queries: readonly string[]): readonly QueryPlan[] | ForerunError {
+  #plans(queries: readonly SubscriptionText[]): readonly QueryPlan[] | ForerunError {
+    const definition = this.#options.definition();
+    const isVisible = (table: TableDefinition): boolean => table.public;
     try {
-      return queries.map((sql) => parseQuery(sql, this.#options.definition(), { isVisible: (table) => table.public }));
+      return queries.map((query) => {
+        const { text, params } = typeof query === 'string' ? { text: query, params: [] } : query;
+        return parseQuery(text, definition, { isVisible, params });
+      });
     } catch (error) {
       if (error instanceof ForerunError) return error;
       throw error;
@@ -222,6 +232,11 @@ export class ClientSubscriptions {
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((query, i) => query === b[i]);
+}
+
+/** A text with values is written anew from what it means, so that no value becomes part of it by being put into it. */
+function textsOf(asked: readonly SubscriptionText[], plans: readonly QueryPlan[]): string[] {
+  return asked.map((query, i) => (typeof query === 'string' ? query : planSql(plans[i] as QueryPlan)));
 }
 
 function requestOf({ subscriptionId, queries }: Wanted): SubscriptionRequest {

@@ -1,32 +1,101 @@
-/** Literals of SQL text as values of the column they are compared with. */
+/** Literals of SQL text, and values bound beside it, as values of the column they are compared with. */
 
 import { ForerunError } from '../errors.ts';
 import { compileCanonical } from '../codec/canonical.ts';
 import { fromHex } from '../engine/json-value.ts';
+import { type SqlValue, sqlMapping } from '../engine/sql-value.ts';
 import type { ColumnType } from '../value/column-type.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import { Identity } from '../value/identity.ts';
 import { TimeDuration } from '../value/time-duration.ts';
 import { Timestamp } from '../value/timestamp.ts';
 import { Uuid } from '../value/uuid.ts';
-import type { Token } from './token.ts';
+import { queryError, type Token } from './token.ts';
 
 export type LiteralValue = { readonly value: unknown } | { readonly problem: string };
 
+/** A `?` with its value, as SQLite stores it. */
+export interface Bound {
+  readonly type: 'bound';
+  readonly text: string;
+  readonly value: SqlValue;
+}
+
+/** The values of each `?`. Throws `query-invalid` when there are more of the one than of the other. */
+export function boundValues(
+  sql: string,
+  tokens: readonly Token[],
+  params: readonly SqlValue[],
+): ReadonlyMap<Token, Bound> {
+  const places = tokens.filter(({ type }) => type === 'bound');
+  if (places.length !== params.length)
+    throw queryError(
+      sql,
+      places[Math.min(params.length, places.length - 1)]?.at ?? 0,
+      `it has ${places.length} values to be bound ('?'), and ${params.length} came with it`,
+    );
+  return new Map(places.map((token, i) => [token, { type: 'bound', text: '?', value: params[i] ?? null }]));
+}
+
 /** A canonical value of `type`, or why the token is none. */
-export function literalValue(token: Token, negative: boolean, type: ColumnType): LiteralValue {
+export function literalValue(token: Token | Bound, negative: boolean, type: ColumnType): LiteralValue {
   const expectation = expectations[type.type];
   if (expectation === undefined) return { problem: 'values of this column can not be written in a query' };
   try {
-    const raw = expectation.read(token, negative, type);
+    const raw =
+      token.type !== 'bound' || !('value' in token)
+        ? expectation.read(token, negative, type)
+        : negative
+          ? undefined
+          : storedValue(token.value, type);
     if (raw === undefined)
-      return { problem: `expected ${expectation.what}, got ${negative ? '-' : ''}${token.text.slice(0, 40)}` };
+      return {
+        problem: `expected ${expectation.what}, got ${negative ? '-' : ''}${'value' in token ? shownValue(token.value) : token.text.slice(0, 40)}`,
+      };
     return { value: compileCanonical(type, 'args-invalid')(raw, 'value') };
   } catch (error) {
     if (error instanceof ForerunError || error instanceof SyntaxError)
       return { problem: `expected ${expectation.what}: ${error.message}` };
     throw error;
   }
+}
+
+/** Of wide numbers, in bytes. */
+const widths: { readonly [Name in ColumnType['type']]?: number } = {
+  identity: 32,
+  connectionId: 16,
+  uuid: 16,
+  i128: 16,
+  u128: 16,
+  i256: 32,
+  u256: 32,
+};
+
+/** What a column of this type stores as this value; undefined when it stores nothing so. */
+function storedValue(value: SqlValue, type: ColumnType): unknown {
+  const { declared, wide, fromSql } = sqlMapping(type);
+  switch (declared) {
+    case 'INTEGER': {
+      const isInteger = typeof value === 'bigint' || Number.isInteger(value);
+      if (type.type === 'bool') return value === 0 || value === 1 ? value === 1 : undefined;
+      // Integers beyond 2^53 are bound as decimal text.
+      return isInteger || (wide && typeof value === 'string' && /^-?\d+$/.test(value)) ? fromSql(value) : undefined;
+    }
+    case 'REAL':
+      return typeof value === 'number' || value === 'NaN' ? fromSql(value) : undefined;
+    case 'BLOB':
+      if (!(value instanceof Uint8Array)) return undefined;
+      return value.length === (widths[type.type] ?? value.length) ? fromSql(value) : undefined;
+    case 'TEXT':
+      if (typeof value !== 'string') return undefined;
+      // A variant by its name, or as it is stored.
+      return type.type === 'sum' && !value.startsWith('{') ? { tag: value } : fromSql(value);
+  }
+}
+
+function shownValue(value: SqlValue): string {
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  return value === null ? 'null, which equals nothing: write IS NULL' : String(value).slice(0, 40);
 }
 
 interface Expectation {

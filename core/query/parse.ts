@@ -6,14 +6,15 @@
  *     condition  = conditions with AND, OR, NOT and parentheses over
  *                  operand (= | <> | != | < | <= | > | >=) operand · operand [NOT] IN (literal, …) ·
  *                  operand [NOT] LIKE text · operand IS [NOT] NULL · a boolean column · TRUE · FALSE
- *     operand    = [source.]column | literal | :sender
+ *     operand    = [source.]column | literal | ? | :sender
  *
- * Every refusal is `query-invalid` and names the place in the text. Names resolve by their SQL name or their accessor.
+ * `?` is a value that comes beside the text. Every refusal is `query-invalid` and names the place in the text. Names resolve by their SQL name or their accessor.
  */
 
+import type { SqlValue } from '../engine/sql-value.ts';
 import { limits } from '../limits.ts';
 import type { ModuleDefinition, TableDefinition } from '../module/definition.ts';
-import { literalValue } from './literal.ts';
+import { type Bound, boundValues, literalValue } from './literal.ts';
 import {
   and,
   always,
@@ -66,6 +67,8 @@ const keywords: ReadonlySet<string> = new Set([
 export interface ParseOptions {
   /** Tables that the query may name; others are as unknown as ones that don't exist. */
   readonly isVisible: (table: TableDefinition) => boolean;
+  /** Values of the text's `?`, in their order, as a column of their type stores them. */
+  readonly params?: readonly SqlValue[];
 }
 
 /** Throws `query-invalid` with the place in the text. */
@@ -76,11 +79,17 @@ export function parseQuery(sql: string, definition: ModuleDefinition, options: P
 /** An operand before its type is known: a literal takes that of the column it is compared with. */
 type RawOperand =
   | { readonly type: 'operand'; readonly operand: Operand; readonly at: number }
-  | { readonly type: 'literal'; readonly token: Token; readonly negative: boolean; readonly at: number };
+  | {
+      readonly type: 'literal';
+      readonly token: Token | Bound;
+      readonly negative: boolean;
+      readonly at: number;
+    };
 
 class Parser {
   readonly #sql: string;
   readonly #tokens: readonly Token[];
+  readonly #bound: ReadonlyMap<Token, Bound>;
   readonly #definition: ModuleDefinition;
   readonly #options: ParseOptions;
   readonly #sources: QuerySource[] = [];
@@ -94,6 +103,7 @@ class Parser {
     this.#definition = definition;
     this.#options = options;
     this.#tokens = tokenise(sql);
+    this.#bound = boundValues(sql, this.#tokens, options.params ?? []);
   }
 
   query(): QueryPlan {
@@ -247,6 +257,8 @@ class Parser {
     if (comparedType(column.valueType).type !== 'string')
       throw queryError(this.#sql, at, `LIKE is for text; ${column.name} is none`);
     const token = this.#next();
+    const given = this.#bound.get(token)?.value;
+    if (typeof given === 'string') return given;
     if (token.type !== 'text')
       throw queryError(this.#sql, token.at, `expected a text such as 'a%', got ${shown(token)}`);
     return token.text;
@@ -267,7 +279,7 @@ class Parser {
     const literal = this.#next();
     if (literal.type === 'symbol' || literal.type === 'end')
       throw queryError(this.#sql, literal.at, `expected a column or a value, got ${shown(literal)}`);
-    return { type: 'literal', token: literal, negative, at: token.at };
+    return { type: 'literal', token: this.#bound.get(literal) ?? literal, negative, at: token.at };
   }
 
   #literal({ token, negative, at }: Extract<RawOperand, { type: 'literal' }>, other: Operand): Operand {
@@ -393,9 +405,5 @@ function sameType(a: Operand, b: Operand): boolean {
 }
 
 function shown(token: Token): string {
-  return token.type === 'end'
-    ? 'the end'
-    : token.type === 'text'
-      ? `'${token.text.slice(0, 40)}'`
-      : `'${token.text.slice(0, 40)}'`;
+  return token.type === 'end' ? 'the end' : `'${token.text.slice(0, 40)}'`;
 }

@@ -12,6 +12,7 @@ import { type ColumnOperand, type CompareOp, comparedType, type Expression, type
 import { parseQuery } from './parse.ts';
 import { planSql, type QueryPlan } from './plan.ts';
 import { predicate } from './predicate.ts';
+import { sqlMapping } from '../engine/sql-value.ts';
 
 const primitiveNames = [
   'bool',
@@ -177,5 +178,51 @@ describe('a condition', () => {
       }),
       { numRuns: Number(process.env.FORERUN_PROPERTY_RUNS ?? 400) },
     );
+  });
+
+  test('[QRY-5] has each value that is bound beside its text, whatever is in it', () => {
+    const compared = fc
+      .integer({ min: 1, max: columns.length })
+      .map(columnOperand)
+      .chain((column) =>
+        literalOf(comparedType(column.valueType), [], column.field).map((literal) => [column, literal]),
+      )
+      .map(([column, literal]) => ({ column: column as ColumnOperand, literal: literal as Operand }));
+    fc.assert(
+      fc.property(compared, ({ column, literal }) => {
+        if (literal.type !== 'literal') return;
+        const stored = sqlMapping(comparedType(column.valueType)).toSql(literal.value as never);
+        const text = `SELECT * FROM thing WHERE ${column.name} = ? OR ${column.name} IN (?, ?)`;
+        const plan = parseQuery(text, definition, { isVisible: () => true, params: [stored, stored, stored] });
+        const written = parseQuery(planSql(plan), definition, { isVisible: () => true });
+        const right = { type: 'literal', value: literal.value, valueType: comparedType(column.valueType) };
+        const where = {
+          type: 'or',
+          parts: [
+            { type: 'compare', op: 'eq', left: column, right },
+            { type: 'in', operand: column, values: [right, right] },
+          ],
+        };
+        expect(plan.where).toEqual(where);
+        expect(written.where).toEqual(where);
+      }),
+      { numRuns: Number(process.env.FORERUN_PROPERTY_RUNS ?? 400) },
+    );
+  });
+
+  test.each([
+    ['c_11 = ?', ['a', 'b'], /1 values to be bound/],
+    ['c_11 = ?', [], /1 values to be bound.*0 came with it/],
+    ['c_11 = ?', [5], /position 34: expected a text.*got 5/],
+    ['c_11 = ?', [null], /write IS NULL/],
+    ['c_3 = ?', ['5'], /position 33: expected a whole number/],
+    ['c_3 = -?', [5], /expected a whole number/],
+    ['c_4 = ?', [5_000_000_000], /expected a whole number/],
+    ['c_13 = ?', [Uint8Array.of(1)], /expected an identity.*got 1 bytes/],
+    ['c_0 = ?', [2], /expected TRUE or FALSE/],
+  ])('[QRY-5] where %s is given %j is refused, with the place', (condition, params, message) => {
+    const parse = () =>
+      parseQuery(`SELECT * FROM thing WHERE ${condition}`, definition, { isVisible: () => true, params });
+    expect(parse).toThrow(expect.objectContaining({ code: 'query-invalid', message: expect.stringMatching(message) }));
   });
 });

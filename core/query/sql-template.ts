@@ -18,7 +18,8 @@ import { Uuid } from '../value/uuid.ts';
 /** Registered, so that templates of two copies of this package fit together. */
 const sqlKey: unique symbol = Symbol.for('forerun.sql');
 
-interface SqlHolder {
+/** A statement with its values, whatever it gives. */
+export interface SqlHolder {
   readonly [sqlKey]: SqlText;
 }
 

@@ -9,6 +9,8 @@ export type Token =
   /** Digits of `x'…'` or `0x…`. */
   | { readonly type: 'hex'; readonly text: string; readonly at: number }
   | { readonly type: 'parameter'; readonly text: string; readonly at: number }
+  /** `?`, whose value comes beside the text. */
+  | { readonly type: 'bound'; readonly text: string; readonly at: number }
   | { readonly type: 'symbol'; readonly text: string; readonly at: number }
   | { readonly type: 'end'; readonly text: ''; readonly at: number };
 
@@ -19,6 +21,7 @@ const patterns: readonly (readonly [Exclude<Token['type'], 'end'> | 'space', Reg
   ['text', /'((?:[^']|'')*)'/y],
   ['name', /(?:"((?:[^"]|"")+)"|([\p{L}_][\p{L}\p{N}_]*))/uy],
   ['parameter', /:([A-Za-z_]\w*)/y],
+  ['bound', /\?/y],
   ['symbol', /(?:<=|>=|<>|!=|[=<>(),.*;+-])/y],
 ];
 

@@ -55,7 +55,7 @@ export interface Client<M extends ModuleExports> {
   live<Row>(query: Query<Row> | Sql<Row>): LiveRows<Row>;
   live<Row = Record<string, SqlValue>>(sql: string, ...params: SqlValue[]): LiveRows<Row>;
   /**
-   * Has these rows as well from now on: SQL, queries of the builder (filters and semijoins), or whole tables. Calls
+   * Has these rows as well from now on: SQL (its values as `sql` binds them), queries of the builder (filters and semijoins), or whole tables. Calls
    * `onApplied` when they are here, `onError` when the authority refuses.
    */
   readonly subscribe: (

@@ -56,15 +56,18 @@ export interface HostOptions {
   /** Raise errors for what a reducer must not use. */
   readonly guard: boolean;
   /** What to subscribe to from the start: all public tables, or these queries. */
-  readonly subscribe: 'all' | readonly string[];
+  readonly subscribe: 'all' | readonly SubscriptionText[];
 }
 
 export interface HostSubscription {
   /** Numbered by the page. */
   readonly subscriptionId: number;
   /** SQL, `SELECT * FROM …`; the rows are those of any of them. */
-  readonly queries: readonly string[];
+  readonly queries: readonly SubscriptionText[];
 }
+
+/** With values of its `?`, as a column of their type stores them. */
+export type SubscriptionText = string | { readonly text: string; readonly params: readonly SqlValue[] };
 
 /** Where what a client does is kept: on the device, which may evict it; there, until the user deletes it; nowhere. */
 export type StorageOption = 'device' | 'durable' | 'memory' | { readonly folder: string };

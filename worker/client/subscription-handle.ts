@@ -6,9 +6,11 @@ import { specOf } from '../../core/module/query-builder.ts';
 import type { queryKey } from '../../core/module/table-query.ts';
 import { planQuery } from '../../core/query/plan-query.ts';
 import { planSql } from '../../core/query/plan.ts';
+import { isSql, type SqlHolder, sqlText } from '../../core/query/sql-template.ts';
+import type { SubscriptionText } from './host-api.ts';
 
-/** SQL text, `SELECT * FROM player WHERE room = 5`, or a query of `client.tables`. */
-export type SubscriptionQuery = string | { readonly [queryKey]: object };
+/** SQL text, `SELECT * FROM player WHERE room = 5`, the same as a template with values, or a query of `client.tables`. */
+export type SubscriptionQuery = string | SqlHolder | { readonly [queryKey]: object };
 
 export interface SubscriptionCallbacks {
   /** The rows are here. Called once. */
@@ -62,12 +64,16 @@ export class SubscriptionHandle {
   }
 }
 
-/** As it goes to the authority. Throws `query-invalid` for a builder's query that is none of whole rows. */
-export function subscriptionText(query: SubscriptionQuery, definition: ModuleShape): string {
+/** As it goes to the host. Throws `query-invalid` for a builder's query that is none of whole rows. */
+export function subscriptionText(query: SubscriptionQuery, definition: ModuleShape): SubscriptionText {
   if (typeof query === 'string') return query;
+  if (isSql(query)) return sqlText(query);
   const spec = specOf(query);
   if (spec === undefined)
-    throw new ForerunError('query-invalid', 'A subscription is SQL text, or a query of client.tables.');
+    throw new ForerunError(
+      'query-invalid',
+      'A subscription is SQL (a text, or sql`SELECT …`), or a query of client.tables.',
+    );
   const plan = planQuery(spec, definition, { isVisible: (table) => table.public });
   if (plan.output.type !== 'rows' || plan.orderBy.length > 0 || plan.limit !== undefined || plan.offset > 0)
     throw new ForerunError(
