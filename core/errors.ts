@@ -5,6 +5,7 @@
 
 export const errorCodes = [
   'args-invalid',
+  'address-unusable',
   'auto-inc-overflow',
   'call-rejected',
   'call-too-late',

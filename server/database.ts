@@ -3,6 +3,7 @@
  * Whoever opens it serves it, and closes it.
  */
 
+import { existsSync } from 'node:fs';
 import { Authority } from '../core/authority/authority.ts';
 import type { CallLimits } from '../core/authority/call-budget.ts';
 import type { Epoch } from '../core/commit/call.ts';
@@ -54,8 +55,11 @@ export interface OpenDatabase {
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const { data, name, environment } = options;
   const folder = data === undefined ? undefined : openDataFolder(data, name);
+  const isKeyMissing = folder !== undefined && existsSync(folder.databaseFile) && !existsSync(folder.tokenKeyFile);
   try {
     const authority = folder === undefined ? await inMemory(options) : await inFolder(options, folder);
+    // After the first commit, which is `init`, somebody may have been given a token.
+    if (isKeyMissing && authority.durableSeq > 1) options.diagnostics.tokenKeyMade(folder.tokenKeyFile);
     const { authenticate } = await openAuthenticator({
       ...(folder !== undefined && { keyFile: folder.tokenKeyFile }),
       entropy: environment.entropy,

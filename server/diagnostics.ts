@@ -9,6 +9,8 @@ export interface ServerDiagnostics extends Diagnostics {
   readonly viewFailed: (view: string, error: unknown) => void;
   /** The tables in the database file fall behind the log. Nothing is lost, but the next start takes longer. */
   readonly tablesFailed: (error: unknown) => void;
+  /** A database with rows had no key beside it: tokens and sessions of before are refused, everybody is somebody new. */
+  readonly tokenKeyMade: (file: string) => void;
   /** A reducer has printed something. */
   readonly modulePrinted: (level: Level, reducer: string, text: string) => void;
   /** A bug of ours: handling what a connection sent threw something that is not a ForerunError. */
@@ -23,10 +25,16 @@ export function printedDiagnostics(write: (line: string) => void = toStandardErr
     viewFailed: (view, error) => print(`view ${view} failed, and has no rows now: ${described(error)}`),
     logFailed: (error) => print(`the log can not be written, calls are refused until it can: ${described(error)}`),
     tablesFailed: (error) => print(`the tables in the database file fall behind the log: ${described(error)}`),
+    tokenKeyMade: (file) => print(keyMade(file)),
     modulePrinted: (level, reducer, text) =>
       print(`${level === 'info' ? '' : `${level}: `}reducer ${reducer} printed: ${text}`),
     connectionFailed: (error) => print(`a connection was ended: ${described(error)}`),
   };
+}
+
+/** What a new key beside old rows means, and the way out. */
+export function keyMade(file: string): string {
+  return `${file} was missing, so a new one was made: tokens given out before are refused. To have them back, stop, put the old file there, and start again.`;
 }
 
 function toStandardError(line: string): void {

@@ -1,7 +1,7 @@
 /** What people are told of a server, and what of it the database keeps for its owner. */
 
 import { DatabaseDiagnostics } from './database-diagnostics.ts';
-import { described, type ServerDiagnostics } from './diagnostics.ts';
+import { described, keyMade, type ServerDiagnostics } from './diagnostics.ts';
 
 export class KeptDiagnostics {
   /** All that is told goes through it. */
@@ -26,6 +26,10 @@ export class KeptDiagnostics {
       logFailed: (error) => {
         told.logFailed(error);
         this.#lines.write('error', `The log can't be written, calls are refused until it can: ${described(error)}`);
+      },
+      tokenKeyMade: (file) => {
+        told.tokenKeyMade(file);
+        this.#lines.write('warn', keyMade(file));
       },
       tablesFailed: (error) => {
         told.tablesFailed(error);

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -122,13 +123,65 @@ describe('a served module', () => {
   });
 });
 
+test('[DET-4] the guard is up unless told otherwise, or in production', async () => {
+  const clock = schema({});
+  const module = { default: clock, tick: clock.reducer(() => void Date.now()) };
+  const outcome = async (options: Partial<ServeOptions>): Promise<unknown> => {
+    const server = await served({ module, diagnostics: { reducerThrew: () => {} }, ...options });
+    return (await connected(server, { definition: defineModule(module) })).run('tick', {});
+  };
+  const refused = { type: 'rejected', rejection: { code: 'nondeterministic' } };
+  expect(await outcome({})).toMatchObject(refused);
+  expect(await outcome({ guard: false })).toMatchObject({ type: 'committed' });
+  vi.stubEnv('NODE_ENV', 'production');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await outcome({})).toMatchObject({ type: 'committed' });
+  expect(await outcome({ guard: true })).toMatchObject(refused);
+});
+
+test('rows whose key for tokens is missing are served with a new one, and the owner is told', async () => {
+  const data = scratchFolder();
+  const tokenKeyMade = vi.fn();
+  const first = await served({ data, diagnostics: { tokenKeyMade } });
+  const { token } = await connected(first);
+  await first.close();
+  expect(tokenKeyMade).not.toHaveBeenCalled();
+  const file = join(data, 'token-key.json');
+  rmSync(file);
+  const second = await served({ data, diagnostics: { tokenKeyMade } });
+  expect(tokenKeyMade.mock.calls).toEqual([[file]]);
+  await expect(connected(second, { token })).rejects.toThrow(/token-invalid|no longer|sign/i);
+});
+
 describe('a start is refused', () => {
   test('on a port that is taken, with its number and what to do; folder and port are free again then', async () => {
     const data = scratchFolder();
     const { port } = await served();
     await expect(serve({ module: storeExports, port, data })).rejects.toMatchObject({
       code: 'port-in-use',
-      message: expect.stringMatching(new RegExp(`${port}.*serve\\(\\{ port: ${port + 1}`)),
+      message: expect.stringMatching(new RegExp(`${port}.*such as ${port + 1}`)),
+    });
+    await (await served({ data })).close();
+  });
+
+  test.each([
+    [-1, /port -1 is none/],
+    [65_536, /port 65536 is none/],
+    [1.5, /port 1\.5 is none/],
+    [Number('x'), /port NaN is none/],
+  ])('on the port %s, with what to use instead', async (port, message) => {
+    await expect(serve({ module: storeExports, port })).rejects.toMatchObject({
+      code: 'address-unusable',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('at an address that the machine has not, with what to use instead; the folder is free again', async () => {
+    const data = scratchFolder();
+    // Kept for documentation: nobody has it.
+    await expect(serve({ module: storeExports, port: 0, host: '192.0.2.1', data })).rejects.toMatchObject({
+      code: 'address-unusable',
+      message: expect.stringMatching(/no address 192\.0\.2\.1.*127\.0\.0\.1/),
     });
     await (await served({ data })).close();
   });

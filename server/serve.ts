@@ -32,6 +32,7 @@ import {
 import { Callers } from './http/callers.ts';
 import { DatabaseRoutes } from './http/database-routes.ts';
 import { KeptDiagnostics } from './kept-diagnostics.ts';
+import { checkPort, listen } from './listen.ts';
 import { backupOnThread } from './log/backup.ts';
 import type { DatabaseReport } from './log/check.ts';
 import { writeAddress } from './log/data-folder.ts';
@@ -48,7 +49,10 @@ export interface ServeOptions {
   readonly port?: number;
   /** Default 127.0.0.1: this machine only. `0.0.0.0` for everyone. */
   readonly host?: string;
-  /** Raise errors for what a reducer must not use, such as `Date.now`. For development: it costs about a microsecond a call. */
+  /**
+   * Raise errors for what a reducer must not use, such as `Date.now`. It costs some microseconds a call. Default: true,
+   * except where `NODE_ENV` is `production`.
+   */
   readonly guard?: boolean;
   /** How far a call's proposed time may be from this clock. Default 250. */
   readonly timestampToleranceMs?: number;
@@ -95,11 +99,12 @@ export interface Served {
 }
 
 /**
- * Serves a module until `close`. Throws `port-in-use`, `data-folder-unusable`, `database-corrupt`, `schema-changed` or
- * `module-invalid`, each with what to do.
+ * Serves a module until `close`. Throws `port-in-use`, `address-unusable`, `data-folder-unusable`, `database-corrupt`,
+ * `schema-changed` or `module-invalid`, each with what to do.
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { name = 'main', host = '127.0.0.1', port = 3000 } = options;
+  if (options.server === undefined) checkPort(port);
   const told = { ...printedDiagnostics(), ...options.diagnostics };
   const environment = nodeEnvironment();
   const kept = new KeptDiagnostics(told);
@@ -109,7 +114,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     data: options.data,
     environment,
     diagnostics: kept.all,
-    guard: options.guard,
+    guard: options.guard ?? process.env['NODE_ENV'] !== 'production',
     timestampToleranceMs: options.timestampToleranceMs,
     logBytesMax: options.logBytesMax,
     logAgeMsMax: options.logAgeMsMax,
@@ -187,17 +192,6 @@ export async function serve(options: ServeOptions): Promise<Served> {
     },
     close,
   };
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EADDRINUSE') return reject(cause);
-      const message = `Port ${port} of ${host} is taken by another program. Stop that one, or choose another port: serve({ port: ${port + 1} }), or 0 for any that is free.`;
-      reject(new ForerunError('port-in-use', message, { detail: { port, host }, cause }));
-    });
-    server.listen(port, host, resolve);
-  });
 }
 
 /** WebSockets have ended by now; what is left are idle connections and requests under way. */

@@ -31,6 +31,16 @@ const ask: readonly (readonly [what: string, use: () => unknown, instead: RegExp
   ['new Promise()', () => new Promise(() => {}), /synchronous code/],
   ['Promise.resolve()', () => Promise.resolve(1), /synchronous code/],
   ['Promise.all()', () => Promise.all([]), /synchronous code/],
+  ['process.hrtime()', () => process.hrtime(), /ctx\.timestamp/],
+  ['process.hrtime.bigint()', () => process.hrtime.bigint(), /ctx\.timestamp/],
+  ['AbortSignal.timeout()', () => AbortSignal.timeout(1), /a scheduled table/],
+  ['new MessageChannel()', () => new MessageChannel(), /new MessageChannel\(\).*as an argument/],
+  ['new WebSocket()', () => new WebSocket('ws://localhost'), /new WebSocket\(\).*as an argument/],
+  ['local hours', () => new Date(0).getHours(), /time zone.*getUTCHours\(\)/],
+  ['a time zone', () => new Date(0).getTimezoneOffset(), /time zone/],
+  ['a date as text', () => `${new Date(0)}`, /toISOString\(\)/],
+  ['a local date', () => new Date(2026, 1), /Date\.UTC/],
+  ['localeCompare()', () => 'a'.localeCompare('b'), /a < b/],
   ['crypto.randomUUID()', () => crypto.randomUUID(), /ctx\.newUuidV4\(\)/],
   ['crypto.getRandomValues()', () => crypto.getRandomValues(new Uint8Array(1)), /ctx\.random\.fill\(\)/],
 ];
@@ -39,6 +49,11 @@ const ask: readonly (readonly [what: string, use: () => unknown, instead: RegExp
 function globals(): unknown[] {
   const holders: readonly (readonly [object, readonly string[]])[] = [
     [globalThis, ['Date', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Promise']],
+    [globalThis, ['MessageChannel', 'WebSocket']],
+    [process, ['hrtime']],
+    [AbortSignal, ['timeout']],
+    [Date.prototype, ['getHours', 'toString']],
+    [String.prototype, ['localeCompare']],
     [Math, ['random']],
     [performance, ['now']],
     [crypto, ['randomUUID', 'getRandomValues']],

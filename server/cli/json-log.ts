@@ -1,7 +1,7 @@
 /** The log of a production server: one JSON object a line on standard output, for whatever collects them. */
 
 import { pino } from 'pino';
-import type { ServerDiagnostics } from '../diagnostics.ts';
+import { keyMade, type ServerDiagnostics } from '../diagnostics.ts';
 
 export interface JsonLog {
   readonly info: (fields: object, message: string) => void;
@@ -17,6 +17,7 @@ export function jsonLog(level: string): JsonLog {
       viewFailed: (view, err) => logger.error({ database, view, err }, 'view failed, it has no rows now'),
       logFailed: (err) => logger.error({ database, err }, 'the log can not be written, calls are refused until it can'),
       tablesFailed: (err) => logger.warn({ database, err }, 'the tables in the database file fall behind the log'),
+      tokenKeyMade: (file) => logger.warn({ database, file }, keyMade(file)),
       connectionFailed: (err) => logger.error({ database, err }, 'a connection was ended'),
       modulePrinted: (printed, reducer, text) => logger[printed]({ database, reducer }, text),
     }),

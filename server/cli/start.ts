@@ -6,6 +6,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ModuleExports } from '../../core/module/module.ts';
 import { answerNotFound } from '../http.ts';
+import { checkPort, listen } from '../listen.ts';
 import { authorityFolder } from '../module-files.ts';
 import { serve, type Served } from '../serve.ts';
 import { exitCodes, Failure } from './failure.ts';
@@ -28,6 +29,7 @@ export async function start(options: StartOptions): Promise<void> {
   const { port = 3000, host = '127.0.0.1', logLevel = 'info' } = options;
   if (!logLevels.includes(logLevel))
     throw new Failure(`--log-level is one of ${logLevels.join(', ')}; got '${logLevel}'.`, exitCodes.usage);
+  checkPort(port);
   const log = jsonLog(logLevel);
   const project = findProject();
   const root = project?.folder ?? '.';
@@ -55,7 +57,7 @@ export async function start(options: StartOptions): Promise<void> {
 
 async function serveOne(server: Server, name: string, file: string, data: string, log: JsonLog): Promise<Served> {
   const module = await imported(file);
-  return serve({ server, name, module, data, diagnostics: log.diagnostics(name) });
+  return serve({ server, name, module, data, guard: false, diagnostics: log.diagnostics(name) });
 }
 
 async function imported(file: string): Promise<ModuleExports> {
@@ -87,17 +89,6 @@ function staticFiles(root: string, named: string | undefined): StaticFiles | und
   if (existsSync(folder)) return new StaticFiles(folder);
   if (named !== undefined) throw new Failure(`There is no folder ${named} to serve (--static).`);
   return undefined;
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code !== 'EADDRINUSE') return reject(cause);
-      const message = `Port ${port} of ${host} is taken by another program. Stop that one, or choose another: --port ${port + 1}`;
-      reject(new Failure(message, exitCodes.failed, { cause }));
-    });
-    server.listen(port, host, resolve);
-  });
 }
 
 /** Once: a second signal ends it at once. */

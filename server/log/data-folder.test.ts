@@ -28,6 +28,8 @@ test('a file in the place of the folder, and a folder that takes no files, are r
   writeFileSync(file, 'mine');
   expect(() => openDataFolder(file, 'main')).toThrowError(unusable(/can not be created/));
   expect(() => openDataFolder(join(file, 'below'), 'main')).toThrowError(unusable(/can not be created/));
+  expect(() => openDataFolder('/proc/none', 'main')).toThrowError(unusable(/can not be created/));
+  expect(() => openDataFolder('/proc/none/below', 'main')).toThrowError(unusable(/can not be created/));
   expect(() => openDataFolder('/proc/self', 'main')).toThrowError(unusable(/can not be written/));
 });
 

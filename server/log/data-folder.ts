@@ -6,8 +6,8 @@
  * and SQLite keeps it apart between two servers in one process, which a bare file lock would not.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ForerunError } from '../../core/errors.ts';
 
@@ -34,7 +34,7 @@ export function openDataFolder(path: string, name: string): DataFolder {
     );
   }
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(path));
   } catch (cause) {
     throw unusable(path, 'can not be created', cause);
   }
@@ -54,6 +54,19 @@ export function filesIn(path: string, name: string): Omit<DataFolder, 'path' | '
     diagnosticsFile: join(path, `${name}.diagnostics.ndjson`),
     addressFile: join(path, 'address.json'),
   };
+}
+
+/**
+ * With the folders above it, one by one from the first that is there: Node's own way of making all of them never ends
+ * where the system says of a folder that it is there, and of one in it that there is none above it, as in /proc.
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw new Error('it is a file');
+    return;
+  }
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** How to reach the server that has a folder. */
