@@ -80,6 +80,10 @@ describe('text', () => {
   test.each([
     ['Date.now()', 'Clock'],
     ['new Date()', 'Clock'],
+    ['new (Date)()', 'Clock'],
+    ['[Date]', 'Clock'],
+    ["Reflect.get(global, 'Date')", 'parameter'],
+    ["require('fs')", 'parameter'],
     ['Math.random()', 'Entropy'],
     ['crypto.randomUUID()', 'Entropy'],
     ['setTimeout(run, 1)', 'Scheduler'],

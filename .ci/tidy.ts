@@ -46,7 +46,11 @@ const strangers = /^(utils?|helpers?|common|types)$/;
 
 /** What core must not use, and what to use instead. */
 const coreBans: readonly (readonly [RegExp, string])[] = [
-  [/\bDate\.now\b|\bnew Date(\(\s*\)|\s*;)|(?<!\bnew )\bDate\(/g, 'Clock of core/environment.ts'],
+  // All but its type, its arithmetic, and `new Date(value)`.
+  [
+    /\bnew Date(?!\(\s*[^\s)])|(?<!\bnew |: |\binstanceof |[<|] ?)\bDate\b(?!\.(?:UTC|parse)\b)/g,
+    'Clock of core/environment.ts',
+  ],
   [/\bperformance\b/g, 'Clock.monotonicMs of core/environment.ts'],
   [/\bMath\.random\b/g, "Entropy of core/environment.ts, or the call's own seed"],
   [/(?<!\.)\bcrypto\b/g, "Entropy of core/environment.ts, or the call's own seed"],
@@ -58,7 +62,7 @@ const coreBans: readonly (readonly [RegExp, string])[] = [
   [/(?<!\.)\bWebSocket\b/g, 'Transport'],
   [/(?<!\.)\bconsole\b/g, 'a returned value, an event or a ForerunError; the home prints'],
   [
-    /(?<!\.)\b(process|window|document|navigator|localStorage|indexedDB)\.|\bglobalThis\b|\bBuffer\b/g,
+    /(?<!\.)\b(process|window|document|navigator|localStorage|indexedDB)\.|\bglobal(?:This)?\b|\bBuffer\b|(?<!\.)\brequire\(/g,
     'a parameter that the home passes',
   ],
 ];

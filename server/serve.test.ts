@@ -132,10 +132,10 @@ test('[DET-4] the guard is up unless told otherwise, or in production', async ()
   };
   const refused = { type: 'rejected', rejection: { code: 'nondeterministic' } };
   expect(await outcome({})).toMatchObject(refused);
-  expect(await outcome({ guard: false })).toMatchObject({ type: 'committed' });
+  expect(await outcome({ guard: false })).toMatchObject({ type: 'unchanged' });
   vi.stubEnv('NODE_ENV', 'production');
   onTestFinished(() => void vi.unstubAllEnvs());
-  expect(await outcome({})).toMatchObject({ type: 'committed' });
+  expect(await outcome({})).toMatchObject({ type: 'unchanged' });
   expect(await outcome({ guard: true })).toMatchObject(refused);
 });
 

@@ -11,6 +11,7 @@ import {
 } from '../../core/protocol/frame.ts';
 import type { ClientMessage, RowsFrame, ServerMessage } from '../../core/protocol/messages.ts';
 import { protocolVersion, subprotocol } from '../../core/protocol/version.ts';
+import { TableHash } from '../../core/replica/state-hash.ts';
 import { definition, hexBlocks, readPage, shapeOf } from './example.testing.ts';
 
 const page = readPage('protocol.md');
@@ -31,6 +32,7 @@ const callId = (number: number) => number as CallId;
 const subscriptions = [{ subscriptionId: 1, queries: ['SELECT * FROM "player"'] }];
 const callMicros = 1_800_000_000_500_000;
 const again = [{ subscriptionId: 2, queries: ['SELECT * FROM "player" WHERE "score" < 9'] }];
+const adaChange = { tableId: 0, key: 1n, before: undefined, after: { id: 1n, name: 'Ada', score: 5 } };
 const hello = {
   type: 'hello',
   version: protocolVersion,
@@ -109,6 +111,7 @@ const meant: readonly (readonly (ClientMessage | ServerMessage)[])[] = [
       ],
     },
   ],
+  [{ type: 'check', seq: seq(10), tables: [{ tableId: 0, rows: 1, sum: 523_123_744_527_885_741n }] }],
   [
     {
       type: 'subscribe',
@@ -121,6 +124,15 @@ const meant: readonly (readonly (ClientMessage | ServerMessage)[])[] = [
     { type: 'leaving', subscriptionId: 1, tableId: 0, keys: [2n] },
     { type: 'ended', subscriptionId: 1, seq: seq(10) },
   ],
+  [
+    {
+      type: 'staged',
+      subscriptionId: 3,
+      lastSeq: seq(11),
+      commits: [{ seq: seq(11), timestampMicros: 1_800_000_001_000_000, ownCallId: undefined, changes: [adaChange] }],
+    },
+  ],
+  [{ type: 'ephemeral', callId: undefined, completeTables: [], changes: [adaChange] }],
   [
     {
       type: 'batch',
@@ -149,6 +161,13 @@ test('[WIR-2] the messages of the example are written as the page shows them', (
     }
     expect(writer.take()).toEqual(bytes);
   }
+});
+
+test('[WIR-2] the sum of the example is the hash of its row', () => {
+  const hash = new TableHash(shapeOf(0));
+  hash.page([{ id: 1n, name: 'Ada', score: 4 }], undefined, seq(10));
+  hash.reached(seq(10));
+  expect(meant).toContainEqual([{ type: 'check', seq: 10, tables: [{ tableId: 0, ...hash.asOf(seq(10)) }] }]);
 });
 
 test('the page names every message, and the subprotocol', () => {
