@@ -36,11 +36,13 @@ export class Device {
   readonly #keeper: Keeper | undefined;
   #storage: StorageStatus;
   #unsendable: readonly UnsendableCall[];
+  #settledCallId: CallId;
 
   constructor({ start, environment, predictor, state, events }: DeviceOptions) {
     const { store, engine, rows } = start;
     this.#storage = start.storage;
     this.#unsendable = start.unsendable;
+    this.#settledCallId = start.settledCallId as CallId;
     if (store === undefined) return;
     this.#keeper = new Keeper({
       store,
@@ -52,7 +54,10 @@ export class Device {
       isQuiet: () => !predictor.isBusy,
       events: {
         stored: events.stored,
-        settled: events.settled,
+        settled: (callId) => {
+          this.#settledCallId = callId;
+          events.settled(callId);
+        },
         lost: (error) => {
           this.#storage = { type: 'memory', reason: error.message };
           events.unkept(error);
@@ -68,6 +73,11 @@ export class Device {
   /** Nothing has ever been kept, so that nothing can be asked for again after a reload. */
   get isForgetful(): boolean {
     return this.#keeper === undefined;
+  }
+
+  /** Up to which call the authority may forget what came of them, when all up to `settledCallId` are answered. */
+  toAcknowledge(settledCallId: CallId): CallId {
+    return this.isForgetful ? settledCallId : this.#settledCallId;
   }
 
   get unsendable(): readonly UnsendableCall[] {
@@ -87,8 +97,9 @@ export class Device {
     else this.#keeper?.changed(changes);
   }
 
-  token(token: string): void {
-    this.#keeper?.token(token);
+  /** The authority has given this client its token. Its calls are to be kept again, under the name it has now. */
+  introduced(token: string): void {
+    this.#keeper?.introduced(token);
   }
 
   discard(callIds: readonly number[]): void {

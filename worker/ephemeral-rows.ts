@@ -11,6 +11,9 @@ import type { Commit } from '../core/commit/commit.ts';
 import type { Key, Row, RowChange } from '../core/commit/row-change.ts';
 import type { BatchMessage, EphemeralMessage } from '../core/protocol/messages.ts';
 
+/** Without a connection for so long, a client no longer shows who else is there. */
+export const aloneMs = 3_000;
+
 export class OwnEphemeralChanges {
   readonly #byCall = new Map<CallId, readonly RowChange[]>();
 

@@ -21,6 +21,7 @@ import type { HostCall, HostListener, HostOptions, PageAnswer, Simulation } from
 import { Connection } from './connection/connection.ts';
 import { Device, type DeviceOptions } from './device.ts';
 import type { LinkStatus, LoopEvent } from './host-event.ts';
+import { aloneMs } from './ephemeral-rows.ts';
 import { Inbox } from './inbox.ts';
 import { OwnCalls } from './own-calls.ts';
 import type { PageFeed } from './page-feed.ts';
@@ -34,9 +35,6 @@ import { SubscribedRows } from './subscribed-rows.ts';
 export interface HostHome extends StartHome {
   readonly connect: (url: string, events: TransportEvents & { readonly opened: () => void }) => Transport;
 }
-
-/** Without a connection for so long, a client no longer shows who else is there. */
-const aloneMs = 3_000;
 
 export class HostLoop {
   readonly #home: HostHome;
@@ -291,7 +289,7 @@ export class HostLoop {
       clientId: this.#clientId,
       token: this.#token,
       position: this.#rows.position,
-      settledCallId: this.#settledCallId as CallId,
+      settledCallId: this.#device.toAcknowledge(this.#settledCallId as CallId),
       subscriptions: this.#rows.greeting(),
     };
   }
@@ -304,7 +302,8 @@ export class HostLoop {
     this.#connectionId = new ConnectionId(welcome.connectionId);
     if (welcome.token !== '') {
       this.#token = welcome.token;
-      this.#device.token(welcome.token);
+      this.#device.introduced(welcome.token);
+      this.#calls.introduced(this.#clientId, identity);
     }
     if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
     this.#rows.welcomed(welcome);

@@ -163,6 +163,21 @@ export class OwnCalls {
   }
 
   /**
+   * This client has another name than the calls were kept with. Until they are kept under this one a crash would send them
+   * twice, once under each.
+   */
+  introduced(clientId: ClientId, sender: Identity): void {
+    const { predictor, engine, keep } = this.#options;
+    this.#sendableCallId = 0;
+    for (const { call } of predictor.pending) {
+      const { pageId = '', handleId = 0 } = this.#callers.get(call.callId) ?? {};
+      const { name = '' } = engine.definition.reducers[call.reducerId] ?? {};
+      const stored = storedCall({ ...call, clientId, sender }, name, this.#encodeArgs(call), pageId, handleId);
+      if (!keep(stored)) this.#sendableCallId = call.callId;
+    }
+  }
+
+  /**
    * The authority has run calls of this client up to `callId`. If that is beyond all that this start knows of, the storage
    * has gone back, and calls made since have numbers that were given before; nobody has heard of them yet, so they get
    * others. Gives their records.

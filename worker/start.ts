@@ -4,7 +4,7 @@
  * Law: it never fails for the storage's sake. What can't be kept is not, and the status says so.
  */
 
-import { clientIdFromBytes, type ClientId, type Position } from '../core/commit/call.ts';
+import { type CallId, clientIdFromBytes, type ClientId, type Position } from '../core/commit/call.ts';
 import type { Engine, EngineOptions } from '../core/engine/engine.ts';
 import type { Environment } from '../core/environment.ts';
 import { ForerunError } from '../core/errors.ts';
@@ -12,6 +12,7 @@ import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { SubscriptionRequest } from '../core/protocol/messages.ts';
 import type { AnsweredCall } from './answered-calls.ts';
 import type { HostOptions, StorageStatus, UnsendableCall } from './client/host-api.ts';
+import { Identity } from '../core/value/identity.ts';
 import { Coverage } from './coverage.ts';
 import type { KeptRows } from './persist/keeper.ts';
 import { describeStored, type Restored, restore } from './persist/restore.ts';
@@ -20,7 +21,10 @@ import {
   callRecord,
   moduleRecord,
   readReplica,
+  type StoredCall,
   type StoredReplica,
+  type StoredState,
+  storedVersion,
   unsendableKeyBase,
   unsendableRecord,
 } from './persist/stored-format.ts';
@@ -72,10 +76,12 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
   };
   const opened = await openStored(home, options);
   const { stored } = opened;
-  const restored = await restore(stored, definition, engineOptions);
+  const token = options.token ?? stored.token;
+  const state = stored.state ?? (token === '' ? undefined : stateOfCalls(stored.calls));
+  const isOwn = state !== undefined;
+  const restored = await restore({ stored, isOwn, definition, engineOptions });
   const unsendable = await keepChanges(opened, restored, definition);
   const isLost = unsendable === undefined;
-  const { state } = stored;
   if (state !== undefined) ids.restore(state.ids);
   return {
     store: isLost ? undefined : opened.store,
@@ -83,7 +89,7 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
     engine: restored.engine,
     coverage,
     ids,
-    token: options.token ?? stored.token,
+    token,
     clientId: state?.clientId ?? newClientId(environment),
     identity: state?.identity,
     settledCallId: state?.settledCallId ?? 0,
@@ -95,6 +101,7 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
     isToBeReviewed: restored.isOtherModule && restored.calls.length > 0,
     unsendable: unsendable ?? [],
     rows: {
+      hasState: stored.state !== undefined,
       hasImage: restored.hasRows && !restored.isOtherModule,
       imageBytes: stored.rows?.image.length ?? 0,
       changesBytes: stored.rows?.changes.reduce((sum, { length }) => sum + length, 0) ?? 0,
@@ -109,6 +116,27 @@ export const strangersReplica =
 
 export function newClientId({ entropy }: Environment): ClientId {
   return clientIdFromBytes(entropy.fill(new Uint8Array(16)));
+}
+
+/** The state is damaged, and calls are there: who made them they say themselves, and the token proves it. */
+function stateOfCalls(calls: readonly StoredCall[]): StoredState | undefined {
+  const [first, last] = [calls[0], calls.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  return {
+    version: storedVersion,
+    clientId: last.clientId,
+    identity: last.sender === 0n ? undefined : new Identity(last.sender).toHexString(),
+    hasRows: false,
+    epoch: undefined,
+    seq: undefined,
+    // Calls before it were answered, or they would be here.
+    settledCallId: (first.callId - 1) as CallId,
+    answered: [],
+    subscriptions: [],
+    ids: {},
+    changesFrom: 0,
+    changesTo: 0,
+  };
 }
 
 interface Opened {

@@ -71,6 +71,19 @@ test('[OFF-1] [OFF-2] calls made without a network survive the end of the page, 
   );
 }, 120_000);
 
+test('[OFF-5] a call that is stored in the first moments of the first page survives its end', async () => {
+  const context = await book.person();
+  onTestFinished(() => context.close());
+  const tab = await context.newPage();
+  await tab.goto(book.url);
+  await tab.waitForFunction(() => window.client !== undefined);
+  await note(tab, 'first-call', 'stored');
+  await tab.close();
+  const again = await book.tab(context);
+  await settled(again);
+  expect(await mine(again, 'first-')).toEqual(new Map([['first-call', 1]]));
+}, 60_000);
+
 test('no page had an error that nobody expected', () => {
   expect(book.errors).toEqual([]);
 });

@@ -4,6 +4,7 @@
  * Law: what has been written is a state that the client was in, however many of the newest writes are missing. A call is
  * sent when it is written. Rows, their position, and the calls they answer are written together; only then may the
  * authority forget those calls' outcomes. One write is under way at a time, and what comes meanwhile goes into the next.
+ * Nothing is there without a state that says whose it is: the first write has one, if only without rows.
  */
 
 import { assert } from '../../core/assert.ts';
@@ -46,6 +47,8 @@ export interface KeeperOptions {
 
 /** Rows that an earlier start has kept. */
 export interface KeptRows {
+  /** There is a state, whether it has rows or not. */
+  readonly hasState: boolean;
   /** There is an image, and it is good. */
   readonly hasImage: boolean;
   readonly imageBytes: number;
@@ -81,6 +84,10 @@ export class Keeper {
   #rowsAreDirty = false;
   #timer: (() => void) | undefined;
   #imageIsWanted: boolean;
+  /** What is there does not say yet whose it is. */
+  #stateIsWanted: boolean;
+  /** How often this client has been introduced: a write from before does not count for who it is now. */
+  #introductions = 0;
   #imageSums: string[] = [];
   #imageBytes = 0;
   #changesBytes = 0;
@@ -93,12 +100,13 @@ export class Keeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
-    const { hasImage, imageBytes, changesBytes, changesFrom, changesTo } = options.rows;
+    const { hasState, hasImage, imageBytes, changesBytes, changesFrom, changesTo } = options.rows;
     this.#changesFrom = changesFrom;
     this.#changesTo = changesTo;
     this.#imageBytes = imageBytes;
     this.#changesBytes = changesBytes;
     this.#imageIsWanted = !hasImage;
+    this.#stateIsWanted = !hasState;
     options.store.onLost((reason) => this.#fail(new ForerunError('storage-unavailable', reason)));
   }
 
@@ -121,7 +129,13 @@ export class Keeper {
     this.#ask();
   }
 
-  token(token: string): void {
+  /**
+   * The authority knows this client now, by this token, and perhaps by another clientId than it had before. Calls that
+   * are kept were made by nobody yet: they are to be kept again, and only then are they `stored`.
+   */
+  introduced(token: string): void {
+    this.#introductions++;
+    this.#stateIsWanted = true;
     this.put(tokenRecord(token));
   }
 
@@ -205,12 +219,15 @@ export class Keeper {
     this.#calls = [];
     this.#removed = [];
     const settled = withRows ? this.#addRows(put, remove) : undefined;
+    if (this.#stateIsWanted) this.#addBareState(put, remove);
+    const introductions = this.#introductions;
     this.#isWriting = true;
     this.#options.store.write({ put, remove }).then(
       () => {
         this.#isWriting = false;
         if (this.#isOver) return;
-        if (lastCall !== undefined) this.#options.events.stored(lastCall.callId);
+        if (lastCall !== undefined && introductions === this.#introductions)
+          this.#options.events.stored(lastCall.callId);
         if (settled !== undefined) this.#options.events.settled(settled);
         this.#write();
       },
@@ -225,11 +242,22 @@ export class Keeper {
   #addRows(put: StoredRecord[], remove: KeyRange[]): CallId {
     const state = this.#options.state();
     if (state.hasRows) this.#addChanges(put, remove);
-    put.push(stateRecord({ ...state, version: 2, changesFrom: this.#changesFrom, changesTo: this.#changesTo }));
-    remove.push({ section: 'calls', from: 0, to: state.settledCallId });
+    this.#addState(state, put, remove);
     this.#rowsAreDue = false;
     this.#rowsAreDirty = false;
     return state.settledCallId;
+  }
+
+  /** Whose calls they are, without rows: these take time, and come with a later write. */
+  #addBareState(put: StoredRecord[], remove: KeyRange[]): void {
+    const state = this.#options.state();
+    this.#addState({ ...state, hasRows: false, epoch: undefined, seq: undefined, subscriptions: [] }, put, remove);
+  }
+
+  #addState(state: ReturnType<KeeperOptions['state']>, put: StoredRecord[], remove: KeyRange[]): void {
+    put.push(stateRecord({ ...state, version: 2, changesFrom: this.#changesFrom, changesTo: this.#changesTo }));
+    remove.push({ section: 'calls', from: 0, to: state.settledCallId });
+    this.#stateIsWanted = false;
   }
 
   #addChanges(put: StoredRecord[], remove: KeyRange[]): void {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Desk, type Seat } from '../desk.testing.ts';
 import { openStore } from './open-store.ts';
-import { memoryStore, storageUnavailable } from './store.ts';
+import { type ClientStore, memoryStore, storageUnavailable, type StoredRecord } from './store.ts';
 
 const items = (seat: Seat): readonly unknown[] => {
   const live = seat.client.live('SELECT id, text, count FROM item ORDER BY id');
@@ -69,6 +69,59 @@ describe('a start of a client', () => {
     expect(desk.home.rows('item')).toEqual([{ id: 1, text: 'a', count: 6 }]);
   });
 
+  test('[OFF-2] [OFF-5] has the calls that were stored in the first moments of the first one', async () => {
+    for (const isReachable of [false, true]) {
+      const desk = await Desk.open();
+      const store = memoryStore();
+      const first = await desk.seat({ store, isReachable });
+      first.client.reducers.put({ id: 1, text: 'a' });
+      await desk.time.settle();
+      expect(first.heard).toContain('put stored');
+      await crash(first);
+      const again = await desk.seat({ store });
+      await desk.time.advance(1_000);
+      expect(again.client.status).toMatchObject({ type: 'live', pending: 0 });
+      expect(desk.home.rows('item')).toEqual([{ id: 1, text: 'a', count: 0 }]);
+      expect(desk.home.authority.durableSeq).toBe(1);
+    }
+  });
+
+  test('[EXO-7] [OFF-2] calls from before the first connection take effect once, whenever it crashes', async () => {
+    const sent = new Set<number>();
+    // After any number of writes, and of the steps in which messages go to and fro.
+    for (let at = 0; at < 40; at++) {
+      const desk = await Desk.open();
+      const records = memoryStore();
+      let left = Number.POSITIVE_INFINITY;
+      const store: ClientStore = {
+        ...records,
+        write: (write) => (left-- > 0 ? records.write(write) : new Promise(() => {})),
+      };
+      const first = await desk.seat({ store, isReachable: false });
+      first.client.reducers.put({ id: 1, text: 'a' });
+      // The first state is written, with the clientId that nobody has heard of.
+      await desk.time.advance(1_000);
+      first.client.reducers.bump({ id: 1 });
+      await desk.time.settle();
+      expect(first.heard).toContain('bump stored');
+      first.isReachable = true;
+      left = at % 4;
+      first.host.wake();
+      for (let step = 0; step < at / 4; step++) {
+        desk.time.tick();
+        for (let i = 0; i < 10; i++) await undefined;
+      }
+      await crash(first);
+      sent.add(desk.home.authority.durableSeq);
+      const again = await desk.seat({ store: records });
+      await desk.time.advance(20_000);
+      expect(again.client.status).toMatchObject({ type: 'live', pending: 0 });
+      expect(desk.home.rows('item'), `${at}`).toEqual([{ id: 1, text: 'a', count: 1 }]);
+      expect(desk.home.authority.durableSeq, `${at}`).toBe(2);
+    }
+    expect([...sent].sort()).toEqual([0, 2]);
+  });
+
   test('[EXO-8] asks again for answers that it had not kept, and is given them', async () => {
     const desk = await Desk.open();
     const store = memoryStore();
@@ -87,6 +140,29 @@ describe('a start of a client', () => {
     await desk.time.advance(20_000);
     expect(states.at(-1)).toBe('confirmed');
     expect(again.client.status).toMatchObject({ type: 'live', pending: 0 });
+    expect(desk.home.authority.durableSeq).toBe(1);
+  });
+
+  test('[EXO-8] [EXO-5] acknowledges in no greeting what it has not kept', async () => {
+    const desk = await Desk.open();
+    const store = memoryStore();
+    const first = await desk.seat({ store });
+    await desk.time.advance(1_000);
+    const call = first.client.reducers.put({ id: 1, text: 'a' });
+    await desk.time.advance(20);
+    expect(call.state).toBe('confirmed');
+    // It says hello again before the rows are written.
+    first.cut();
+    await desk.time.settle();
+    first.host.wake();
+    await desk.time.advance(20);
+    expect(first.client.status).toMatchObject({ type: 'live', pending: 0 });
+    await crash(first);
+    const again = await desk.seat({ store, isReachable: false });
+    expect(again.client.status.pending).toBe(1);
+    again.isReachable = true;
+    await desk.time.advance(20_000);
+    expect(again.heard.at(-1)).toBe('put confirmed');
     expect(desk.home.authority.durableSeq).toBe(1);
   });
 
@@ -321,15 +397,33 @@ describe('storage that fails', () => {
     await desk.time.advance(1);
     await crash(first);
     const records = await store.open();
-    for (const section of ['image', 'state', 'changes', 'calls'] as const) {
+    const cases: [name: string, of: (record: StoredRecord) => boolean, kept: string][] = [
+      ['image', ({ section }) => section === 'image', 'pending'],
+      ['changes', ({ section }) => section === 'changes', 'pending'],
+      ['calls', ({ section }) => section === 'calls', 'nowhere'],
+      // Calls say themselves who made them.
+      ['the state', ({ section, key }) => section === 'state' && key === 1, 'pending'],
+      // But nobody can show that it was they.
+      ['all that says whose it is', ({ section }) => section === 'state', 'handed'],
+    ];
+    for (const [name, isDamaged, kept] of cases) {
       const damaged = memoryStore();
       await damaged.write({ remove: [], put: records });
-      for (const record of records.filter((each) => each.section === section)) {
+      for (const record of records.filter(isDamaged)) {
         const value = record.value.slice();
         value[value.length >> 1] = (value[value.length >> 1] ?? 0) ^ 0x10;
         await damaged.write({ remove: [], put: [{ ...record, value }] });
       }
-      const again = await desk.seat({ store: damaged });
+      const again = await desk.seat({ store: damaged, isReachable: false });
+      let handed = 0;
+      again.client.onUnsent((calls) => (handed += calls.length));
+      const { pending } = again.client.status;
+      expect({ name, pending, handed }).toEqual({
+        name,
+        pending: kept === 'pending' ? 1 : 0,
+        handed: kept === 'handed' ? 1 : 0,
+      });
+      again.isReachable = true;
       await desk.time.advance(20_000);
       expect(again.client.status).toMatchObject({ type: 'live', pending: 0 });
       expect(items(again)).toEqual(desk.home.rows('item'));

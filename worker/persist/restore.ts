@@ -51,11 +51,15 @@ export function describeStored({ hash, tables, reducers }: ModuleDefinition): St
   };
 }
 
-export async function restore(
-  stored: StoredReplica,
-  definition: ModuleDefinition,
-  engineOptions: EngineOptions,
-): Promise<Restored> {
+export interface RestoreOptions {
+  readonly stored: StoredReplica;
+  /** Who made the calls is known, and is who starts. */
+  readonly isOwn: boolean;
+  readonly definition: ModuleDefinition;
+  readonly engineOptions: EngineOptions;
+}
+
+export async function restore({ stored, isOwn, definition, engineOptions }: RestoreOptions): Promise<Restored> {
   const { state, module, rows } = stored;
   const isOtherModule = module !== undefined && module.hash !== definition.hash;
   const tableIds = module === undefined ? undefined : commonTables(module, definition);
@@ -63,7 +67,7 @@ export async function restore(
     rows === undefined || tableIds === undefined
       ? undefined
       : await openRows(rows, tableIds, definition, engineOptions);
-  const { calls, unsendable, rewritten } = takenCalls(stored, definition);
+  const { calls, unsendable, rewritten } = takenCalls(stored, isOwn, definition);
   return {
     engine: engine ?? (await Engine.open(engineOptions)),
     hasRows: engine !== undefined,
@@ -134,6 +138,7 @@ function isSameTable(before: StoredTable, now: TableDefinition): boolean {
 
 function takenCalls(
   { calls, module }: StoredReplica,
+  isOwn: boolean,
   definition: ModuleDefinition,
 ): { calls: Restored['calls'][number][]; unsendable: Restored['unsendable'][number][]; rewritten: StoredCall[] } {
   const taken: Restored['calls'][number][] = [];
@@ -141,7 +146,7 @@ function takenCalls(
   const rewritten: StoredCall[] = [];
   for (const stored of calls) {
     const params = module?.reducers[stored.reducer];
-    const result = argsFor(stored, params, definition);
+    const result = isOwn ? argsFor(stored, params, definition) : { reason: strangers };
     if ('args' in result) {
       taken.push({ call: callOf(stored, result.reducer, result.args), origin: stored });
       if (result.isConverted) rewritten.push({ ...stored, args: encoded(result.reducer, result.args) });
@@ -149,6 +154,9 @@ function takenCalls(
   }
   return { calls: taken, unsendable, rewritten };
 }
+
+/** They may have been sent under a name that nobody knows any more. */
+const strangers = 'What tells who made it was damaged on this device.';
 
 function argsFor(
   { reducer: name, args }: StoredCall,

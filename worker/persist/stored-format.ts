@@ -146,7 +146,7 @@ export function readReplica(records: readonly StoredRecord[]): StoredReplica {
   const states = of('state');
   const module = parsed<StoredModule>(states.get(moduleKey));
   const state = stateOf(parsed<StoredState>(states.get(stateKey)));
-  const calls = state === undefined ? [] : callsOf(of('calls'), damage);
+  const calls = callsOf(of('calls'), damage);
   const rows =
     state?.hasRows === true ? rowsOf(state, parsed(states.get(imageKey)), of('image'), of('changes')) : undefined;
   if (state?.hasRows === true && rows === undefined) damage.push('rows');
