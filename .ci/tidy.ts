@@ -117,7 +117,8 @@ function packageImport(
         .split('/')
         .slice(0, specifier.startsWith('@') ? 2 : 1)
         .join('/');
-  if (isTest(from)) return undefined;
+  // A file of our own, which one it is being said in package.json.
+  if (isTest(from) || specifier.startsWith('#')) return undefined;
   if (name === 'forerun')
     return roomOf(from) === 'demo' ? undefined : `imports ${specifier}: inside, import the file that has it`;
   const allowed = doors.get(name);

@@ -8,7 +8,7 @@
  */
 
 import type { Endpoint } from 'comlink';
-import { defineModule, type ModuleExports } from '../core/module/module.ts';
+import type { ModuleExports } from '../core/module/module.ts';
 import { inProcessHost } from './in-process.ts';
 import { openStore } from './persist/open-store.ts';
 import { exposeHost } from './tabs/exposed-host.ts';
@@ -20,7 +20,7 @@ export function host(module: ModuleExports): void {
   const isShared = 'onconnect' in globalThis;
   const inner = inProcessHost(module, isShared ? openLockedStore : openStore);
   const expose = (endpoint: Endpoint): void =>
-    exposeHost({ page: () => inner.page(), endpoint, version: moduleVersion(defineModule(module)) });
+    exposeHost({ page: () => inner.page(), endpoint, version: moduleVersion(module) });
   if (!isShared) return expose(globalThis as unknown as Endpoint);
   addEventListener('connect', (event) => {
     const [port] = (event as MessageEvent).ports;

@@ -5,7 +5,6 @@
  */
 
 import { ForerunError } from '../errors.ts';
-import type { TableDefinition } from './definition.ts';
 import { columnOf, conditionSpec, fieldSpecs, orderSpecs, selectedSpec } from './query-expression.ts';
 import {
   type ConditionSpec,
@@ -17,22 +16,23 @@ import {
 } from './query-spec.ts';
 import { querySql } from './query-text.ts';
 import { type Query, type QueryTables, queryKey } from './table-query.ts';
+import type { TableShape } from './table-shape.ts';
 import type { Tables } from './table-view.ts';
 
 type Callback = (...rows: never[]) => unknown;
 type Columns = Readonly<Record<string, object>>;
 
 /** The columns of a table of a query, by field; made once per table and place. */
-const columnsOf = new WeakMap<TableDefinition, Columns[]>();
+const columnsOf = new WeakMap<TableShape, Columns[]>();
 
 /** Builders of these tables, by accessor; `S` is what the module says of them. */
-export function queryTables<S extends Tables>(tables: readonly TableDefinition[]): QueryTables<S> {
+export function queryTables<S extends Tables>(tables: readonly TableShape[]): QueryTables<S> {
   const builders = tables.map((table) => [table.accessor, tableQuery(table)] as const);
   // The definitions are those of `S`, which the compiler can't know.
   return Object.freeze(Object.fromEntries(builders)) as unknown as QueryTables<S>;
 }
 
-export function tableQuery(table: TableDefinition): QueryBuilder {
+export function tableQuery(table: TableShape): QueryBuilder {
   return new QueryBuilder(wholeTableSpec(table.accessor), [table]);
 }
 
@@ -57,9 +57,9 @@ const QueryData: new (spec: QuerySpec) => QueryHolder = class {
 };
 
 export class QueryBuilder extends QueryData {
-  readonly #tables: readonly TableDefinition[];
+  readonly #tables: readonly TableShape[];
 
-  constructor(spec: QuerySpec, tables: readonly TableDefinition[]) {
+  constructor(spec: QuerySpec, tables: readonly TableShape[]) {
     super(spec);
     this.#tables = tables;
   }
@@ -174,7 +174,7 @@ export class QueryBuilder extends QueryData {
   }
 }
 
-function columnsAt(table: TableDefinition, place: number): Columns {
+function columnsAt(table: TableShape, place: number): Columns {
   const known = columnsOf.get(table) ?? [];
   columnsOf.set(table, known);
   known[place] ??= namedColumns(

@@ -10,8 +10,8 @@ import { Identity } from '../value/identity.ts';
 import { TimeDuration } from '../value/time-duration.ts';
 import { Timestamp } from '../value/timestamp.ts';
 import { Uuid } from '../value/uuid.ts';
-import type { TableDefinition } from './definition.ts';
 import type { CompareName, ConditionSpec, FieldSpec, QuerySpec } from './query-spec.ts';
+import type { TableShape } from './table-shape.ts';
 
 const operators: { readonly [Op in CompareName]: string } = {
   eq: '=',
@@ -23,7 +23,7 @@ const operators: { readonly [Op in CompareName]: string } = {
 };
 
 /** Throws `query-invalid` for a query of selected columns, which is not a subscription's. */
-export function querySql(spec: QuerySpec, tables: readonly TableDefinition[]): string {
+export function querySql(spec: QuerySpec, tables: readonly TableShape[]): string {
   if (spec.result === undefined || spec.select !== undefined)
     throw new ForerunError('query-invalid', 'toSql() is there for queries of whole rows, not for selected columns.');
   const names = new Names(tables);
@@ -46,9 +46,9 @@ export function querySql(spec: QuerySpec, tables: readonly TableDefinition[]): s
 }
 
 class Names {
-  readonly #tables: readonly TableDefinition[];
+  readonly #tables: readonly TableShape[];
 
-  constructor(tables: readonly TableDefinition[]) {
+  constructor(tables: readonly TableShape[]) {
     this.#tables = tables;
   }
 

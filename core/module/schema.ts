@@ -20,9 +20,9 @@ import {
   type ScheduledReducerOptions,
 } from './reducer.ts';
 import { queryTables } from './query-builder.ts';
-import { defineTables } from './schema-tables.ts';
 import { isTable } from './table.ts';
 import type { QueryTables } from './table-query.ts';
+import { tableShapes } from './table-shape.ts';
 import type { Tables } from './table-view.ts';
 import {
   type AnonymousViewCtx,
@@ -115,7 +115,7 @@ export class Schema<S extends Tables> extends SchemaData<S> {
    * views it is `ctx.from`, and at a client `client.tables`.
    */
   get tables(): QueryTables<S> {
-    this.#queries ??= queryTables<S>(defineTables(this[schemaKey]));
+    this.#queries ??= queryTables<S>(tableShapes(this[schemaKey]));
     return this.#queries;
   }
 

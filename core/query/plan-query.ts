@@ -14,7 +14,7 @@ import {
   type SelectSpec,
   type ValueSpec,
 } from '../module/query-spec.ts';
-import type { ColumnType, Field } from '../value/column-type.ts';
+import type { ColumnType } from '../value/column-type.ts';
 import {
   and,
   type ColumnOperand,
@@ -26,6 +26,7 @@ import {
 } from './expression.ts';
 import type { JoinCondition, QuerySource } from './plan.ts';
 import type { Aggregate, OrderTerm, Output, ResultPlan, SelectedColumn } from './result-plan.ts';
+import { resultType, selectedType } from './result-type.ts';
 
 /** What of a module a query is checked against. */
 export interface TablesDefined {
@@ -59,33 +60,13 @@ export function planQuery(spec: QuerySpec, definition: TablesDefined, { isVisibl
     orderBy: spec.orderBy.map(({ field, descending }): OrderTerm => ({ operand: scope.ordered(field), descending })),
     limit: spec.limit,
     offset: spec.offset,
-    rowType:
-      output.type === 'rows' ? tableAt(tables, rows.result).rowType : { type: 'product', fields: fieldsOf(output) },
+    rowType: resultType(spec, tables),
   };
 }
 
 /** The type of a selected column's values. */
-export function selectedType(column: SelectedColumn | Aggregate): ColumnType {
-  switch (column.type) {
-    case 'column':
-      return column.operand.valueType;
-    case 'count':
-      return { type: 'f64' };
-    case 'avg':
-      return { type: 'option', value: { type: 'f64' } };
-    case 'sum':
-      return { type: 'option', value: sumType(column.operand) };
-    default: {
-      const { valueType } = column.operand;
-      return valueType.type === 'option' ? valueType : { type: 'option', value: valueType };
-    }
-  }
-}
-
-/** Sums of 64-bit numbers have room for 2^64 of them. */
-function sumType(operand: ColumnOperand): ColumnType {
-  const { type } = comparedType(operand.valueType);
-  return { type: type === 'i64' ? 'i128' : type === 'u64' ? 'u128' : 'f64' };
+export function outputType(column: SelectedColumn | Aggregate): ColumnType {
+  return selectedType(column.type === 'column' ? undefined : column.type, column.operand?.valueType);
 }
 
 class Scope {
@@ -177,7 +158,7 @@ class Scope {
     const output = this.#outputs[column];
     if (output === undefined) throw refused(`there is no selected column '${field}'`);
     if (!this.#isGrouped && output.type === 'column') return output.operand;
-    return { type: 'column', source: 0, column, field, name: `c${column}`, valueType: selectedType(output) };
+    return { type: 'column', source: 0, column, field, name: `c${column}`, valueType: outputType(output) };
   }
 }
 
@@ -265,18 +246,8 @@ function equalityOf(part: Expression, place: number): JoinCondition | undefined 
   return isOfPlace && Math.max(left.source, right.source) === place ? { left, right } : undefined;
 }
 
-function fieldsOf(output: Exclude<Output, { readonly type: 'rows' }>): Field[] {
-  return output.columns.map((column) => ({ name: column.name, type: selectedType(column) }));
-}
-
 function isSameType(a: ColumnType, b: ColumnType): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function tableAt(tables: readonly TableDefinition[], position: number): TableDefinition {
-  const table = tables[position];
-  if (table === undefined) throw refused('a query has a table');
-  return table;
 }
 
 function refused(problem: string): ForerunError {

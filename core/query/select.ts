@@ -17,7 +17,7 @@ import { keyColumn, type Tuple } from './order.ts';
 import { joinSql, type QueryPlan, sourceSql } from './plan.ts';
 import type { OrderTerm, Output, ResultPlan } from './result-plan.ts';
 import { columnSql, expressionSql, type SqlScope } from './sql.ts';
-import { selectedType } from './plan-query.ts';
+import { outputType } from './plan-query.ts';
 
 export interface BoundSql {
   readonly sql: string;
@@ -100,7 +100,7 @@ export function rowReader(
     return shapeOf(table.tableId).sql.fromSql;
   }
   const readers = output.columns.map((column) => {
-    const type = selectedType(column);
+    const type = outputType(column);
     const read = column.type === 'sum' ? readSum(type) : sqlMapping(type).fromSql;
     return [column.name, read] as const;
   });
@@ -115,7 +115,7 @@ export function needsExact(values: readonly SqlValue[]): boolean {
 }
 
 /** Sums of 64-bit columns are wider than an INTEGER; SQLite gives those that don't fit as doubles. */
-function readSum(type: ReturnType<typeof selectedType>): (value: SqlValue) => unknown {
+function readSum(type: ReturnType<typeof outputType>): (value: SqlValue) => unknown {
   if (comparedType(type).type === 'f64') return sqlMapping(type).fromSql;
   return (value) => (value === null ? undefined : BigInt(value as number | bigint));
 }

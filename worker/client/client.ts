@@ -3,22 +3,23 @@
  * them. The same in a page and in Node; the host behind it is a worker or in process.
  */
 
+import { checkQuery } from '#client-checks';
 import { unreachable } from '../../core/assert.ts';
-import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
+import { type Codec, interpretCodec } from '../../core/codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
-import { type Canonical, compileCanonical } from '../../core/codec/canonical.ts';
+import { type Canonical, interpretCanonical } from '../../core/codec/canonical.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
-import type { ReducerDefinition, TableDefinition } from '../../core/module/definition.ts';
 import type { ModuleExports, ReducersOf } from '../../core/module/module.ts';
-import type { ModuleShape } from '../../core/module/module-shape.ts';
+import type { PageModule, ReducerShape } from '../../core/module/page-module.ts';
 import { specOf } from '../../core/module/query-builder.ts';
 import type { InferSchema } from '../../core/module/schema.ts';
 import type { RowOf } from '../../core/module/table.ts';
 import type { Query, TableQuery } from '../../core/module/table-query.ts';
+import type { TableShape } from '../../core/module/table-shape.ts';
 import type { Tables } from '../../core/module/table-view.ts';
 import type { ViewTablesOf } from '../../core/module/view.ts';
-import { planQuery } from '../../core/query/plan-query.ts';
+import { resultType } from '../../core/query/result-type.ts';
 import { isSql, type Sql, sqlText } from '../../core/query/sql-template.ts';
 import { CallHandle } from './call-handle.ts';
 import type {
@@ -34,6 +35,7 @@ import type {
 } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
 import { type ModuleReview, type UnsentCall, unsentCall } from './module-review.ts';
+import { pageCodec } from './page-codec.ts';
 import {
   type SubscriptionCallbacks,
   SubscriptionHandle,
@@ -131,7 +133,7 @@ export class ClientState {
   readonly tables: Readonly<Record<string, TableState>>;
   status: ClientStatus = { ...unknownStatus, type: 'connecting' };
   counters: ClientCounters = noCounters;
-  readonly #definition: ModuleShape;
+  readonly #module: PageModule;
   readonly #host: HostApi;
   readonly #onClosed: () => void;
   readonly #byTableId = new Map<number, TableState>();
@@ -150,11 +152,11 @@ export class ClientState {
   #lastSubscriptionId = 0;
   #isClosed = false;
 
-  constructor(definition: ModuleShape, host: HostApi, onClosed: () => void) {
-    this.#definition = definition;
+  constructor(module: PageModule, host: HostApi, onClosed: () => void) {
+    this.#module = module;
     this.#host = host;
     this.#onClosed = onClosed;
-    const callable = definition.reducers.filter(
+    const callable = module.reducers.filter(
       (reducer) => reducer.lifecycle === undefined && reducer.scheduledTableId === undefined,
     );
     this.reducers = Object.freeze(
@@ -162,7 +164,7 @@ export class ClientState {
     );
     this.tables = Object.freeze(
       Object.fromEntries(
-        definition.tables.filter((table) => table.public).map((table) => [table.accessor, this.#table(table)]),
+        module.tables.filter((table) => table.public).map((table) => [table.accessor, this.#table(table)]),
       ),
     );
   }
@@ -186,7 +188,7 @@ export class ClientState {
     if (this.#isClosed) throw new ForerunError('client-closed', 'This client is closed. Connect again to subscribe.');
     const subscriptionId = ++this.#lastSubscriptionId;
     const list = Array.isArray(queries) ? queries : [queries];
-    const texts = list.map((query: SubscriptionQuery) => subscriptionText(query, this.#definition));
+    const texts = list.map((query: SubscriptionQuery) => subscriptionText(query, this.#module.tables));
     const handle = new SubscriptionHandle(callbacks, () => {
       if (!this.#isClosed) this.#host.unsubscribe(subscriptionId);
     });
@@ -337,9 +339,9 @@ export class ClientState {
 
   /** A handle for a call of a page that is gone. */
   #earlier({ handleId, reducerId, args, prediction, timestampMicros }: EarlierCall): void {
-    const reducer = this.#definition.reducers[reducerId];
+    const reducer = this.#module.reducers[reducerId];
     if (reducer === undefined || this.#handles.has(handleId)) return;
-    const handle = new CallHandle(reducer.accessor, compileCodec(reducer.params).decode(new ByteReader(args)));
+    const handle = new CallHandle(reducer.accessor, interpretCodec(reducer.params).decode(new ByteReader(args)));
     this.#handles.set(handleId, handle);
     handle.advance({ type: 'predicted', prediction, timestampMicros });
     handle.advance({ type: 'stored' });
@@ -367,13 +369,13 @@ export class ClientState {
     this.#handles.clear();
   }
 
-  #caller(reducer: ReducerDefinition): (args?: unknown) => CallHandle {
+  #caller(reducer: ReducerShape): (args?: unknown) => CallHandle {
     let codecs: CallCodec | undefined;
     const writer = new ByteWriter();
     return (args = {}) => {
       if (this.#isClosed)
         throw new ForerunError('client-closed', 'This client is closed. Connect again to make calls.');
-      codecs ??= { canonical: compileCanonical(reducer.params, 'args-invalid'), codec: compileCodec(reducer.params) };
+      codecs ??= { canonical: interpretCanonical(reducer.params, 'args-invalid'), codec: interpretCodec(reducer.params) };
       writer.reset();
       const canonical = codecs.canonical(args, reducer.accessor);
       codecs.codec.encode(writer, canonical);
@@ -402,12 +404,12 @@ export class ClientState {
         'query-invalid',
         'client.live takes a query of client.tables, or SQL: live(sql`SELECT …`).',
       );
-    const { rowType } = planQuery(spec, this.#definition, { isVisible: (table) => table.public });
-    return { asked: { type: 'query', spec }, codec: compileCodec(rowType) };
+    checkQuery(spec, this.#module.tables);
+    return { asked: { type: 'query', spec }, codec: pageCodec(resultType(spec, this.#module.tables)) };
   }
 
-  #table(table: TableDefinition): TableState {
-    const state = new TableState(table, compileCodec(table.rowType), () => this.#host.watchRows(table.tableId));
+  #table(table: TableShape): TableState {
+    const state = new TableState(table, pageCodec(table.rowType), () => this.#host.watchRows(table.tableId));
     this.#byTableId.set(table.tableId, state);
     return state;
   }

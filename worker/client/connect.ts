@@ -1,8 +1,9 @@
 /** `connect`: finds or starts a host for the page, and gives the client. */
 
+import { checkModule, isProductionBuild } from '#client-checks';
 import { ForerunError } from '../../core/errors.ts';
 import type { ModuleExports } from '../../core/module/module.ts';
-import { resolveModule } from '../../core/module/module-shape.ts';
+import { pageModule } from '../../core/module/page-module.ts';
 import { checksum } from '../persist/checksum.ts';
 import { type Client, ClientState, unknownStatus } from './client.ts';
 import { findHost, type WorkerFactories } from '../tabs/find-host.ts';
@@ -64,7 +65,8 @@ export async function adoptModule(schema: object, url: string): Promise<void> {
  *     const players = client.live(client.tables.player);
  */
 export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Client<M> {
-  const definition = resolveModule(options.module);
+  checkModule(options.module);
+  const module = pageModule(options.module);
   const schema = options.module.default;
   const { subscribe = 'all' } = options;
   const factories: WorkerFactories =
@@ -72,9 +74,9 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
       ? (workers.get(schema) ?? {})
       : { worker: options.worker, sharedWorker: options.sharedWorker };
   const storage = options.storage ?? 'device';
-  const host = new HostLink(findHost({ module: options.module, shape: definition, factories, storage }));
+  const host = new HostLink(findHost({ module: options.module, factories, storage }));
   const stopWaking = wakeOnReturn(host);
-  const client = new ClientState(definition, host, () => {
+  const client = new ClientState(module, host, () => {
     stopWaking();
     hosts.get(schema)?.delete(host);
   });
@@ -87,7 +89,7 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
     pageId: [...crypto.getRandomValues(new Uint32Array(4))].map((each) => each.toString(36)).join(''),
     token: options.token,
     guard: options.guard ?? isDevelopment(),
-    subscribe: subscribe === 'all' ? subscribe : subscribe.map((query) => subscriptionText(query, definition)),
+    subscribe: subscribe === 'all' ? subscribe : subscribe.map((query) => subscriptionText(query, module.tables)),
   };
   if (storage === 'durable') void navigator.storage?.persist?.().catch(() => {});
   host.open(hostOptions, client.receive).catch((error: unknown) => client.receive([stopped(error)]));
@@ -162,6 +164,6 @@ function socketUrl(url: string | undefined, database: string): string {
 }
 
 function isDevelopment(): boolean {
-  // Bundlers replace this with a constant; Node has it as it is.
+  if (isProductionBuild) return false;
   return typeof process === 'undefined' || process.env['NODE_ENV'] !== 'production';
 }

@@ -1,11 +1,11 @@
 /** What an app holds of a subscription, and what it may subscribe to. */
 
+import { checkQuery } from '#client-checks';
 import { ForerunError } from '../../core/errors.ts';
-import type { ModuleShape } from '../../core/module/module-shape.ts';
 import { specOf } from '../../core/module/query-builder.ts';
+import { querySql } from '../../core/module/query-text.ts';
 import type { queryKey } from '../../core/module/table-query.ts';
-import { planQuery } from '../../core/query/plan-query.ts';
-import { planSql } from '../../core/query/plan.ts';
+import type { TableShape } from '../../core/module/table-shape.ts';
 import { isSql, type SqlHolder, sqlText } from '../../core/query/sql-template.ts';
 import type { SubscriptionText } from './host-api.ts';
 
@@ -65,7 +65,7 @@ export class SubscriptionHandle {
 }
 
 /** As it goes to the host. Throws `query-invalid` for a builder's query that is none of whole rows. */
-export function subscriptionText(query: SubscriptionQuery, definition: ModuleShape): SubscriptionText {
+export function subscriptionText(query: SubscriptionQuery, tables: readonly TableShape[]): SubscriptionText {
   if (typeof query === 'string') return query;
   if (isSql(query)) return sqlText(query);
   const spec = specOf(query);
@@ -74,11 +74,13 @@ export function subscriptionText(query: SubscriptionQuery, definition: ModuleSha
       'query-invalid',
       'A subscription is SQL (a text, or sql`SELECT …`), or a query of client.tables.',
     );
-  const plan = planQuery(spec, definition, { isVisible: (table) => table.public });
-  if (plan.output.type !== 'rows' || plan.orderBy.length > 0 || plan.limit !== undefined || plan.offset > 0)
+  checkQuery(spec, tables);
+  const named = spec.tables.flatMap((accessor) => tables.find((table) => table.accessor === accessor) ?? []);
+  const isWholeRows = spec.select === undefined && spec.result !== undefined && named.length === spec.tables.length;
+  if (!isWholeRows || spec.orderBy.length > 0 || spec.limit !== undefined || spec.offset > 0)
     throw new ForerunError(
       'query-invalid',
       'A subscription is to whole rows, without order and limit: where(…) and semijoins. Order and limit what client.live gives.',
     );
-  return planSql(plan.rows);
+  return querySql(spec, named);
 }

@@ -2,10 +2,10 @@
 
 import type { Codec } from '../../core/codec/bsatn.ts';
 import { ByteReader } from '../../core/codec/bytes.ts';
-import type { TableDefinition } from '../../core/module/definition.ts';
 import { QueryBuilder } from '../../core/module/query-builder.ts';
 import { wholeTableSpec } from '../../core/module/query-spec.ts';
 import type { Query } from '../../core/module/table-query.ts';
+import type { TableShape } from '../../core/module/table-shape.ts';
 
 /** All rows of a table, by primary key: pass it to `client.live`. Row callbacks see predicted rows as well. */
 export interface TableHandle<Row> extends Query<Row> {
@@ -33,7 +33,7 @@ export class TableState extends QueryBuilder {
   readonly #listeners: RowListeners = { insert: new Set(), update: new Set(), delete: new Set() };
 
   /** `watch` asks the host for the row changes of this table. */
-  constructor(table: TableDefinition, codec: Codec, watch: () => void) {
+  constructor(table: TableShape, codec: Codec, watch: () => void) {
     super(wholeTableSpec(table.accessor), [table]);
     this.accessor = table.accessor;
     this.tableId = table.tableId;

@@ -4,10 +4,9 @@
  */
 
 import type { ModuleExports } from '../../core/module/module.ts';
-import type { ModuleShape } from '../../core/module/module-shape.ts';
 import type { HostApi, HostOptions } from '../client/host-api.ts';
 import type { HostFinder } from './host-link.ts';
-import { LeaderTab, type OwnHost } from './leader-tab.ts';
+import type { LeaderTabOptions, OwnHost } from './leader-tab.ts';
 import { moduleVersion } from './module-version.ts';
 import { ownWorker } from './own-worker.ts';
 import { SharedWorkerHost } from './shared-worker-host.ts';
@@ -19,28 +18,46 @@ export interface WorkerFactories {
 
 export interface FindHostOptions {
   readonly module: ModuleExports;
-  readonly shape: ModuleShape;
   readonly factories: WorkerFactories;
   readonly storage: HostOptions['storage'];
 }
 
-export function findHost({ module, shape, factories, storage }: FindHostOptions): HostFinder {
+export function findHost({ module, factories, storage }: FindHostOptions): HostFinder {
   const { worker, sharedWorker } = factories;
   const own = (): OwnHost => (worker === undefined ? inProcess(module) : ownWorker(worker()));
   const isKept = storage === 'device' || storage === 'durable';
   if (!isKept || typeof indexedDB === 'undefined') return new OwnFinder(own);
   const { locks } = navigator as { readonly locks?: LockManager };
   const canLead = typeof BroadcastChannel !== 'undefined' && locks !== undefined;
-  const version = moduleVersion(shape);
+  const version = moduleVersion(module);
   const alone = (page: HostOptions): HostFinder =>
-    canLead && typeof page.storage === 'string' ? new LeaderTab({ own, version }) : new OwnFinder(own);
+    canLead && typeof page.storage === 'string' ? leading({ own, version }) : new OwnFinder(own);
   if (sharedWorker !== undefined && typeof SharedWorker !== 'undefined')
     return new SharedWorkerHost({ worker: sharedWorker, otherwise: alone, version });
-  return canLead ? new LeaderTab({ own, version }) : new OwnFinder(own, withoutLocks);
+  return canLead ? leading({ own, version }) : new OwnFinder(own, withoutLocks);
 }
 
 const withoutLocks =
   'tabs can not share it here, since the page is not a secure context (https, or localhost) or the browser is old';
+
+/** Loaded where there is no shared worker, so that pages with one don't carry it. */
+function leading(options: LeaderTabOptions): HostFinder {
+  const loading = import('./leader-tab.ts').then(({ LeaderTab }) => new LeaderTab(options));
+  loading.catch(() => {});
+  let isStopped = false;
+  return {
+    start: (page, events) => {
+      loading.then((tab) => {
+        if (!isStopped) tab.start(page, events);
+      }, events.failed);
+    },
+    stop: async () => {
+      isStopped = true;
+      const tab = await loading.catch(() => undefined);
+      await tab?.stop();
+    },
+  };
+}
 
 /** The page's own host, for as long as it lives. */
 class OwnFinder implements HostFinder {

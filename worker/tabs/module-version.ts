@@ -1,11 +1,20 @@
 /** A short name for a module's shape, for tabs to see whether theirs are the same. */
 
-import type { ModuleShape } from '../../core/module/module-shape.ts';
+import { columnKey } from '../../core/module/column-builder.ts';
+import type { ModuleExports } from '../../core/module/module.ts';
+import { pageModule } from '../../core/module/page-module.ts';
+import { schemaKey } from '../../core/module/schema.ts';
+import { tableKey } from '../../core/module/table.ts';
 import { checksum } from '../persist/checksum.ts';
 
 /** Functions have no part in it. */
-export function moduleVersion({ tables, reducers }: ModuleShape): string {
-  const text = JSON.stringify([tables, reducers], (_, value: unknown) =>
+export function moduleVersion(module: ModuleExports): string {
+  const { tables, settings } = module.default[schemaKey];
+  const written = Object.values(tables).map((table) => [
+    table[tableKey],
+    Object.values(table.rowType.row).map((column) => column[columnKey]),
+  ]);
+  const text = JSON.stringify([pageModule(module), written, settings], (_, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
   );
   const bytes = new TextEncoder().encode(text);
