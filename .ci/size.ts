@@ -64,8 +64,7 @@ async function bundled({ code, external }: Measured): Promise<readonly Rolldown.
 /** The entry and all that it imports statically. */
 function loadedAtStart(chunks: readonly Rolldown.OutputChunk[]): ReadonlySet<Rolldown.OutputChunk> {
   const loaded = new Set(chunks.filter(({ isEntry }) => isEntry));
-  for (const { imports } of loaded)
-    for (const chunk of chunks) if (imports.includes(chunk.fileName)) loaded.add(chunk);
+  for (const { imports } of loaded) for (const chunk of chunks) if (imports.includes(chunk.fileName)) loaded.add(chunk);
   return loaded;
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalName, checkColumnName, checkName, checkTableName, snakeCase, TakenNames } from './names.ts';
+import { canonicalName, snakeCase } from './canonical-name.ts';
+import { checkColumnName, checkName, checkTableName, TakenNames } from './names.ts';
 
 const refusal = expect.objectContaining({ code: 'module-invalid' });
 

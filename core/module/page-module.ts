@@ -8,7 +8,7 @@ import { columnKey } from './column-builder.ts';
 import type { ReducerDefinition } from './definition.ts';
 import type { ModuleExports } from './module.ts';
 import { exportKey, isModuleExport, type ReducerSpec } from './module-export.ts';
-import { byName, canonicalName } from './names.ts';
+import { byName, canonicalName } from './canonical-name.ts';
 import { type SchemaSpec, schemaKey } from './schema.ts';
 import { tableKey } from './table.ts';
 import { type TableShape, tableShapes } from './table-shape.ts';

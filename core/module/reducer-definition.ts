@@ -11,7 +11,8 @@ import { fieldsOf } from './column.ts';
 import type { Lifecycle, ReducerDefinition, TableDefinition } from './definition.ts';
 import { exportKey, type ModuleExport, type ReducerSpec } from './module-export.ts';
 import { canonicalJson } from './module-hash.ts';
-import { byName, canonicalName, checkName, TakenNames } from './names.ts';
+import { byName, canonicalName } from './canonical-name.ts';
+import { checkName, TakenNames } from './names.ts';
 import type { CaseConversionPolicy, SchemaSpec } from './schema.ts';
 import { type AnyTable, tableKey } from './table.ts';
 

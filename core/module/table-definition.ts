@@ -10,7 +10,8 @@ import { type ColumnSpec, columnKey, type IndexAlgorithm, type Mark, type RowObj
 import { canonicalDefault, checkColumn, checkField, checkIndexed, fail } from './column-check.ts';
 import { limits } from '../limits.ts';
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from './definition.ts';
-import { canonicalName, checkColumnName, checkName, checkTableName, TakenNames } from './names.ts';
+import { canonicalName } from './canonical-name.ts';
+import { checkColumnName, checkName, checkTableName, TakenNames } from './names.ts';
 import type { CaseConversionPolicy } from './schema.ts';
 import { type AnyTable, type IndexOptions, tableKey, type TableOptions } from './table.ts';
 

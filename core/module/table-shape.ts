@@ -8,7 +8,7 @@
 import type { ProductType } from '../value/column-type.ts';
 import { columnKey, type RowObj } from './column-builder.ts';
 import type { ColumnDefinition, TableDefinition } from './definition.ts';
-import { canonicalName } from './names.ts';
+import { canonicalName } from './canonical-name.ts';
 import type { SchemaSpec } from './schema.ts';
 import { type AnyTable, tableKey } from './table.ts';
 

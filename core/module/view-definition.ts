@@ -5,7 +5,8 @@ import { type ColumnSpec, columnKey, type Mark } from './column-builder.ts';
 import { checkField, checkType, fail } from './column-check.ts';
 import type { ColumnDefinition, TableDefinition, ViewDefinition } from './definition.ts';
 import type { ViewSpec } from './module-export.ts';
-import { canonicalName, checkColumnName, checkTableName, TakenNames } from './names.ts';
+import { canonicalName } from './canonical-name.ts';
+import { checkColumnName, checkTableName, TakenNames } from './names.ts';
 import type { CaseConversionPolicy } from './schema.ts';
 
 export interface ViewPlace {

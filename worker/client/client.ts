@@ -5,9 +5,10 @@
 
 import { checkQuery } from '#client-checks';
 import { unreachable } from '../../core/assert.ts';
-import { type Codec, interpretCodec } from '../../core/codec/bsatn.ts';
+import type { Codec } from '../../core/codec/bsatn.ts';
+import { interpretCodec } from '../../core/codec/bsatn-interpreter.ts';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
-import { type Canonical, interpretCanonical } from '../../core/codec/canonical.ts';
+import { type Canonical, interpretCanonical } from '../../core/codec/canonical-interpreter.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import type { ModuleExports, ReducersOf } from '../../core/module/module.ts';
@@ -375,7 +376,10 @@ export class ClientState {
     return (args = {}) => {
       if (this.#isClosed)
         throw new ForerunError('client-closed', 'This client is closed. Connect again to make calls.');
-      codecs ??= { canonical: interpretCanonical(reducer.params, 'args-invalid'), codec: interpretCodec(reducer.params) };
+      codecs ??= {
+        canonical: interpretCanonical(reducer.params, 'args-invalid'),
+        codec: interpretCodec(reducer.params),
+      };
       writer.reset();
       const canonical = codecs.canonical(args, reducer.accessor);
       codecs.codec.encode(writer, canonical);

@@ -1,6 +1,6 @@
 /** What an app is told of calls that were made with another version of its module. */
 
-import { interpretCodec } from '../../core/codec/bsatn.ts';
+import { interpretCodec } from '../../core/codec/bsatn-interpreter.ts';
 import { ByteReader } from '../../core/codec/bytes.ts';
 import { Timestamp } from '../../core/value/timestamp.ts';
 import type { CallHandle } from './call-handle.ts';

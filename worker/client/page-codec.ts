@@ -5,7 +5,8 @@
  * Law: rows are the same either way. Where the code can't be loaded or must not be made, it goes on interpreting.
  */
 
-import { type Codec, interpretCodec } from '../../core/codec/bsatn.ts';
+import type { Codec } from '../../core/codec/bsatn.ts';
+import { interpretCodec } from '../../core/codec/bsatn-interpreter.ts';
 import type { ProductType } from '../../core/value/column-type.ts';
 
 /** Reading so many by interpretation takes a few milliseconds. */
@@ -32,10 +33,6 @@ export function pageCodec(type: ProductType): Codec {
 }
 
 async function generatedDecode(type: ProductType): Promise<Codec['decode']> {
-  const [{ canGenerateCode }, { generateDecode }] = await Promise.all([
-    import('../../core/codec/source.ts'),
-    import('../../core/codec/bsatn-source.ts'),
-  ]);
-  if (!canGenerateCode()) throw new Error('a content security policy forbids code from text');
-  return generateDecode(type);
+  const { compileCodec } = await import('../../core/codec/bsatn.ts');
+  return compileCodec(type).decode;
 }
