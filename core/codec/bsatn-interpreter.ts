@@ -21,8 +21,8 @@ export function interpretCodec(type: ColumnType): Codec {
   };
 }
 
-/** Casts here and below rest on the law above: `encode` is given canonical values. */
-function encodeValue(type: ColumnType, writer: ByteWriter, value: unknown): void {
+/** Appends. Casts here and below rest on the law of `bsatn.ts`: `encode` is given canonical values. */
+export function encodeValue(type: ColumnType, writer: ByteWriter, value: unknown): void {
   switch (type.type) {
     case 'array': {
       const elements = value as readonly unknown[];
@@ -97,7 +97,8 @@ function encodePrimitive(name: PrimitiveTypeName, writer: ByteWriter, value: unk
   }
 }
 
-function decodeValue(type: ColumnType, reader: ByteReader): unknown {
+/** Throws `frame-invalid`. */
+export function decodeValue(type: ColumnType, reader: ByteReader): unknown {
   switch (type.type) {
     case 'array': {
       const count = reader.elements(1);

@@ -23,14 +23,25 @@ export function interpretCanonical(type: ProductType, code: 'row-invalid' | 'arg
 export function interpretCanonical(type: ColumnType, code: 'row-invalid' | 'args-invalid'): Canonical;
 export function interpretCanonical(type: ColumnType, code: 'row-invalid' | 'args-invalid'): Canonical {
   layoutOf(type);
-  return (value, path) => {
-    try {
-      return canonicalValue(type, value);
-    } catch (error) {
-      if (error instanceof Mismatch) throw new ForerunError(code, error.message(path), { detail: path });
-      throw error;
-    }
-  };
+  return (value, path) => canonicalAt(type, value, { path, code });
+}
+
+/** Throws a ForerunError with this code. */
+export function canonicalAt(type: ProductType, value: unknown, place: CanonicalPlace): ProductValue;
+export function canonicalAt(type: ColumnType, value: unknown, place: CanonicalPlace): unknown;
+export function canonicalAt(type: ColumnType, value: unknown, { path, code }: CanonicalPlace): unknown {
+  try {
+    return canonicalValue(type, value);
+  } catch (error) {
+    if (error instanceof Mismatch) throw new ForerunError(code, error.message(path), { detail: path });
+    throw error;
+  }
+}
+
+interface CanonicalPlace {
+  /** Names the value in messages. */
+  readonly path: string;
+  readonly code: 'row-invalid' | 'args-invalid';
 }
 
 function canonicalValue(type: ColumnType, value: unknown): unknown {

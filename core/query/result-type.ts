@@ -4,7 +4,6 @@ import { ForerunError } from '../errors.ts';
 import type { AggregateName, FieldSpec, QuerySpec } from '../module/query-spec.ts';
 import type { TableShape } from '../module/table-shape.ts';
 import type { ColumnType, ProductType } from '../value/column-type.ts';
-import { comparedType } from './expression.ts';
 
 /** Throws `query-invalid` for a table or column that there is none of. */
 export function resultType(spec: QuerySpec, tables: readonly TableShape[]): ProductType {
@@ -35,7 +34,7 @@ export function selectedType(aggregate: AggregateName | undefined, column: Colum
 
 /** Sums of 64-bit numbers have room for 2^64 of them. */
 function sumType(column: ColumnType): ColumnType {
-  const { type } = comparedType(column);
+  const { type } = column.type === 'option' ? column.value : column;
   return { type: type === 'i64' ? 'i128' : type === 'u64' ? 'u128' : 'f64' };
 }
 

@@ -5,10 +5,9 @@
 
 import { checkQuery } from '#client-checks';
 import { unreachable } from '../../core/assert.ts';
-import type { Codec } from '../../core/codec/bsatn.ts';
-import { interpretCodec } from '../../core/codec/bsatn-interpreter.ts';
+import { decodeValue, encodeValue } from '../../core/codec/bsatn-interpreter.ts';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
-import { type Canonical, interpretCanonical } from '../../core/codec/canonical-interpreter.ts';
+import { canonicalAt } from '../../core/codec/canonical-interpreter.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import type { ModuleExports, ReducersOf } from '../../core/module/module.ts';
@@ -36,7 +35,7 @@ import type {
 } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
 import { type ModuleReview, type UnsentCall, unsentCall } from './module-review.ts';
-import { pageCodec } from './page-codec.ts';
+import { type Decode, pageDecode } from './page-decode.ts';
 import {
   type SubscriptionCallbacks,
   SubscriptionHandle,
@@ -104,11 +103,6 @@ export type ClientTables<S extends Tables> = {
 export type ReducerCall<Args> =
   Record<never, never> extends Args ? (args?: Args) => CallHandle : (args: Args) => CallHandle;
 
-interface CallCodec {
-  readonly canonical: Canonical;
-  readonly codec: Codec;
-}
-
 /** Before the host has said anything. */
 export const unknownStatus: CommonStatus = {
   ready: false,
@@ -172,8 +166,8 @@ export class ClientState {
 
   live = (source: unknown, ...params: SqlValue[]): LiveRows<unknown> => {
     const queryId = ++this.#lastQueryId;
-    const { asked, codec } = this.#query(source, params);
-    const rows = new LiveRowsState<unknown>(codec, () => {
+    const { asked, decode } = this.#query(source, params);
+    const rows = new LiveRowsState<unknown>(decode, () => {
       this.#queries.delete(queryId);
       if (!this.#isClosed) this.#host.unwatch(queryId);
     });
@@ -342,7 +336,7 @@ export class ClientState {
   #earlier({ handleId, reducerId, args, prediction, timestampMicros }: EarlierCall): void {
     const reducer = this.#module.reducers[reducerId];
     if (reducer === undefined || this.#handles.has(handleId)) return;
-    const handle = new CallHandle(reducer.accessor, interpretCodec(reducer.params).decode(new ByteReader(args)));
+    const handle = new CallHandle(reducer.accessor, decodeValue(reducer.params, new ByteReader(args)));
     this.#handles.set(handleId, handle);
     handle.advance({ type: 'predicted', prediction, timestampMicros });
     handle.advance({ type: 'stored' });
@@ -371,18 +365,13 @@ export class ClientState {
   }
 
   #caller(reducer: ReducerShape): (args?: unknown) => CallHandle {
-    let codecs: CallCodec | undefined;
     const writer = new ByteWriter();
     return (args = {}) => {
       if (this.#isClosed)
         throw new ForerunError('client-closed', 'This client is closed. Connect again to make calls.');
-      codecs ??= {
-        canonical: interpretCanonical(reducer.params, 'args-invalid'),
-        codec: interpretCodec(reducer.params),
-      };
       writer.reset();
-      const canonical = codecs.canonical(args, reducer.accessor);
-      codecs.codec.encode(writer, canonical);
+      const canonical = canonicalAt(reducer.params, args, { path: reducer.accessor, code: 'args-invalid' });
+      encodeValue(reducer.params, writer, canonical);
       const handle = new CallHandle(reducer.accessor, canonical);
       const handleId = ++this.#lastHandleId;
       this.#handles.set(handleId, handle);
@@ -396,11 +385,11 @@ export class ClientState {
   #query(
     source: unknown,
     params: readonly SqlValue[],
-  ): { readonly asked: QuerySource; readonly codec: Codec | undefined } {
-    if (typeof source === 'string') return { asked: { type: 'sql', sql: source, params }, codec: undefined };
+  ): { readonly asked: QuerySource; readonly decode: Decode | undefined } {
+    if (typeof source === 'string') return { asked: { type: 'sql', sql: source, params }, decode: undefined };
     if (isSql(source)) {
       const { text, params } = sqlText(source);
-      return { asked: { type: 'sql', sql: text, params }, codec: undefined };
+      return { asked: { type: 'sql', sql: text, params }, decode: undefined };
     }
     const spec = specOf(source);
     if (spec === undefined)
@@ -409,11 +398,11 @@ export class ClientState {
         'client.live takes a query of client.tables, or SQL: live(sql`SELECT …`).',
       );
     checkQuery(spec, this.#module.tables);
-    return { asked: { type: 'query', spec }, codec: pageCodec(resultType(spec, this.#module.tables)) };
+    return { asked: { type: 'query', spec }, decode: pageDecode(resultType(spec, this.#module.tables)) };
   }
 
   #table(table: TableShape): TableState {
-    const state = new TableState(table, pageCodec(table.rowType), () => this.#host.watchRows(table.tableId));
+    const state = new TableState(table, pageDecode(table.rowType), () => this.#host.watchRows(table.tableId));
     this.#byTableId.set(table.tableId, state);
     return state;
   }

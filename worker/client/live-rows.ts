@@ -5,11 +5,11 @@
  * the same object in both.
  */
 
-import type { Codec } from '../../core/codec/bsatn.ts';
 import { ByteReader } from '../../core/codec/bytes.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import type { RowsUpdate } from './host-api.ts';
+import type { Decode } from './page-decode.ts';
 
 /** What an app gets from `client.live`. */
 export interface LiveRows<Row> {
@@ -32,12 +32,12 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
   #isReady = false;
   #error: ForerunError | undefined;
   readonly #listeners = new Set<() => void>();
-  readonly #codec: Codec | undefined;
+  readonly #decode: Decode | undefined;
   readonly #onClose: () => void;
 
-  /** `codec` decodes rows of a table; without it rows are objects of SQL values by column name. */
-  constructor(codec: Codec | undefined, onClose: () => void) {
-    this.#codec = codec;
+  /** `decode` is for rows of a table; without it rows are objects of SQL values by column name. */
+  constructor(decode: Decode | undefined, onClose: () => void) {
+    this.#decode = decode;
     this.#onClose = onClose;
   }
 
@@ -94,10 +94,10 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
 
   #freshRows(columns: readonly string[], fresh: RowsUpdate['fresh']): unknown[] {
     if (fresh.type === 'values') return fresh.rows.map((values) => Object.freeze(namedValues(columns, values)));
-    if (this.#codec === undefined) throw new ForerunError('internal', 'Rows of a table came for a query of values.');
+    if (this.#decode === undefined) throw new ForerunError('internal', 'Rows of a table came for a query of values.');
     const reader = new ByteReader(fresh.bytes);
     const rows: unknown[] = [];
-    while (reader.remaining > 0) rows.push(Object.freeze(this.#codec.decode(reader)));
+    while (reader.remaining > 0) rows.push(Object.freeze(this.#decode(reader)));
     return rows;
   }
 

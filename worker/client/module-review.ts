@@ -1,6 +1,6 @@
 /** What an app is told of calls that were made with another version of its module. */
 
-import { interpretCodec } from '../../core/codec/bsatn-interpreter.ts';
+import { decodeValue } from '../../core/codec/bsatn-interpreter.ts';
 import { ByteReader } from '../../core/codec/bytes.ts';
 import { Timestamp } from '../../core/value/timestamp.ts';
 import type { CallHandle } from './call-handle.ts';
@@ -32,7 +32,7 @@ export interface UnsentCall {
 export function unsentCall(call: UnsendableCall, dismiss: () => void): UnsentCall {
   return {
     reducer: call.reducer,
-    args: interpretCodec(call.params).decode(new ByteReader(call.args)),
+    args: decodeValue(call.params, new ByteReader(call.args)),
     timestamp: new Timestamp(BigInt(call.timestampMicros)),
     reason: call.reason,
     dismiss,

@@ -60,7 +60,7 @@ class Page {
     this.rows = queries.map((spec, queryId) => {
       const { rowType } = planQuery(spec, definition, { isVisible: () => true });
       expect(this.live.watch({ queryId, source: { type: 'query', spec } })).toBeUndefined();
-      const rows = new LiveRowsState<Row>(compileCodec(rowType), () => {});
+      const rows = new LiveRowsState<Row>(compileCodec(rowType).decode, () => {});
       rows.subscribe(() => this.calls++);
       return rows;
     });
