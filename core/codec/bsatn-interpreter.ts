@@ -1,25 +1,14 @@
 /**
- * The codec that looks at the type again for every value. It is used where a content security policy forbids code from
- * text, and in pages, which have few values and should be small: a file of its own, so that they don't load the other.
+ * Values and bytes by looking at the type again for every value. `bsatn.ts` says what the bytes are, and makes codecs of
+ * this where a content security policy forbids code from text. Pages, which have few values and should be small, load
+ * this file alone.
  */
 
 import { assert } from '../assert.ts';
-import type { ColumnType, PrimitiveTypeName, ProductType } from '../value/column-type.ts';
-import type { Codec, ProductValue } from './bsatn.ts';
+import type { ColumnType, PrimitiveTypeName } from '../value/column-type.ts';
+import type { ProductValue } from './bsatn.ts';
 import type { ByteReader, ByteWriter } from './bytes.ts';
-import { layoutOf } from './layout.ts';
 import { scheduleAtType, unwrap, wrappers } from './opaque.ts';
-
-/** As `compileCodec`, without generated code, and slower. Throws `module-invalid` for types that can't be encoded. */
-export function interpretCodec(type: ProductType): Codec<ProductValue>;
-export function interpretCodec(type: ColumnType): Codec;
-export function interpretCodec(type: ColumnType): Codec {
-  return {
-    ...layoutOf(type),
-    encode: (writer, value) => encodeValue(type, writer, value),
-    decode: (reader) => decodeValue(type, reader),
-  };
-}
 
 /** Appends. Casts here and below rest on the law of `bsatn.ts`: `encode` is given canonical values. */
 export function encodeValue(type: ColumnType, writer: ByteWriter, value: unknown): void {

@@ -7,8 +7,7 @@ import { ScheduleAt } from '../value/schedule-at.ts';
 import { TimeDuration } from '../value/time-duration.ts';
 import { Timestamp } from '../value/timestamp.ts';
 import { Uuid } from '../value/uuid.ts';
-import { type Codec, compileCodec } from './bsatn.ts';
-import { interpretCodec } from './bsatn-interpreter.ts';
+import { type Codec, compileCodec, interpretCodec } from './bsatn.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { rendered } from './rendered.testing.ts';
 

@@ -19,7 +19,7 @@
  */
 
 import type { ColumnType, ProductType } from '../value/column-type.ts';
-import { interpretCodec } from './bsatn-interpreter.ts';
+import { decodeValue, encodeValue } from './bsatn-interpreter.ts';
 import { generateDecode, generateEncode } from './bsatn-source.ts';
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import { layoutOf } from './layout.ts';
@@ -47,4 +47,15 @@ export function compileCodec(type: ColumnType): Codec;
 export function compileCodec(type: ColumnType): Codec {
   if (!canGenerateCode()) return interpretCodec(type);
   return { ...layoutOf(type), encode: generateEncode(type), decode: generateDecode(type) };
+}
+
+/** As `compileCodec`, without generated code, and slower. Throws `module-invalid` for types that can't be encoded. */
+export function interpretCodec(type: ProductType): Codec<ProductValue>;
+export function interpretCodec(type: ColumnType): Codec;
+export function interpretCodec(type: ColumnType): Codec {
+  return {
+    ...layoutOf(type),
+    encode: (writer, value) => encodeValue(type, writer, value),
+    decode: (reader) => decodeValue(type, reader),
+  };
 }

@@ -8,23 +8,8 @@ import { limits } from '../limits.ts';
 import type { ColumnType, PrimitiveTypeName, ProductType } from '../value/column-type.ts';
 import type { ProductValue } from './bsatn.ts';
 import { canonicalFloat } from './byte-writer.ts';
-import { layoutOf } from './layout.ts';
 import { Mismatch, mismatch } from './mismatch.ts';
 import { scheduleAtType, unwrap, type Wrapper, wrappers } from './opaque.ts';
-
-/**
- * Checks `value` and returns its canonical copy. `path` names it in messages: `player` gives `player.pos.x: expected
- * f64, got string "a"`. Throws a ForerunError with the code that it was compiled for.
- */
-export type Canonical<Value = unknown> = (value: unknown, path: string) => Value;
-
-/** As `compileCanonical`, without generated code, and slower. */
-export function interpretCanonical(type: ProductType, code: 'row-invalid' | 'args-invalid'): Canonical<ProductValue>;
-export function interpretCanonical(type: ColumnType, code: 'row-invalid' | 'args-invalid'): Canonical;
-export function interpretCanonical(type: ColumnType, code: 'row-invalid' | 'args-invalid'): Canonical {
-  layoutOf(type);
-  return (value, path) => canonicalAt(type, value, { path, code });
-}
 
 /** Throws a ForerunError with this code. */
 export function canonicalAt(type: ProductType, value: unknown, place: CanonicalPlace): ProductValue;

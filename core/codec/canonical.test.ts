@@ -8,8 +8,7 @@ import { TimeDuration } from '../value/time-duration.ts';
 import { Timestamp } from '../value/timestamp.ts';
 import { Uuid } from '../value/uuid.ts';
 import type { ProductValue } from './bsatn.ts';
-import { type Canonical, compileCanonical } from './canonical.ts';
-import { interpretCanonical } from './canonical-interpreter.ts';
+import { type Canonical, compileCanonical, interpretCanonical } from './canonical.ts';
 import { rendered } from './rendered.testing.ts';
 
 const u8: ColumnType = { type: 'u8' };

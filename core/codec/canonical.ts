@@ -10,14 +10,20 @@
 import type { ColumnType, ProductType } from '../value/column-type.ts';
 import type { ProductValue } from './bsatn.ts';
 import { canonicalFloat } from './byte-writer.ts';
-import { type Canonical, canonicalBytes, interpretCanonical, isText, rewrap } from './canonical-interpreter.ts';
+import { canonicalAt, canonicalBytes, isText, rewrap } from './canonical-interpreter.ts';
 import { generateCanonical } from './canonical-source.ts';
+import { layoutOf } from './layout.ts';
 import { canGenerateCode } from './source.ts';
 
-export type { Canonical } from './canonical-interpreter.ts';
 export { compileCopy } from './copy.ts';
 export { compileEquals } from './equals.ts';
 export { compareKeys, compileKey, type Key, valueOfKey } from './key.ts';
+
+/**
+ * Checks `value` and returns its canonical copy. `path` names it in messages: `player` gives `player.pos.x: expected
+ * f64, got string "a"`. Throws a ForerunError with the code that it was compiled for.
+ */
+export type Canonical<Value = unknown> = (value: unknown, path: string) => Value;
 
 /** Throws `module-invalid` for types that can't be encoded. */
 export function compileCanonical(type: ProductType, code: 'row-invalid' | 'args-invalid'): Canonical<ProductValue>;
@@ -34,4 +40,12 @@ export function compileCanonical(type: ColumnType, code: 'row-invalid' | 'args-i
       return interpreted(value, path);
     }
   };
+}
+
+/** As `compileCanonical`, without generated code, and slower. */
+export function interpretCanonical(type: ProductType, code: 'row-invalid' | 'args-invalid'): Canonical<ProductValue>;
+export function interpretCanonical(type: ColumnType, code: 'row-invalid' | 'args-invalid'): Canonical;
+export function interpretCanonical(type: ColumnType, code: 'row-invalid' | 'args-invalid'): Canonical {
+  layoutOf(type);
+  return (value, path) => canonicalAt(type, value, { path, code });
 }

@@ -3,7 +3,7 @@
  * JavaScript, and for what types can't say.
  */
 
-import { interpretCanonical } from '../codec/canonical-interpreter.ts';
+import { interpretCanonical } from '../codec/canonical.ts';
 import { layoutOf } from '../codec/layout.ts';
 import { ForerunError } from '../errors.ts';
 import type { ColumnType } from '../value/column-type.ts';
