@@ -381,7 +381,7 @@ export class ClientState {
     };
   }
 
-  /** Throws `query-invalid` for what the builder can't mean. */
+  /** Throws `query-invalid` for what the builder can't mean; in a production build the host finds most of it. */
   #query(
     source: unknown,
     params: readonly SqlValue[],

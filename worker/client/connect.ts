@@ -59,7 +59,7 @@ export async function adoptModule(schema: object, url: string): Promise<void> {
 /**
  * Connects to a database. Returns at once; `client.ready()` waits for the rows, `client.status` tells how it stands. The
  * tabs of one origin share what they have of a database: rows, calls that wait, and the connection. Throws
- * `module-invalid`.
+ * `module-invalid`; in a production build such a module stops the client instead.
  *
  *     const client = connect({ module: game, url: 'http://localhost:3000' });
  *     const players = client.live(client.tables.player);
