@@ -3,6 +3,7 @@ import * as arena from '../../demo/arena/module.ts';
 import * as chatDemo from '../../demo/chat/module.ts';
 import * as flights from '../../demo/flights/module.ts';
 import * as pad from '../../demo/pad/module.ts';
+import { hallModule } from '../session/views.testing.ts';
 import * as bank from './accounts.testing.ts';
 import * as chat from './chat.testing.ts';
 import { t } from './column.ts';
@@ -26,7 +27,10 @@ function odd(): ModuleExports {
   const zoom = game.reducer({ name: 'a_first' }, { to: t.option(t.f32()) }, nothing);
   const begin = game.init(nothing);
   const kept = game.reducer({ predict: false }, nothing);
-  return { default: game, run, runLater, group: game.exportGroup({ zoom, kept }), begin, other: 5 };
+  const zuluTime = game.view({ name: 'b_view', public: true }, t.array(lastSeen.rowType), () => []);
+  const plain = t.object('Plain', { lastName: t.string() });
+  const AView = game.anonymousView({ public: true }, t.option(plain), () => undefined);
+  return { default: game, run, runLater, zuluTime, group: game.exportGroup({ zoom, kept, AView }), begin, other: 5 };
 }
 
 function unchanged(): ModuleExports {
@@ -43,12 +47,13 @@ describe('[MOD-6] what a page takes a module for', () => {
     ['chat of the demos', chatDemo],
     ['flights', flights],
     ['pad', pad],
+    ['views', hallModule],
     ['schedules, groups and names of every kind', odd()],
     ['names as they are', unchanged()],
   ])('%s is what resolving it gives', (_, module) => {
     const resolved = resolveModule(module);
     const { tables, reducers } = pageModule(module);
-    expect(resolved.tables).toMatchObject(tables.map(({ columns, ...table }) => ({ ...table })));
+    expect(resolved.tables).toMatchObject(tables.map(({ columns, ...table }) => table));
     expect(tables.map(({ columns }) => columns)).toEqual(
       resolved.tables.map(({ columns }) => columns.map(({ field, name, type }) => ({ field, name, type }))),
     );

@@ -1,21 +1,24 @@
 /**
- * What those need of a table who build queries of it and read its rows, and nothing more: a page, which has no database.
+ * What those need of a table or view who build queries of it and read its rows, and nothing more: a page, which has no database.
  *
- * Law: of a sound module it is what `defineTable` makes, less what a database needs. It checks nothing: whether a module
+ * Law: of a sound module it is what `defineTable` and `viewTable` make, less what a database needs. It checks nothing: whether a module
  * is sound is found out by those who run it.
  */
 
-import type { ProductType } from '../value/column-type.ts';
+import type { ColumnType, ProductType } from '../value/column-type.ts';
 import { columnKey, type RowObj } from './column-builder.ts';
 import type { ColumnDefinition, TableDefinition } from './definition.ts';
 import { canonicalName } from './canonical-name.ts';
-import type { SchemaSpec } from './schema.ts';
+import type { ViewSpec } from './module-export.ts';
+import type { CaseConversionPolicy, SchemaSpec } from './schema.ts';
 import { type AnyTable, tableKey } from './table.ts';
 
 export interface TableShape
-  extends Pick<TableDefinition, 'tableId' | 'name' | 'accessor' | 'public' | 'rowType' | 'primaryKey'> {
+  extends Pick<TableDefinition, 'tableId' | 'name' | 'accessor' | 'public' | 'rowType' | 'primaryKey' | 'view'> {
   readonly columns: readonly ColumnShape[];
 }
+
+export type ViewShape = Omit<TableShape, 'tableId'>;
 
 type ColumnShape = Pick<ColumnDefinition, 'field' | 'name' | 'type'>;
 
@@ -42,4 +45,28 @@ export function tableShapes({ tables, settings }: SchemaSpec): TableShape[] {
       primaryKey: primaryKey < 0 ? undefined : primaryKey,
     };
   });
+}
+
+export function viewShape(
+  { name: given, returns, row = {} }: ViewSpec,
+  accessor: string,
+  policy: CaseConversionPolicy,
+): ViewShape {
+  const name = canonicalName(given, accessor, policy);
+  const rowType = rowOf(returns) as ProductType;
+  const specs = rowType.fields.map(({ name: field, type }) => ({ type, field, spec: row[field]?.[columnKey] }));
+  const primaryKey = specs.findIndex(({ spec }) => spec?.primaryKey);
+  return {
+    name,
+    accessor,
+    public: true,
+    columns: specs.map(({ field, type, spec }) => ({ field, name: canonicalName(spec?.name, field, policy), type })),
+    rowType,
+    primaryKey: primaryKey < 0 ? undefined : primaryKey,
+    view: { name },
+  };
+}
+
+function rowOf(returns: ColumnType): ColumnType {
+  return returns.type === 'array' ? returns.element : returns.type === 'option' ? returns.value : returns;
 }
