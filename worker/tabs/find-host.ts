@@ -105,7 +105,8 @@ function inProcess(module: ModuleExports): OwnHost {
       adopt: async (url) => (await page).adopt(url),
       answer: (answer) => opened?.answer(answer),
       forget: async () => (await page).forget(),
-      close: async () => (await page).close(),
+      // Of a page that never began, its refusal has been told.
+      close: async () => (await page.catch(() => undefined))?.close(),
     },
     life: async () => ({ lock: '', version: '' }),
     serve: async (replica, version) => (await loading).serve(replica, version),
