@@ -131,6 +131,8 @@ export interface SeatOptions {
 export class Seat {
   readonly client: DeskClient;
   readonly host: HostApi;
+  /** Whatever further pages it has. */
+  readonly hosts: Host;
   readonly opened: Promise<void>;
   readonly told: (readonly HostEvent[])[] = [];
   /** Transports that were made, the newest last. */
@@ -163,12 +165,13 @@ export class Seat {
       this.lives.push(near as Transport);
       return near as Transport;
     };
-    this.host = new Host({
+    this.hosts = new Host({
       definition,
       environment: desk.time.environmentOf(() => this.#isAlive),
       connect,
       openStore: async () => store,
-    }).page();
+    });
+    this.host = this.hosts.page();
     const state = new ClientState(definition, this.host, () => {});
     this.opened = this.host.open(
       { url: '', replica: 'desk', storage: 'device', pageId: '', token, guard: true, subscribe },

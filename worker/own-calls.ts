@@ -274,7 +274,9 @@ export class OwnCalls {
       return true;
     }
     for (const [callId, caller] of this.#callers) {
-      if (caller.page !== undefined || caller.handleId !== handleId || caller.pageId !== page.pageId) continue;
+      if (caller.handleId !== handleId || caller.pageId !== page.pageId) continue;
+      // Without a name pages can't be told from each other. One with a name may have joined this host before, and has it now.
+      if (page.pageId === '' && caller.page !== undefined) continue;
       this.#callers.set(callId, { ...caller, page });
       const pending = predictor.pending.get(callId);
       if (pending !== undefined) this.#progress(callId, this.#predictedProgress(pending));

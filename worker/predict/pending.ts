@@ -133,6 +133,11 @@ export class PendingCalls {
     this.#index.touchedBy(change, byKey, visit);
   }
 
+  /** Whether a change of this table must say what the row was, to find the calls that it touches. */
+  asksForBefore(tableId: number): boolean {
+    return this.#index.asksForBefore(tableId);
+  }
+
   /** Calls that wrote to where these reads looked: a superset, found without looking at other calls. */
   writersIn(reads: ReadSet, visit: (call: PendingCall) => void): void {
     this.#index.writersIn(reads, visit);

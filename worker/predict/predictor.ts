@@ -17,7 +17,8 @@ import type { Execution } from '../../core/engine/execute.ts';
 import { AppChanges } from './app-changes.ts';
 import type { ClientIds } from './client-ids.ts';
 import { appliedChanges, type PendingCall, PendingCalls, type Prediction } from './pending.ts';
-import { initialState, next, type ReconcileEffect, type ReconcileState, type RowComparison } from './reconcile.ts';
+import { initialState, next, type ReconcileEffect, type ReconcileState } from './reconcile.ts';
+import type { RowComparison } from './same-outcome.ts';
 
 export interface ReconcileResult {
   /** Net changes of the rows that the app sees. */
@@ -325,9 +326,11 @@ export class Predictor {
     return predictionOf(this.#engine.execute(call));
   }
 
-  /** Tells each change the row it will replace, as far as the engine knows. Only pending calls ask for it. */
+  /** Tells each change the row it will replace, as far as the engine knows. Only pending calls ask for it, and few. */
   #withBefore(commits: readonly Commit[]): readonly Commit[] {
-    if (this.pending.size === 0) return commits;
+    const { pending } = this;
+    if (pending.size === 0) return commits;
+    if (!commits.some(({ changes }) => changes.some(({ tableId }) => pending.asksForBefore(tableId)))) return commits;
     const isOne = commits.length === 1 && commits[0]?.changes.length === 1;
     const latest = isOne ? undefined : new Map<number, Map<Key, Row | undefined>>();
     return commits.map((commit) => ({

@@ -20,6 +20,7 @@ import type { Call, CallId, Outcome, Seq } from '../../core/commit/call.ts';
 import type { Commit } from '../../core/commit/commit.ts';
 import type { Key, RowChange } from '../../core/commit/row-change.ts';
 import { appliedChanges, type PendingCall, type PendingCalls, type Prediction } from './pending.ts';
+import { isAsPredicted, isSameKey, type RowComparison, samePrediction } from './same-outcome.ts';
 
 export interface ReconcileState {
   readonly pending: PendingCalls;
@@ -35,7 +36,10 @@ export interface ReconcileState {
 }
 
 export type ReconcileEvent =
-  /** What the authority says. Changes of keys that no pending call wrote carry as `before` the row as it is now. */
+  /**
+   * What the authority says. Where `PendingCalls.asksForBefore`, changes of keys that no pending call wrote carry as
+   * `before` the row as it is now.
+   */
   | {
       readonly type: 'batch';
       readonly lastSeq: Seq;
@@ -77,11 +81,6 @@ export interface ReconcileStep {
   readonly effects: readonly ReconcileEffect[];
 }
 
-/** What it must know of rows. */
-export interface RowComparison {
-  readonly equal: (tableId: number, a: RowChange['after'], b: RowChange['after']) => boolean;
-}
-
 export function initialState(pending: PendingCalls, mode: ReconcileState['mode'] = 'selective'): ReconcileState {
   return { pending, mode, queue: [], running: undefined, isUnderWay: false, rolledBack: [] };
 }
@@ -112,7 +111,7 @@ function onBatch(
   state.isUnderWay = true;
   const { pending } = state;
   const settled = settledCalls(event, pending, rows);
-  const asPredicted = new Set<CallId>();
+  const asPredicted = settled.length === 0 ? noCallIds : new Set<CallId>();
   for (const { call, asPredicted: matches } of settled) if (matches) asPredicted.add(call.call.callId);
   const surprises =
     asPredicted.size === 0
@@ -252,7 +251,9 @@ function confirmedChanges(commits: readonly Commit[], pending: PendingCalls): Ro
   if (pending.size === 0) return confirmed;
   for (const { changes } of commits) {
     for (const change of changes) {
-      const oldest = pending.oldestWrite(change.tableId, change.key);
+      const oldest = pending.asksForBefore(change.tableId)
+        ? pending.oldestWrite(change.tableId, change.key)
+        : undefined;
       confirmed.push(oldest === undefined ? change : { ...change, before: oldest.before });
     }
   }
@@ -319,6 +320,7 @@ class LookedUp {
 
 /** Never added to. */
 const nobody: Set<PendingCall> = new Set();
+const noCallIds: Set<CallId> = new Set();
 
 /** Calls after `running` that read or wrote what it now wrote, a failing one included, or wrote what it now read. */
 function disturbedCalls(pending: PendingCalls, running: PendingCall): Set<PendingCall> {
@@ -364,38 +366,4 @@ function rollBack(calls: readonly PendingCall[], pending: PendingCalls, effects:
     if (runs.length === 0) effects.push({ type: 'rollBack', runs });
     if (runs.push(changes) === runsPerEffect) runs = [];
   }
-}
-
-function isAsPredicted(call: PendingCall, outcome: Outcome, commit: Commit | undefined, rows: RowComparison): boolean {
-  const { prediction } = call;
-  switch (outcome.type) {
-    case 'rejected':
-      return prediction.type !== 'predicted' || prediction.changes.length === 0;
-    case 'unchanged':
-    case 'committed':
-      // What comes without changes did none, or none to rows that are replicated here.
-      return prediction.type === 'predicted' && sameChanges(prediction.changes, commit?.changes ?? [], rows);
-  }
-}
-
-export function samePrediction(a: Prediction, b: Prediction, rows: RowComparison): boolean {
-  if (a.type === 'predicted') return b.type === 'predicted' && sameChanges(a.changes, b.changes, rows);
-  if (a.type === 'failing')
-    return b.type === 'failing' && a.rejection.code === b.rejection.code && a.rejection.message === b.rejection.message;
-  return b.type === 'unpredicted';
-}
-
-/** The same keys set to equal rows, in any order. */
-function sameChanges(a: readonly RowChange[], b: readonly RowChange[], rows: RowComparison): boolean {
-  if (a.length !== b.length) return false;
-  return a.every((change, i) => {
-    const inPlace = b[i];
-    const other =
-      inPlace !== undefined && isSameKey(change, inPlace) ? inPlace : b.find((each) => isSameKey(change, each));
-    return other !== undefined && rows.equal(change.tableId, change.after, other.after);
-  });
-}
-
-function isSameKey(a: RowChange, b: RowChange): boolean {
-  return a.tableId === b.tableId && a.key === b.key;
 }

@@ -92,6 +92,12 @@ export class SetIndex {
     if (change.after !== undefined) visitRanges(table, change.after, visit);
   }
 
+  /** Some call may be touched by what a row of this table was, and not by its key alone. */
+  asksForBefore(tableId: number): boolean {
+    const table = this.#tables[tableId];
+    return table !== undefined && (table.counts.size > 0 || table.equality.size > 0 || table.ranges.size > 0);
+  }
+
   writersOf(tableId: number, key: Key, visit: Visit): void {
     visitAll(this.#tables[tableId]?.writersByKey.get(key), visit);
   }

@@ -7,17 +7,17 @@
  */
 
 import { type Endpoint, expose } from 'comlink';
-import { ForerunError } from '../../core/errors.ts';
-import type { HostApi, HostOptions } from '../client/host-api.ts';
+import type { HostApi, HostListener, HostOptions } from '../client/host-api.ts';
 import { answerFollowers } from './followers.ts';
 import { eventsChannel, pageChannel, pageLock } from './names.ts';
+import { hearCalls, sendEvents } from './one-way.ts';
 
 /** `HostApi`, and what is between the sides alone. */
-export interface ExposedHost extends HostApi {
+export interface ExposedHost extends Omit<HostApi, 'open'> {
+  /** Events go beside it: on the same port, or through the page's channel. */
+  readonly open: (options: HostOptions) => Promise<void>;
   readonly life: () => Promise<Life>;
   readonly serve: (replica: string, version: string) => Promise<void>;
-  /** `open` for a page whose events go through its channel. */
-  readonly openHere: (options: HostOptions) => Promise<void>;
 }
 
 /** Who is at the other side of a port. */
@@ -36,7 +36,9 @@ export interface ExposeOptions {
 }
 
 export function exposeHost({ page: newPage, endpoint, version }: ExposeOptions): void {
-  expose(exposed(newPage(), newPage, version), endpoint);
+  const page = newPage();
+  hearCalls(endpoint, page);
+  expose(exposed({ page, newPage, version, listener: (events) => sendEvents(endpoint, events) }), endpoint);
 }
 
 /** Makes a page of another tab one of this host's. The result lets go of it. */
@@ -45,8 +47,7 @@ export function exposeToTab(newPage: () => HostApi, replica: string, pageId: str
   const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
   const page = newPage();
   const api: ExposedHost = {
-    ...exposed(page, newPage, ''),
-    openHere: (options) => page.open(options, (list) => events.postMessage(list)),
+    ...exposed({ page, newPage, version: '', listener: (list) => events.postMessage(list) }),
     close: async () => {
       await page.close();
       calls.close();
@@ -59,10 +60,18 @@ export function exposeToTab(newPage: () => HostApi, replica: string, pageId: str
   return leave;
 }
 
-function exposed(page: HostApi, newPage: () => HostApi, version: string): ExposedHost {
+interface ExposedOptions {
+  readonly page: HostApi;
+  /** One more, for another tab. */
+  readonly newPage: () => HostApi;
+  readonly version: string;
+  readonly listener: HostListener;
+}
+
+function exposed({ page, newPage, version, listener }: ExposedOptions): ExposedHost {
   // comlink passes on the methods of a plain object; those of a class instance's prototype as well, but not bound.
   return {
-    open: async (options, listener) => {
+    open: async (options) => {
       await page.open(options, listener);
       if (options.pageId !== '') whenGone(options.pageId, () => void page.close());
     },
@@ -81,9 +90,6 @@ function exposed(page: HostApi, newPage: () => HostApi, version: string): Expose
     life: async () => ({ lock: await heldForLife(), version }),
     serve: async (replica, pageVersion) => {
       answerFollowers(replica, pageVersion, (pageId, attempt) => exposeToTab(newPage, replica, pageId, attempt));
-    },
-    openHere: async () => {
-      throw new ForerunError('internal', 'This page is reached through a port.');
     },
   };
 }

@@ -3,10 +3,11 @@
  * with `exposed-host.ts` the door to comlink.
  */
 
-import { type Endpoint, proxy, releaseProxy, wrap } from 'comlink';
+import { type Endpoint, releaseProxy, wrap } from 'comlink';
 import type { HostApi, HostListener } from '../client/host-api.ts';
 import type { ExposedHost, Life } from './exposed-host.ts';
 import { eventsChannel, pageChannel } from './names.ts';
+import { hearEvents, sendCall } from './one-way.ts';
 
 export interface RemoteHost {
   readonly host: HostApi;
@@ -19,11 +20,20 @@ export interface RemoteHost {
 /** `broken` rejects when the other side will never answer. */
 export function remoteHost(endpoint: Endpoint, broken: Promise<never>): RemoteHost {
   const remote = wrap<ExposedHost>(endpoint);
+  let stopHearing = (): void => {};
+  const open: HostApi['open'] = (options, listener) => {
+    stopHearing();
+    stopHearing = hearEvents(endpoint, listener);
+    return remote.open(options);
+  };
   return {
-    host: hostOf(remote, (options, listener) => remote.open(options, proxy(listener)), broken),
+    host: { ...hostOf(remote, open, broken), call: (request) => sendCall(endpoint, request) },
     life: () => remote.life(),
     serve: (replica, version) => remote.serve(replica, version),
-    release: () => remote[releaseProxy](),
+    release: () => {
+      stopHearing();
+      remote[releaseProxy]();
+    },
   };
 }
 
@@ -34,7 +44,7 @@ export function channelHost(replica: string, pageId: string, attempt: number): P
   const remote = wrap<ExposedHost>(calls as unknown as Endpoint);
   const open = async (options: Parameters<HostApi['open']>[0], listener: HostListener): Promise<void> => {
     events.onmessage = ({ data }) => listener(data);
-    await remote.openHere(options);
+    await remote.open(options);
   };
   return {
     host: hostOf(remote, open, new Promise<never>(() => {})),

@@ -1,0 +1,88 @@
+/**
+ * What the predict benchmark does in a page: calls a reducer and waits until a live query has the changed row, in turns
+ * with comlink's bare round trip.
+ */
+
+import { wrap } from 'comlink';
+import { connect } from 'forerun/client';
+import * as shop from './module.ts';
+
+declare global {
+  interface Window {
+    predict: (turns: number) => Promise<Latencies>;
+  }
+}
+
+export interface Latencies {
+  /** Of a live query of 100 rows, and of comlink; in the order in which they were measured. */
+  readonly predictMs: number[];
+  readonly comlinkMs: number[];
+  readonly rows: number;
+  readonly isIsolated: boolean;
+  readonly storage: string;
+  /** Calls that the authority has confirmed to be as predicted. */
+  readonly confirmed: number;
+}
+
+const warmTurns = 300;
+/** Somebody who clicks does not wait for the network, and clicks no quicker. */
+const restMs = 4;
+
+window.predict = async (turns) => {
+  const echo = wrap<{ echo: (value: number) => number }>(
+    new Worker(new URL('./echo.worker.ts', import.meta.url), { type: 'module' }),
+  );
+  const client = connect({ module: shop });
+  await client.ready();
+  const room = 500;
+  const live = client.live(client.tables.item.where((item) => item.room.eq(room)));
+  const first = await live.ready();
+  const [all] = await client.live<{ rows: number }>('SELECT count(*) AS rows FROM item').ready();
+
+  const predictMs: number[] = [];
+  const comlinkMs: number[] = [];
+  for (let turn = -warmTurns; turn < turns; turn++) {
+    await rest();
+    const id = first[Math.abs(turn * 7) % first.length]?.id ?? 0;
+    const score = live.rows.find((row) => row.id === id)?.score;
+    const startMs = performance.now();
+    const isShown = shown(live, () => live.rows.find((row) => row.id === id)?.score !== score);
+    client.reducers.bump({ id });
+    const ms = (await isShown) - startMs;
+    await rest();
+    const askedMs = performance.now();
+    await echo.echo(turn);
+    const echoedMs = performance.now() - askedMs;
+    if (turn < 0) continue;
+    predictMs.push(ms);
+    comlinkMs.push(echoedMs);
+  }
+  const result = {
+    predictMs,
+    comlinkMs,
+    rows: all?.rows ?? 0,
+    isIsolated: crossOriginIsolated,
+    storage: client.status.storage.type,
+    confirmed: client.counters.confirmed,
+  };
+  await client.close();
+  return result;
+};
+
+/** When the live rows are those that were waited for, as their listener hears it. */
+function shown(
+  live: { readonly subscribe: (listener: () => void) => () => void },
+  isThere: () => boolean,
+): Promise<number> {
+  return new Promise((resolve) => {
+    const stop = live.subscribe(() => {
+      if (!isThere()) return;
+      stop();
+      resolve(performance.now());
+    });
+  });
+}
+
+function rest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, restMs));
+}
