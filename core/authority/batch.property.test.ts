@@ -43,7 +43,7 @@ describe('a batch', () => {
         const { log, durable } = batch.seal(7, bench.engine);
         expect(durable.commits).toBe(durable.commits);
         durable.announced();
-        // The writers serve later batches; what was sealed is its own.
+        // The writers serve later batches.
         fill(bench, new OpenBatch(90 as Seq, 0, writers), client, earlier);
         expect(log).toMatchObject({ number: 7, firstSeq: 50, commitCount: committed.length });
         expect(durable.lastSeq).toBe(49 + committed.length);

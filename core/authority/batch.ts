@@ -8,7 +8,7 @@
 
 import { assert } from '../assert.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
-import type { CallId, Outcome, Rejection, Seq } from '../commit/call.ts';
+import type { CallId, Rejection, Seq } from '../commit/call.ts';
 import type { LogBatch } from '../commit/log.ts';
 import type { Row, RowChange } from '../commit/row-change.ts';
 import { decodeChange, encodeChange } from '../engine/change-codec.ts';
@@ -16,7 +16,8 @@ import type { Engine } from '../engine/engine.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import { limits } from '../limits.ts';
 import type { Identity } from '../value/identity.ts';
-import { type ClientRecord, outcomeOf, type Settled } from './clients.ts';
+import { BatchCalls } from './batch-calls.ts';
+import type { ClientRecord } from './clients.ts';
 import type { EphemeralChanges } from './ephemeral.ts';
 import {
   beginBatch,
@@ -38,50 +39,6 @@ export interface BatchCommit {
   readonly offsets: readonly number[];
 }
 
-/** What came of the calls of a batch, in their order. */
-export class BatchCalls {
-  readonly clients: ClientRecord[] = [];
-  readonly #callIds: number[] = [];
-  readonly #settled: Settled[] = [];
-  /** The client's last call before each, in case the batch is lost. */
-  readonly #previous: number[] = [];
-
-  get length(): number {
-    return this.clients.length;
-  }
-
-  /** Settles a call with its client too. */
-  settle(client: ClientRecord, callId: CallId, settled: Settled): void {
-    this.clients.push(client);
-    this.#callIds.push(callId);
-    this.#settled.push(settled);
-    this.#previous.push(client.lastCallId);
-    client.settle(callId, settled);
-  }
-
-  /** Takes all of it back from the clients, the last call first. */
-  unsettle(): void {
-    for (let i = this.length - 1; i >= 0; i--)
-      (this.clients[i] as ClientRecord).unsettle(this.#callIds[i] as number, this.#previous[i] as number);
-  }
-
-  outcome(index: number): Outcome {
-    return outcomeOf(this.#callIds[index] as CallId, this.#settled[index] as Settled);
-  }
-
-  outcomesOf(client: ClientRecord): Outcome[] {
-    const outcomes: Outcome[] = [];
-    for (let i = 0; i < this.length; i++) if (this.clients[i] === client) outcomes.push(this.outcome(i));
-    return outcomes;
-  }
-
-  /** The first call of this client, if there is one. */
-  firstOf(client: ClientRecord): CallId | undefined {
-    const index = this.clients.indexOf(client);
-    return index < 0 ? undefined : (this.#callIds[index] as CallId);
-  }
-}
-
 /** What everyone may see now. */
 export class DurableBatch {
   readonly number: number;
@@ -91,7 +48,7 @@ export class DurableBatch {
   readonly calls: BatchCalls;
   /** Changes that are in no commit, in order. */
   readonly ephemeral: readonly EphemeralChanges[];
-  /** As in the log. */
+  /** As in the log; written over by a later batch once this one has been announced. */
   readonly bytes: Uint8Array;
   #undo: Uint8Array | undefined;
   readonly #shapeOf: (tableId: number) => RowShape;
@@ -129,10 +86,10 @@ export class DurableBatch {
     return this.#commits;
   }
 
-  /** What its rows were before, for `readCommits`: a copy, to be asked for while the batch is announced. */
-  copyOfBefore(): Uint8Array {
+  /** What its rows were before, for `readCommits`; to be asked for, and good, while the batch is announced. */
+  get before(): Uint8Array {
     assert(this.#undo !== undefined, 'what rows were before is asked for while the batch is announced');
-    return this.#undo.slice();
+    return this.#undo;
   }
 
   /** All listeners have heard of it: what its rows were before is written over by a later batch. */
@@ -272,10 +229,10 @@ export class OpenBatch {
     this.#steps.push(step);
   }
 
-  /** The batch as the log takes it; its bytes are its own from here on. */
+  /** The batch as the log takes it. Its bytes stay as they are until it has been announced or lost. */
   seal(number: number, engine: Engine): { readonly log: LogBatch; readonly durable: DurableBatch } {
     const { firstSeq, commitCount } = this;
-    const log = { number, firstSeq, commitCount, bytes: this.writer.take() };
+    const log = { number, firstSeq, commitCount, bytes: this.writer.view() };
     return { log, durable: new DurableBatch(log, this, this.#undo.view(), (tableId) => engine.shape(tableId)) };
   }
 

@@ -118,17 +118,15 @@ export class ByteWriter {
 
   /** LEB128: seven bits a byte, least significant first, as few bytes as possible. An integer from 0 to 2^53 - 1. */
   varint(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, 'a varint is an integer from 0 to 2^53 - 1');
+    // Most are small, and cost one claim.
+    if (value >>> 0 !== value) return this.#longVarint(value);
+    const start = this.claim(5);
+    const { bytes } = this;
+    let at = start;
     let rest = value;
-    while (rest > 0x7fff_ffff) {
-      this.u8((rest % 128) | 0x80);
-      rest = Math.floor(rest / 128);
-    }
-    while (rest > 0x7f) {
-      this.u8((rest & 0x7f) | 0x80);
-      rest >>>= 7;
-    }
-    this.u8(rest);
+    for (; rest > 0x7f; rest >>>= 7) bytes[at++] = rest | 0x80;
+    bytes[at++] = rest;
+    this.offset = at;
   }
 
   /** u32 length in bytes, then UTF-8. Throws `row-invalid` for a lone surrogate, and then has written nothing. */
@@ -181,6 +179,13 @@ export class ByteWriter {
   u256At(at: number, value: bigint): void {
     this.u128At(at, value);
     this.u128At(at + 16, value >> 128n);
+  }
+
+  #longVarint(value: number): void {
+    assert(Number.isSafeInteger(value) && value >= 0, 'a varint is an integer from 0 to 2^53 - 1');
+    let rest = value;
+    for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 128)) this.u8((rest % 128) | 0x80);
+    this.varint(rest);
   }
 
   #utf8(value: string): void {

@@ -19,7 +19,10 @@ export interface LogBatch {
 }
 
 export interface Log {
-  /** Throws `log-unavailable` when it could not be made durable; then nothing of it will ever be read. */
+  /**
+   * Throws `log-unavailable` when it could not be made durable; then nothing of it will ever be read. The bytes are the
+   * caller's to write over once it has been answered.
+   */
   readonly append: (batch: LogBatch) => Promise<void>;
   /** Batches numbered above `afterBatch`, in order, as far as the log goes at this moment. */
   readonly read: (afterBatch: number) => AsyncIterable<LogBatch>;

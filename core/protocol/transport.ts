@@ -9,7 +9,7 @@
 import type { Scheduler } from '../environment.ts';
 
 export interface Transport {
-  /** Takes the bytes over: the sender does not touch them again. After the end it does nothing. */
+  /** Takes a copy of the bytes, or is done with them when it returns: the sender may write over them. After the end it does nothing. */
   readonly send: (frame: Uint8Array) => void;
   readonly close: () => void;
   /** Bytes taken over and not yet handed to the network. */

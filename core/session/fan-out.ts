@@ -6,12 +6,13 @@
 
 import type { BatchCommit } from '../authority/batch.ts';
 import { ByteWriter } from '../codec/bytes.ts';
-import type { Outcome, Seq } from '../commit/call.ts';
+import type { Seq } from '../commit/call.ts';
 import type { Key, RowChange } from '../commit/row-change.ts';
 import { encodeChange, encodeLeave } from '../engine/change-codec.ts';
 import type { RowShape } from '../engine/row-shape.ts';
-import { encodeOutcome, serverTag } from '../protocol/frame.ts';
+import { serverTag } from '../protocol/frame.ts';
 import type { Audience, JoinNote, SharedQueries, SharedQuery } from './shared-query.ts';
+import type { ToldOutcomes } from './told-outcomes.ts';
 
 /** Commits as one audience is sent them: a list of commits, encoded. */
 export interface CommitBytes {
@@ -214,10 +215,16 @@ export function beginCommit(
   writer.varint(changeCount);
 }
 
-/** A session without outcomes of its own shares the bytes of the others. */
-export function batchMessage(commits: CommitBytes, outcomes: readonly Outcome[]): Uint8Array {
-  if (outcomes.length > 0) return encodeBatch(commits, outcomes);
-  commits.message ??= encodeBatch(commits, outcomes);
+/**
+ * A session without outcomes of its own shares the bytes of the others. One that has some gets them in the writer, and
+ * they are good until it is used again.
+ */
+export function batchMessage(writer: ByteWriter, commits: CommitBytes, outcomes: ToldOutcomes): Uint8Array {
+  if (outcomes.count === 0 && commits.message !== undefined) return commits.message;
+  writer.reset();
+  encodeBatch(writer, commits, outcomes);
+  if (outcomes.count > 0) return writer.view();
+  commits.message = writer.take();
   return commits.message;
 }
 
@@ -230,8 +237,11 @@ function nameOf({ tableId, key }: { readonly tableId: number; readonly key: Key 
   return `${tableId} ${typeof key} ${String(key)}`;
 }
 
-export function outcomesMessage(outcomes: readonly Outcome[], lastSeq: Seq): Uint8Array {
-  return encodeBatch({ lastSeq, list: noCommits, turns: undefined }, outcomes);
+/** In the writer, like those of `batchMessage`. */
+export function outcomesMessage(writer: ByteWriter, outcomes: ToldOutcomes, lastSeq: Seq): Uint8Array {
+  writer.reset();
+  encodeBatch(writer, { lastSeq, list: noCommits, turns: undefined }, outcomes);
+  return writer.view();
 }
 
 /** What changed of rows that are on their way in or out with a subscription. */
@@ -242,15 +252,17 @@ export function stagedMessage(subscriptionId: number, { lastSeq, list, turns }: 
 }
 
 /** What is in no commit follows its batch in the same frame. */
-function encodeBatch({ lastSeq, list, turns }: Omit<CommitBytes, 'message'>, outcomes: readonly Outcome[]): Uint8Array {
-  const writer = new ByteWriter();
+function encodeBatch(
+  writer: ByteWriter,
+  { lastSeq, list, turns }: Omit<CommitBytes, 'message'>,
+  outcomes: ToldOutcomes,
+): void {
   writer.u8(serverTag.batch);
   writer.varint(lastSeq);
-  writer.varint(outcomes.length);
-  for (const outcome of outcomes) encodeOutcome(writer, outcome, lastSeq);
+  writer.varint(outcomes.count);
+  outcomes.write(writer, lastSeq);
   writer.raw(list);
   if (turns !== undefined) encodeStaged(writer, 0, lastSeq, turns);
-  return writer.take();
 }
 
 function encodeStaged(writer: ByteWriter, subscriptionId: number, lastSeq: Seq, list: Uint8Array): void {

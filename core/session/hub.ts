@@ -9,6 +9,7 @@ import type { DurableBatch } from '../authority/batch.ts';
 import type { ClientRecord } from '../authority/clients.ts';
 import { leasedColumns } from '../authority/id-lease.ts';
 import { type Codec, compileCodec } from '../codec/bsatn.ts';
+import { ByteWriter } from '../codec/bytes.ts';
 import type { Outcome, Position, Seq } from '../commit/call.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import type { Environment } from '../environment.ts';
@@ -30,6 +31,7 @@ import { type Audience, type JoinNote, SharedQueries, type SharedQuery } from '.
 import { SlowReaders } from './slow-readers.ts';
 import { StateChecks } from './state-checks.ts';
 import { StagedReceiver } from './subscriptions.ts';
+import { noOutcomes, OwnOutcomes } from './told-outcomes.ts';
 import { ViewInstances } from './view-instances.ts';
 
 export interface HubOptions {
@@ -74,6 +76,8 @@ export class SessionHub {
   /** What the batch that is being written did to views. */
   #viewTurns: ViewTurns | undefined;
   readonly checks: StateChecks;
+  /** For messages that are sent as soon as they are written. */
+  readonly scratch: ByteWriter = new ByteWriter();
   /** Undefined: nobody is sent the net of what they missed. */
   readonly slowReaders: SlowReaders | undefined;
   /** Sessions that hold something back until a batch is durable. */
@@ -239,15 +243,7 @@ export class SessionHub {
   #durable(batch: DurableBatch): void {
     this.#recent.add(batch, this.queries.size > 0);
     this.checks.durable(batch);
-    const outcomes = new Map<Session, Outcome[]>();
-    const { calls } = batch;
-    for (let i = 0; i < calls.length; i++) {
-      const session = this.#byClient.get(calls.clients[i] as ClientRecord);
-      if (session === undefined) continue;
-      const own = outcomes.get(session);
-      if (own === undefined) outcomes.set(session, [calls.outcome(i)]);
-      else own.push(calls.outcome(i));
-    }
+    const outcomes = this.#ownOutcomes(batch);
     for (const { client, callId, changes } of batch.ephemeral) {
       this.#ephemeral.add(changes);
       if (client !== undefined && callId !== undefined) this.#byClient.get(client)?.ownEphemeral(callId, changes);
@@ -262,11 +258,23 @@ export class SessionHub {
     if (batch.ephemeral.length > 0) this.#ephemeral.flush();
   }
 
+  #ownOutcomes({ calls }: DurableBatch): Map<Session, OwnOutcomes> {
+    const outcomes = new Map<Session, OwnOutcomes>();
+    calls.eachRow((client, from, to) => {
+      const session = this.#byClient.get(client);
+      if (session === undefined) return;
+      const own = outcomes.get(session);
+      if (own === undefined) outcomes.set(session, new OwnOutcomes(calls, from, to));
+      else own.add(from, to);
+    });
+    return outcomes;
+  }
+
   /** Takes the outcomes that go with it out of those that are to be told. */
-  #deliver(batch: DurableBatch, audience: Audience, commits: CommitBytes, outcomes: Map<Session, Outcome[]>): void {
+  #deliver(batch: DurableBatch, audience: Audience, commits: CommitBytes, outcomes: Map<Session, OwnOutcomes>): void {
     for (const receiver of audience.receivers) {
       if (receiver instanceof Session) {
-        receiver.durable(batch, commits, outcomes.get(receiver) ?? []);
+        receiver.durable(batch, commits, outcomes.get(receiver) ?? noOutcomes);
         outcomes.delete(receiver);
       } else if (receiver instanceof StagedReceiver && receiver.session instanceof Session)
         receiver.session.staged(batch, receiver.subscriptionId, commits);

@@ -1,6 +1,9 @@
 /**
  * The newest batches, for clients that come back soon: contiguous, and as the bytes that went to the log. As objects they
  * would take ten times the memory and keep the garbage collector busy under load, and hardly any of them is asked for.
+ *
+ * Law: what is kept lies in blocks that are used again, since memory that is fresh for each batch costs more than filling
+ * it; so whoever asks for a batch is given bytes of his own.
  */
 
 import { type BatchCommit, type DurableBatch, readCommits } from '../authority/batch.ts';
@@ -9,6 +12,7 @@ import type { Seq } from '../commit/call.ts';
 import type { LogBatch } from '../commit/log.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import { limits } from '../limits.ts';
+import { ByteBlocks, type KeptBytes } from './byte-blocks.ts';
 
 export interface RecentBatch {
   readonly commits: readonly BatchCommit[];
@@ -17,9 +21,10 @@ export interface RecentBatch {
   readonly isBeforeKnown: boolean;
 }
 
-interface KeptBatch extends LogBatch {
+interface KeptBatch extends Omit<LogBatch, 'bytes'> {
+  readonly log: KeptBytes;
   /** What its rows were before, if that is kept. */
-  readonly before: Uint8Array | undefined;
+  readonly before: KeptBytes | undefined;
 }
 
 export class RecentBatches {
@@ -28,6 +33,7 @@ export class RecentBatches {
   #dropped = 0;
   #keptBytes = 0;
   readonly #bytesMax: number;
+  readonly #blocks = new ByteBlocks();
 
   constructor(bytesMax: number = limits.recentBytesMax) {
     this.#bytesMax = bytesMax;
@@ -37,11 +43,12 @@ export class RecentBatches {
   add(batch: DurableBatch, isAsked: boolean): void {
     const { number, firstSeq, commitCount, bytes } = batch;
     if (commitCount === 0) return;
-    const kept = { number, firstSeq, commitCount, bytes, before: isAsked ? batch.copyOfBefore() : undefined };
+    const log = this.#blocks.keep(bytes);
+    const kept = { number, firstSeq, commitCount, log, before: isAsked ? this.#blocks.keep(batch.before) : undefined };
     this.#kept.push(kept);
     this.#keptBytes += sizeOf(kept);
     while (this.#keptBytes > this.#bytesMax && this.#dropped < this.#kept.length - 1)
-      this.#keptBytes -= sizeOf(this.#kept[this.#dropped++] as KeptBatch);
+      this.#drop(this.#kept[this.#dropped++] as KeptBatch);
     // A shift for each would move all the others.
     if (this.#dropped < this.#kept.length / 2) return;
     this.#kept = this.#kept.slice(this.#dropped);
@@ -75,16 +82,23 @@ export class RecentBatches {
     const batch = this.#kept[low];
     return batch && read(batch, shapeOf);
   }
+
+  #drop(batch: KeptBatch): void {
+    this.#keptBytes -= sizeOf(batch);
+    this.#blocks.drop(batch.log);
+    if (batch.before !== undefined) this.#blocks.drop(batch.before);
+  }
 }
 
-function read(batch: KeptBatch, shapeOf: (tableId: number) => RowShape): RecentBatch {
+function read({ log, before, ...batch }: KeptBatch, shapeOf: (tableId: number) => RowShape): RecentBatch {
+  const bytes = log.bytes.slice();
   return {
-    commits: readCommits(batch, shapeOf, batch.before === undefined ? undefined : new ByteReader(batch.before)),
-    bytes: batch.bytes,
-    isBeforeKnown: batch.before !== undefined,
+    commits: readCommits({ ...batch, bytes }, shapeOf, before && new ByteReader(before.bytes)),
+    bytes,
+    isBeforeKnown: before !== undefined,
   };
 }
 
-function sizeOf({ bytes, before }: KeptBatch): number {
-  return bytes.length + (before?.length ?? 0);
+function sizeOf({ log, before }: KeptBatch): number {
+  return log.bytes.length + (before?.bytes.length ?? 0);
 }

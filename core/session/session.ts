@@ -32,6 +32,7 @@ import type { OlderBatches } from './missed.ts';
 import { Behind, isCommitOf, isSlow, type SlowSession } from './slow-readers.ts';
 import { wholeTablesOf } from './state-checks.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { type ToldOutcomes, toldOutcomes } from './told-outcomes.ts';
 
 type State =
   | { readonly type: 'greeting' }
@@ -109,16 +110,16 @@ export class Session implements TransportEvents, SlowSession {
   }
 
   /** A batch has become durable; `outcomes` are those of this session's own calls. */
-  durable(batch: DurableBatch, commits: CommitBytes | undefined, outcomes: readonly Outcome[]): void {
+  durable(batch: DurableBatch, commits: CommitBytes | undefined, outcomes: ToldOutcomes): void {
     if (this.#state.type !== 'live') return;
-    if (this.#isLeftOut(batch)) this.#behind?.answer(outcomes);
+    if (this.#isLeftOut(batch)) this.#behind?.answer(outcomes.list());
     else this.#tell(commits, outcomes, batch.lastSeq);
   }
 
   /** Answers a call that ran before. */
   repeat(outcome: Outcome): void {
     if (this.#behind !== undefined) this.#behind.answer([outcome]);
-    else this.#tell(undefined, [outcome], this.#authority.durableSeq);
+    else this.#tell(undefined, toldOutcomes([outcome]), this.#authority.durableSeq);
   }
 
   /** A batch has become durable that changes what is on its way for a subscription. */
@@ -138,7 +139,7 @@ export class Session implements TransportEvents, SlowSession {
     const [state, behind] = [this.#state, this.#behind];
     this.#behind = undefined;
     if (state.type !== 'live' || behind === undefined) return;
-    this.#tell(main, behind.outcomes, lastSeq);
+    this.#tell(main, toldOutcomes(behind.outcomes), lastSeq);
     const { stagedId } = state.subscriptions;
     if (staged !== undefined && stagedId !== undefined) this.#transmit(stagedMessage(stagedId, staged));
     for (const change of behind.asked) state.subscriptions.change(change);
@@ -223,10 +224,11 @@ export class Session implements TransportEvents, SlowSession {
     return true;
   }
 
-  #tell(commits: CommitBytes | undefined, outcomes: readonly Outcome[], lastSeq: DurableBatch['lastSeq']): void {
-    this.#meter?.answered(outcomes.length);
-    if (commits !== undefined) this.#transmit(batchMessage(commits, outcomes));
-    else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, lastSeq));
+  #tell(commits: CommitBytes | undefined, outcomes: ToldOutcomes, lastSeq: DurableBatch['lastSeq']): void {
+    const { scratch } = this.#hub;
+    this.#meter?.answered(outcomes.count);
+    if (commits !== undefined) this.#transmit(batchMessage(scratch, commits, outcomes));
+    else if (outcomes.count > 0) this.#transmit(outcomesMessage(scratch, outcomes, lastSeq));
   }
 
   #handle(message: ClientMessage): void {
@@ -344,8 +346,10 @@ export class Session implements TransportEvents, SlowSession {
       authorityMicros: this.#hub.nowMicros(),
     });
     for (const refusal of refusals) this.send(refusal);
-    if (missed?.isEmpty === false) this.#transmit(batchMessage(missed.commits, outcomes));
-    else if (outcomes.length > 0) this.#transmit(outcomesMessage(outcomes, durableSeq));
+    const { scratch } = this.#hub;
+    const told = toldOutcomes(outcomes);
+    if (missed?.isEmpty === false) this.#transmit(batchMessage(scratch, missed.commits, told));
+    else if (told.count > 0) this.#transmit(outcomesMessage(scratch, told, durableSeq));
     if (missed === undefined) subscriptions.sendAll();
     else this.sendAllEphemeral();
     this.#tellLeases(client);

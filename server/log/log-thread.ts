@@ -24,6 +24,7 @@ assert(parentPort !== null, 'the storage thread is started as a worker');
 const port = parentPort;
 // What the main thread passes is typed there.
 const { storage: storageOptions, mailbox, behindBytesMax } = workerData as ThreadOptions;
+const copied = new Uint8Array(mailbox.length);
 
 try {
   const storage = SqliteStorage.open(storageOptions);
@@ -44,12 +45,7 @@ function run(storage: SqliteStorage): void {
   port.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'append':
-        try {
-          storage.append(batchOf(message));
-          send(message.number);
-        } catch (error) {
-          send({ type: 'failed', error: plainError(error) });
-        }
+        append(batchOf(message));
         lastAppend = performance.now();
         if (isWorking) return;
         if (storage.behindBytes > behindBytesMax) work();
@@ -70,6 +66,21 @@ function run(storage: SqliteStorage): void {
         unreachable(message);
     }
   });
+
+  function append(batch: LogBatch): void {
+    try {
+      storage.append(batch);
+    } catch (error) {
+      send({ type: 'failed', error: plainError(error) });
+      return;
+    }
+    send(batch.number);
+    try {
+      storage.appended(batch);
+    } catch (error) {
+      send({ type: 'tablesFailed', error: plainError(error) });
+    }
+  }
 
   /** Slices until there is nothing left to do, or while appends come, little; in between, the port has its turn. */
   function work(): void {
@@ -98,8 +109,11 @@ function run(storage: SqliteStorage): void {
   }
 }
 
+/** With bytes of its own: those in the mailbox are written over once the append has been answered. */
 function batchOf({ number, firstSeq, commitCount, bytes }: Extract<ToThread, { type: 'append' }>): LogBatch {
-  return { number, firstSeq, commitCount, bytes: typeof bytes === 'number' ? mailbox.subarray(0, bytes) : bytes };
+  if (typeof bytes !== 'number') return { number, firstSeq, commitCount, bytes };
+  copied.set(mailbox.subarray(0, bytes));
+  return { number, firstSeq, commitCount, bytes: copied.subarray(0, bytes) };
 }
 
 function send(message: FromThread): void {

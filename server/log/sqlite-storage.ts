@@ -125,6 +125,14 @@ export class SqliteStorage {
   }
 
   /**
+   * Takes what `append` has made durable into what is to be written to the tables, which spares reading it back. Nobody
+   * waits for it. Throws like `slice`.
+   */
+  appended(batch: LogBatch): void {
+    this.#tables.appended(batch);
+  }
+
+  /**
    * Works on the tables for about `budgetMs`; gives whether there is more to do. Throws what SQLite throws when it can't,
    * and begins again where the file is when it is called again.
    */

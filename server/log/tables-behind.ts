@@ -1,6 +1,7 @@
 /**
  * Brings the tables in the file up to date with the log, a stretch at a time and each stretch in slices, between which
- * the log can be appended to.
+ * the log can be appended to. A stretch takes batches as they are appended; what came while the one before it was being
+ * written, it reads back.
  *
  * Law: rows may be newer than the batch number in the file's meta says; that number, clients, leases and connections are
  * written in the transaction that ends a stretch, and always agree. So a stop, or a slice that fails, costs nothing but
@@ -32,12 +33,13 @@ const stretchEntriesMax = 1_000;
 const readBytesTarget = 32 * 1024;
 
 interface Stretch {
-  readonly reader: BatchReader;
   readonly rows: NetRows;
   readonly bookkeeping: BookkeepingChanges;
   batchNumber: number;
   seq: number;
   bytes: number;
+  /** Where it reads on, while there is something to be read back. */
+  reader: BatchReader | undefined;
   /** Set once it is being written. */
   writing: Generator<number> | undefined;
 }
@@ -76,6 +78,19 @@ export class TablesBehind {
     return this.#batchNumber;
   }
 
+  /** Takes the batch that was appended last, if the next stretch has all that come before it. */
+  appended(batch: LogBatch): void {
+    try {
+      const stretch = (this.#stretch ??= this.#begin());
+      if (stretch.writing !== undefined || stretch.batchNumber !== batch.number - 1 || isFull(stretch)) return;
+      stretch.reader = undefined;
+      this.#take(stretch, batch);
+    } catch (error) {
+      this.#stretch = undefined;
+      throw error;
+    }
+  }
+
   /** Works for about `budgetMs`; gives how many bytes of the log this has brought into the tables. */
   slice(budgetMs: number, lastBatch: number): number {
     const deadline = performance.now() + budgetMs;
@@ -99,24 +114,21 @@ export class TablesBehind {
 
   #begin(): Stretch {
     return {
-      reader: new BatchReader(this.#db, this.#path, this.#batchNumber, this.#seq),
       rows: new NetRows((tableId) => this.#shape(tableId)),
       bookkeeping: new BookkeepingChanges(this.#db, this.#path, this.#tables),
       batchNumber: this.#batchNumber,
       seq: this.#seq,
       bytes: 0,
+      reader: undefined,
       writing: undefined,
     };
   }
 
   /** Gives whether the stretch is long enough, or at the end of the log. */
   #read(stretch: Stretch, deadline: number, lastBatch: number): boolean {
-    const isFull = (): boolean =>
-      stretch.rows.bytes >= stretchRowBytesMax ||
-      stretch.bytes >= stretchBytesMax ||
-      stretch.bookkeeping.size >= stretchEntriesMax;
-    while (!isFull() && stretch.batchNumber < lastBatch) {
+    while (!isFull(stretch) && stretch.batchNumber < lastBatch) {
       if (performance.now() >= deadline) return false;
+      stretch.reader ??= new BatchReader(this.#db, this.#path, stretch.batchNumber, stretch.seq);
       for (const batch of stretch.reader.next(readBytesTarget)) this.#take(stretch, batch);
     }
     return true;
@@ -174,4 +186,8 @@ export class TablesBehind {
       throw new ForerunError('frame-invalid', `There is no table number ${tableId} in this module.`);
     return shape;
   }
+}
+
+function isFull({ rows, bytes, bookkeeping }: Stretch): boolean {
+  return rows.bytes >= stretchRowBytesMax || bytes >= stretchBytesMax || bookkeeping.size >= stretchEntriesMax;
 }
