@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- transfer [--alpha 0|1.5] [--connections 64] [--in-flight 40] [--seconds 10]`: durable transfers a
- * second through the real path, client and server as two processes on this machine, and the floors of its parts.
+ * second through the real path, client and server as two processes on this machine, and the floors of its parts. Then once
+ * more at 100,000 a second, where the server is not to pause.
  */
 
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -21,6 +22,7 @@ export interface TransferResult {
 }
 
 const floorMs = 2_000;
+const paced = { rate: 100_000, warmUpMs: 2_000, measureMs: 4_000 } as const;
 
 export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -38,12 +40,15 @@ export async function run(args: readonly string[]): Promise<void> {
   const measureMs = Number(values.seconds) * 1000;
 
   const result = await transferRun({ alpha, connections, inFlight, warmUpMs: 3_000, measureMs });
-  const { load, verified } = result;
+  const { load } = result;
+  const steady = await transferRun({ alpha, connections, inFlight, ...paced });
+  const verified = result.verified && steady.verified;
   const engineTps = await engineFloor(alpha, floorMs);
   const logTps = await engineAndLogFloor(alpha, floorMs);
   const echo = await echoFloor(connections, inFlight, Math.round(load.bytesSent / load.committed), floorMs);
   const fsyncMs = fsyncFloorMs();
   print(result);
+  printPaced(steady);
   console.log(`floors                engine alone ${engineTps} /s   engine and log ${logTps} /s`);
   console.log(`                      ws echo of the same frames ${echo.tps} /s, p50 ${echo.p50Ms} ms`);
   console.log(
@@ -58,6 +63,7 @@ export async function run(args: readonly string[]): Promise<void> {
       p99_ms: load.p99Ms,
       engine_tps: engineTps,
       echo_tps: echo.tps,
+      pause_ms: steady.server.loopDelayMaxMs,
       verified,
     }),
   );
@@ -77,6 +83,12 @@ function print({ load, server, diskBytes }: TransferResult): void {
   console.log(`calls per batch       ${(server.calls / server.batches).toFixed(1)}`);
   console.log(
     `server                event loop late by p99 ${server.loopDelayP99Ms} ms, at most ${server.loopDelayMaxMs} ms   memory ${server.rssMb} MB`,
+  );
+}
+
+function printPaced({ load, server }: TransferResult): void {
+  console.log(
+    `at ${paced.rate} /s          acknowledged ${load.tps} /s   p50 ${load.p50Ms} ms   p99 ${load.p99Ms} ms   p99.9 ${load.p999Ms} ms   event loop late by at most ${server.loopDelayMaxMs} ms`,
   );
 }
 

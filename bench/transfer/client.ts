@@ -10,6 +10,7 @@ export interface LoadRequest {
   readonly url: string;
   readonly connections: number;
   readonly inFlight: number;
+  readonly rate?: number;
   readonly alpha: number;
   readonly warmUpMs: number;
   readonly measureMs: number;

@@ -14,7 +14,7 @@ import { SqliteLog } from '../../server/log/sqlite-log.ts';
 import { describeModule } from '../../server/module-change.ts';
 import { Histogram } from './histogram.ts';
 import * as bank from './module.ts';
-import { accountCount } from './module.ts';
+import { accountCount, initLimits } from './module.ts';
 import { drawPairs } from './pairs.ts';
 
 /** Admits, runs and encodes, and forgets: everything of the authority but the disk and the network. */
@@ -38,6 +38,7 @@ export async function engineFloor(alpha: number, ms: number, log: Log = forgetfu
     epoch,
     databaseIdentity: Identity.zero(),
     secret,
+    limits: initLimits,
   });
   const client = authority.client(clientIdFromBytes(new Uint8Array(16).fill(1)), new Identity(1n));
   const reducerId = definition.reducers.findIndex(({ accessor }) => accessor === 'transfer');

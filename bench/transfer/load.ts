@@ -17,11 +17,17 @@ export interface LoadOptions {
   /** Of the server, `http://…`. */
   readonly url: string;
   readonly connections: number;
+  /** At most, where there is a rate. */
   readonly inFlight: number;
+  /** Calls a second in all; without, each connection makes a call for each that is answered. */
+  readonly rate?: number | undefined;
   readonly moduleHash: string;
   readonly reducerId: number;
   readonly pairs: Pairs;
 }
+
+/** Calls in one frame, where there is a rate. */
+const pacedFrameCalls = 20;
 
 export class Load {
   readonly latencies = new Histogram();
@@ -33,6 +39,7 @@ export class Load {
   readonly #sockets: LoadConnection[] = [];
   #next = 0;
   #stopping = false;
+  #pacer: NodeJS.Timeout | undefined;
 
   private constructor(options: LoadOptions) {
     this.#options = options;
@@ -45,16 +52,38 @@ export class Load {
   }
 
   start(): void {
-    for (const socket of this.#sockets) socket.call(this.#options.inFlight);
+    const { rate, inFlight } = this.#options;
+    if (rate === undefined) for (const socket of this.#sockets) socket.call(inFlight);
+    else this.#pace(rate, inFlight);
   }
 
-  get isStopping(): boolean {
-    return this.#stopping;
+  get callsAgain(): boolean {
+    return !this.#stopping && this.#options.rate === undefined;
+  }
+
+  /** Calls that are due and find no connection with room are left out: the rate is then not reached, which shows. */
+  #pace(rate: number, inFlightMax: number): void {
+    let lastMs = performance.now();
+    let turn = 0;
+    let owed = 0;
+    this.#pacer = setInterval(() => {
+      const nowMs = performance.now();
+      owed = Math.min(owed + ((nowMs - lastMs) / 1000) * rate, rate / 10);
+      lastMs = nowMs;
+      for (let tries = this.#sockets.length; owed >= 1 && tries > 0; tries--) {
+        const socket = this.#sockets[turn++ % this.#sockets.length] as LoadConnection;
+        const count = Math.min(pacedFrameCalls, Math.floor(owed), inFlightMax - socket.inFlight);
+        if (count <= 0) continue;
+        owed -= count;
+        socket.call(count);
+      }
+    }, 1);
   }
 
   /** Resolves when no call is in flight any more. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#pacer);
     while (this.#sockets.some((socket) => socket.inFlight > 0)) await new Promise((resolve) => setTimeout(resolve, 1));
     for (const socket of this.#sockets) socket.close();
   }
@@ -182,7 +211,7 @@ class LoadConnection {
       answered += this.#receiveBatch(reader, nowMs);
     }
     this.inFlight -= answered;
-    if (answered > 0 && !this.#load.isStopping) this.call(answered);
+    if (answered > 0 && this.#load.callsAgain) this.call(answered);
   }
 
   #receiveBatch(reader: ByteReader, nowMs: number): number {

@@ -3,6 +3,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { serve } from 'forerun/server';
 import * as bank from './module.ts';
+import { initLimits } from './module.ts';
 import { threadMicros } from './threads.ts';
 
 /** What the server used since it was told to `mark`. */
@@ -23,7 +24,12 @@ export interface ServerReport {
 const timerMs = 4;
 
 const [folder] = process.argv.slice(2);
-const served = await serve({ module: bank, port: 0, ...(folder === undefined ? {} : { data: folder }) });
+const served = await serve({
+  module: bank,
+  port: 0,
+  limits: initLimits,
+  ...(folder === undefined ? {} : { data: folder }),
+});
 let batches = 0;
 let calls = 0;
 let logBytes = 0;

@@ -9,7 +9,11 @@
 import type { Scheduler } from '../environment.ts';
 
 export interface Transport {
-  /** Takes a copy of the bytes, or is done with them when it returns: the sender may write over them. After the end it does nothing. */
+  /**
+   * Takes a copy of the bytes, or is done with them when it returns: the sender may write over them. The same array object
+   * sent twice in a tick counts as the same bytes, which a home with many connections puts into a frame once. After the end
+   * it does nothing.
+   */
   readonly send: (frame: Uint8Array) => void;
   readonly close: () => void;
   /** Bytes taken over and not yet handed to the network. */

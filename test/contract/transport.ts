@@ -40,6 +40,19 @@ export function describeTransport(
       near.close();
     });
 
+    test('what was sent arrives as it was, whatever the sender then does with its bytes', async () => {
+      const { near, far, heard } = await connect();
+      const bytes = new Uint8Array(3_000);
+      for (const end of [near, far]) {
+        for (let n = 0; n < 50; n++) end.send(bytes.fill(n).subarray());
+        bytes.fill(255);
+      }
+      const fills = Array.from({ length: 50 }, (_, n) => n);
+      const first = (frame: number[] | 'closed'): unknown => (new Set(frame).size === 1 ? frame[0] : frame);
+      await vi.waitFor(() => expect([heard.near.map(first), heard.far.map(first)]).toEqual([fills, fills]));
+      near.close();
+    });
+
     test('a frame of a few megabytes arrives as it was', async () => {
       const { near, heard } = await connect();
       near.send(new Uint8Array(3_000_000).fill(7));
