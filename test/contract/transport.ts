@@ -48,7 +48,8 @@ export function describeTransport(
         bytes.fill(255);
       }
       const fills = Array.from({ length: 50 }, (_, n) => n);
-      const first = (frame: number[] | 'closed'): unknown => (new Set(frame).size === 1 ? frame[0] : frame);
+      const first = (frame: number[] | 'closed'): unknown =>
+        frame !== 'closed' && new Set(frame).size === 1 ? frame[0] : frame;
       await vi.waitFor(() => expect([heard.near.map(first), heard.far.map(first)]).toEqual([fills, fills]));
       near.close();
     });
