@@ -34,6 +34,8 @@ export const limits = {
   checkedChangesMax: 20_000,
   /** A snapshot is sent in chunks of so many rows, between which calls go on. */
   snapshotChunkRows: 1_000,
+  /** Changed rows of joined tables or views that a slow reader, or a client that comes back, is told the net of; beyond it, it gets a snapshot. */
+  joinedNetRowsMax: 1_000,
   /** Log bytes of the newest batches kept in memory for clients that come back; those further behind get a snapshot. */
   recentBytesMax: 16_777_216,
   /** Log bytes that a client which comes back is sent instead of a snapshot, at most. */

@@ -18,10 +18,15 @@ interface Equality {
   readonly value: unknown;
 }
 
+/** Fewer are looked through one by one. */
+const indexedRowsMin = 16;
+
 /** Rows as of now, or as of before the changes. */
 export class RowsAt {
   readonly #engine: Engine;
   readonly #before = new Map<number, Map<Key, Row | undefined>>();
+  /** Rows of `#before` by the values of columns that were asked for, made when first asked. */
+  readonly #byColumn = new Map<string, Map<string, Row[]>>();
 
   constructor(engine: Engine, changes: readonly RowChange[] = []) {
     this.#engine = engine;
@@ -35,6 +40,26 @@ export class RowsAt {
   row(tableId: number, key: Key): Row | undefined {
     const before = this.#before.get(tableId);
     return before?.has(key) === true ? before.get(key) : this.#engine.store(tableId).read(key);
+  }
+
+  /** Rows that may have these values: those that have the first of them. */
+  #were(tableId: number, before: ReadonlyMap<Key, Row | undefined>, [first]: readonly Equality[]): readonly Row[] {
+    const rows = (): Row[] => [...before.values()].filter((row) => row !== undefined);
+    if (first === undefined || before.size < indexedRowsMin) return rows();
+    const { column } = first;
+    const name = `${tableId} ${column.field}`;
+    let byValue = this.#byColumn.get(name);
+    if (byValue === undefined) {
+      this.#byColumn.set(name, (byValue = new Map()));
+      for (const row of rows()) {
+        const value = row[column.field];
+        if (value === undefined) continue;
+        const known = byValue.get(valueName(column, value));
+        if (known === undefined) byValue.set(valueName(column, value), [row]);
+        else known.push(row);
+      }
+    }
+    return byValue.get(valueName(column, first.value)) ?? [];
   }
 
   /** Rows that have these values, of which none is a none. */
@@ -55,9 +80,15 @@ export class RowsAt {
     const found = store.select(`${where} ORDER BY ${quote(keyColumnName(shape.table))}`, params);
     const before = this.#before.get(tableId);
     if (before === undefined) return found;
-    const were = [...before.values()].filter((row) => row !== undefined && hasValues(row, equalities)) as Row[];
+    const were = this.#were(tableId, before, equalities).filter((row) => hasValues(row, equalities));
     return [...found.filter((row) => !before.has(shape.keyOf(row))), ...were];
   }
+}
+
+/** As the column stores it, so that only equal values have equal names. */
+function valueName({ valueType }: ColumnOperand, value: unknown): string {
+  const stored = sqlMapping(comparedType(valueType)).toSql(value as never);
+  return `${typeof stored} ${String(stored)}`;
 }
 
 /** The order in which to look for a plan's tables, beginning with one of them; joined ones follow what they are joined to. */

@@ -87,7 +87,7 @@ export class FanOut {
       bytes ??= {
         lastSeq,
         list: this.#encode(items, batch, lastSeq),
-        turns: turns.size > 0 ? this.#encodeTurns(turns) : undefined,
+        turns: turns.size > 0 ? encodeTurns([...turns.values()], this.#shapeOf) : undefined,
         message: undefined,
       };
       if (turns.size > 0) audience.turns = new Map();
@@ -160,19 +160,6 @@ export class FanOut {
     if (audience.items.length === 0 && audience.turns.size === 0) this.#active.push(audience);
   }
 
-  #encodeTurns(turns: ReadonlyMap<string, RowChange>): Uint8Array {
-    const writer = new ByteWriter();
-    writer.varint(1);
-    writer.varint(0);
-    writer.u64(0n);
-    writer.varint(turns.size);
-    for (const change of turns.values()) {
-      const shape = this.#shapeOf(change.tableId);
-      encodeChange(writer, { ...change, tableId: shape.table.wireTableId ?? change.tableId }, shape);
-    }
-    return writer.take();
-  }
-
   #note(audience: Audience, flags: number): void {
     if (audience.mark !== this.#mark) {
       audience.mark = this.#mark;
@@ -202,6 +189,20 @@ export class FanOut {
     if (item % 2 === 1 && change.after !== undefined) encodeLeave(writer, change, this.#shapeOf(change.tableId));
     else writer.raw(bytes.subarray(offsets[i], offsets[i + 1]));
   }
+}
+
+/** Rows that entered or left without having changed, and rows of views, as a list of one commit. */
+export function encodeTurns(turns: readonly RowChange[], shapeOf: (tableId: number) => RowShape): Uint8Array {
+  const writer = new ByteWriter();
+  writer.varint(1);
+  writer.varint(0);
+  writer.u64(0n);
+  writer.varint(turns.length);
+  for (const change of turns) {
+    const shape = shapeOf(change.tableId);
+    encodeChange(writer, { ...change, tableId: shape.table.wireTableId ?? change.tableId }, shape);
+  }
+  return writer.take();
 }
 
 export function beginCommit(

@@ -23,15 +23,17 @@ import type { CallMeterLimits } from './call-meter.ts';
 import { EphemeralFeed } from './ephemeral-feed.ts';
 import { type CommitBytes, FanOut, type ViewTurns } from './fan-out.ts';
 import { type OlderBatches, readOlder } from './missed.ts';
+import { JoinedNet } from './joined-net.ts';
 import { missedCommits } from './missed-commits.ts';
-import { NetCommits } from './net-commits.ts';
+import { type MissedNet, NetCommits, type NetCommitsOptions } from './net-commits.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { Session } from './session.ts';
 import { type Audience, type JoinNote, SharedQueries, type SharedQuery } from './shared-query.ts';
-import { SlowReaders } from './slow-readers.ts';
+import { needsEachCommit, SlowReaders } from './slow-readers.ts';
 import { StateChecks } from './state-checks.ts';
 import { StagedReceiver } from './subscriptions.ts';
 import { noOutcomes, OwnOutcomes } from './told-outcomes.ts';
+import { UndurableChanges } from './undurable-changes.ts';
 import { ViewInstances } from './view-instances.ts';
 
 export interface HubOptions {
@@ -75,6 +77,7 @@ export class SessionHub {
   readonly #notes = new Map<Seq, readonly JoinNote[]>();
   /** What the batch that is being written did to views. */
   #viewTurns: ViewTurns | undefined;
+  readonly #undurable: UndurableChanges;
   readonly checks: StateChecks;
   /** For messages that are sent as soon as they are written. */
   readonly scratch: ByteWriter = new ByteWriter();
@@ -93,6 +96,7 @@ export class SessionHub {
       clock: options.environment.clock,
       viewFailed: options.viewFailed ?? (() => {}),
     });
+    this.#undurable = new UndurableChanges(options.authority.executedSeq);
     this.#owner = options.owner;
     this.#fanOut = new FanOut(this.queries, (tableId) => options.authority.engine.shape(tableId));
     this.authenticate = options.authenticate;
@@ -107,6 +111,7 @@ export class SessionHub {
         environment: options.environment,
         recent: this.#recent,
         durableSeq: () => options.authority.durableSeq,
+        netOf: (net, viewChanges) => this.#netOf(net, viewChanges),
       });
     options.authority.listen({
       executed: (seq, changes) => this.#executed(seq, changes),
@@ -188,12 +193,10 @@ export class SessionHub {
   ): { readonly commits: CommitBytes; readonly isEmpty: boolean } | undefined {
     const { epoch, durableSeq, engine } = this.#authority;
     if (position === undefined || position.epoch !== epoch || position.seq > durableSeq) return undefined;
-    const shapeOf = (tableId: number) => engine.shape(tableId);
-    const isCurrent = position.seq === durableSeq && this.#authority.executedSeq === durableSeq;
-    // Which rows entered or left with their partners is told only while somebody asks.
     // What views had for their viewers is not kept, and their code may be another.
     if (queries.some(({ isOfView }) => isOfView)) return undefined;
-    if (!isCurrent && queries.some(({ isJoined }) => isJoined)) return undefined;
+    if (position.seq < durableSeq && queries.some(needsEachCommit)) return undefined;
+    const shapeOf = (tableId: number) => engine.shape(tableId);
     const recent = this.#recent.after(older?.lastSeq ?? position.seq, durableSeq, shapeOf);
     if (recent === undefined) return undefined;
     const batches = [...(older?.batches ?? []), ...recent];
@@ -201,13 +204,33 @@ export class SessionHub {
     const isRestricted = queries.some((query) => query.isRestricted);
     if (isRestricted && !batches.every(({ isBeforeKnown }) => isBeforeKnown)) return undefined;
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
-    if (this.slowReaders !== undefined && bytes > limits.behindBufferedBytesMax) {
-      const net = new NetCommits({ engine, plus: queries, minus: [], after: position.seq, isOwn });
-      for (const batch of batches) net.add(batch);
+    const isMuch = this.slowReaders !== undefined && bytes > limits.behindBufferedBytesMax;
+    if (isMuch || queries.some(({ isJoined }) => isJoined)) {
+      const net = this.#netOf({ plus: queries, minus: [], after: position.seq, isOwn }, () => []);
+      for (const batch of batches) {
+        if (net.isTooMuch) return undefined;
+        net.add(batch);
+      }
       return net.take(durableSeq);
     }
     const span = { after: position.seq, lastSeq: durableSeq };
     return missedCommits(batches, span, queries, shapeOf);
+  }
+
+  #netOf(options: Omit<NetCommitsOptions, 'engine'>, viewChanges: () => Iterable<RowChange>): MissedNet {
+    const { engine } = this.#authority;
+    const isAlone = [...options.plus, ...options.minus].every(({ isJoined, isOfView }) => !isJoined && !isOfView);
+    if (isAlone) return new NetCommits({ ...options, engine });
+    return new JoinedNet({
+      ...options,
+      engine,
+      viewChanges,
+      queries: this.queries,
+      undurable: () => {
+        const executed = this.#undurable.changes(this.#authority.durableSeq);
+        return executed && [...executed, ...(this.#viewTurns?.changes ?? [])];
+      },
+    });
   }
 
   /** The session holds something back. */
@@ -250,10 +273,12 @@ export class SessionHub {
     }
     const views = this.#viewTurns;
     this.#viewTurns = undefined;
+    this.#undurable.durable(batch.lastSeq);
     for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq, this.#notes, views))
       this.#deliver(batch, audience, commits, outcomes);
     if (this.#notes.size > 0) for (const { seq } of batch.commits) this.#notes.delete(seq);
     for (const [session, own] of outcomes) session.durable(batch, undefined, own);
+    if (views !== undefined) this.slowReaders?.viewsChanged(views.changes);
     for (const session of this.#waiting) if (!session.releaseHeld()) this.#waiting.delete(session);
     if (batch.ephemeral.length > 0) this.#ephemeral.flush();
   }
@@ -284,6 +309,8 @@ export class SessionHub {
   #executed(seq: Seq, changes: readonly RowChange[]): void {
     const notes = this.queries.executed(changes);
     if (notes.length > 0) this.#notes.set(seq, notes);
+    if (this.queries.hasJoined || this.views.size > 0) this.#undurable.want();
+    this.#undurable.executed(seq, changes);
     this.views.executed(changes);
   }
 
@@ -297,6 +324,7 @@ export class SessionHub {
     this.#ephemeral.reset();
     this.#notes.clear();
     this.#viewTurns = undefined;
+    this.#undurable.lost();
     this.checks.unavailable();
     for (const session of this.#sessions) session.fail(error.code, error.message);
   }

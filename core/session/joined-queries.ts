@@ -13,7 +13,7 @@ import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import { anchorsOf } from '../query/anchor.ts';
 import { and, conjuncts, sourcesOf } from '../query/expression.ts';
-import { joinOrder, RowsAt, walk } from '../query/join-walk.ts';
+import { joinOrder, type RowsAt, walk } from '../query/join-walk.ts';
 import type { QueryPlan } from '../query/plan.ts';
 import { type FiledQuery, PlanIndex } from '../query/plan-index.ts';
 import { type Predicate, predicate } from '../query/predicate.ts';
@@ -88,10 +88,9 @@ export class JoinedQueries<T> {
     if (form.index.size === 0) this.#forms.delete(form.key);
   }
 
-  /** Rows whose membership these executed changes may have changed. */
-  reachedBy(changes: readonly RowChange[]): Reached<T>[] {
+  /** Rows whose membership these changes, which lie between `before` and `now`, may have changed. */
+  reachedBy(changes: readonly RowChange[], before: RowsAt, now: RowsAt): Reached<T>[] {
     const reached = new Map<string, Reached<T>>();
-    const [before, now] = [new RowsAt(this.#engine, changes), new RowsAt(this.#engine)];
     for (const form of this.#forms.values()) {
       for (const change of changes) {
         for (const [place, { table }] of form.plan.sources.entries()) {

@@ -16,11 +16,20 @@ import { beginCommit, type CommitBytes } from './fan-out.ts';
 import type { RecentBatch } from './recent-batches.ts';
 import type { SharedQuery } from './shared-query.ts';
 
+/** What was missed, added batch by batch, and then taken as one. */
+export interface MissedNet {
+  readonly add: (batch: RecentBatch) => void;
+  /** As of `lastSeq`, up to which there are no other commits. Undefined: it can't be made. */
+  readonly take: (lastSeq: Seq) => { readonly commits: CommitBytes; readonly isEmpty: boolean } | undefined;
+  /** There is no use in going on. */
+  readonly isTooMuch: boolean;
+}
+
 export interface NetCommitsOptions {
   readonly engine: Engine;
   /** The rows wanted are in one of these … */
   readonly plus: readonly SharedQuery[];
-  /** … and in none of these. None of either joins tables. */
+  /** … and in none of these. Of `NetCommits`, none of either joins tables or looks at a view. */
   readonly minus: readonly SharedQuery[];
   /** Commits up to this one count for nothing. */
   readonly after: Seq;
@@ -46,10 +55,11 @@ interface NetChange {
   isToldOtherwise: boolean;
 }
 
-export class NetCommits {
+export class NetCommits implements MissedNet {
   readonly #options: NetCommitsOptions;
   readonly #net = new Map<number, Map<Key, NetChange>>();
   /** Own commits, and the events of others. */
+  readonly isTooMuch = false;
   readonly #whole: ToldCommit[] = [];
   #lastOfOthers: { readonly seq: Seq; readonly timestampMicros: number } | undefined;
   #seq: Seq;

@@ -219,7 +219,8 @@ export class Session implements TransportEvents, SlowSession {
     this.#sentBatch = number;
     // What is held back is as of a batch that must be sent before it.
     if (!this.#held.isEmpty || !isSlow(this)) return false;
-    this.#behind = new Behind((firstSeq - 1) as Behind['seq']);
+    const { main, staged } = this.audiences();
+    this.#behind = new Behind((firstSeq - 1) as Behind['seq'], [main, staged]);
     slowReaders.add(this);
     return true;
   }

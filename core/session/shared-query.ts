@@ -14,7 +14,7 @@ import { RowsAt } from '../query/join-walk.ts';
 import { planSql, type QueryPlan, resultTable } from '../query/plan.ts';
 import { type FiledQuery, PlanIndex } from '../query/plan-index.ts';
 import { type Predicate, predicate } from '../query/predicate.ts';
-import { isInJoin, type JoinedBranch, JoinedQueries } from './joined-queries.ts';
+import { isInJoin, type JoinedBranch, JoinedQueries, type Reached } from './joined-queries.ts';
 
 /** Whoever is sent what happens to an audience's rows. */
 export type Receiver = object;
@@ -170,7 +170,7 @@ export class SharedQueries {
     if (this.#joined.size === 0) return nothing;
     const before = new RowsAt(this.#engine, changes);
     const now = new RowsAt(this.#engine);
-    return this.#joined.reachedBy(changes).flatMap(({ tableId, key, targets }) => {
+    return this.#joined.reachedBy(changes, before, now).flatMap(({ tableId, key, targets }) => {
       const own = changes.find((change) => change.tableId === tableId && change.key === key);
       const [was, is] = own === undefined ? [now.row(tableId, key), now.row(tableId, key)] : [own.before, own.after];
       // Who sees the row through another query must not be told that it has left.
@@ -188,6 +188,16 @@ export class SharedQueries {
         return note.before || note.after ? [note] : [];
       });
     });
+  }
+
+  /** Some query joins tables. */
+  get hasJoined(): boolean {
+    return this.#joined.size > 0;
+  }
+
+  /** The rows of joined queries which these changes, that lie between `before` and `now`, may have made enter or leave. */
+  reachedBy(changes: readonly RowChange[], before: RowsAt, now: RowsAt): readonly Reached<SharedQuery>[] {
+    return this.#joined.size === 0 ? [] : this.#joined.reachedBy(changes, before, now);
   }
 
   /** The other joined queries over the same table of audiences that any of these concern. */

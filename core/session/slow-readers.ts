@@ -3,18 +3,19 @@
  * sent no batches, and all that is remembered is the commit from which on it is behind; when its network has caught up, it
  * is sent their net as one batch.
  *
- * Laws: nothing is kept for a session that is behind but the outcomes of its own calls and its requests for subscriptions,
- * both bounded. The net is made for one session at a time, in steps between which calls go on. A session whose commits
+ * Laws: nothing is kept for a session that is behind but the outcomes of its own calls, its requests for subscriptions and
+ * the net of what its views did, each bounded. The net is made for one session at a time, in steps between which calls go on. A session whose commits
  * are kept in memory no longer is let go, and comes back with its position.
  */
 
 import type { Outcome, Seq } from '../commit/call.ts';
+import type { Key, RowChange } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ForerunError } from '../errors.ts';
 import type { Environment } from '../environment.ts';
 import { limits } from '../limits.ts';
 import type { CommitBytes } from './fan-out.ts';
-import { NetCommits } from './net-commits.ts';
+import type { MissedNet, NetCommitsOptions } from './net-commits.ts';
 import type { RecentBatches } from './recent-batches.ts';
 import type { SharedQuery } from './shared-query.ts';
 import type { SubscriptionChange } from './subscriptions.ts';
@@ -27,9 +28,36 @@ export class Behind {
   /** What it asks for meanwhile: it begins when the session has caught up. */
   readonly asked: SubscriptionChange[] = [];
   readonly #own = new Set<Seq>();
+  readonly #viewTables: ReadonlySet<number>;
+  readonly #views = new Map<number, Map<Key, RowChange>>();
+  #viewRows = 0;
 
-  constructor(seq: Seq) {
+  /** `rows`: what it is sent. */
+  constructor(seq: Seq, rows: readonly (QueriedRows | undefined)[]) {
     this.seq = seq;
+    const sources = queriesOf(rows).flatMap(({ branches }) => branches.flatMap((plan) => plan.sources));
+    this.#viewTables = new Set(
+      sources.flatMap(({ table }) => (table.wireTableId === undefined ? [] : [table.tableId])),
+    );
+  }
+
+  /** The net of what its views did: that is in no log. */
+  *viewChanges(): Iterable<RowChange> {
+    for (const ofTable of this.#views.values()) yield* ofTable.values();
+  }
+
+  /** Gives false when that is more than is kept. */
+  viewsChanged(changes: readonly RowChange[]): boolean {
+    for (const change of changes) {
+      const { tableId, key } = change;
+      if (!this.#viewTables.has(tableId)) continue;
+      let ofTable = this.#views.get(tableId);
+      if (ofTable === undefined) this.#views.set(tableId, (ofTable = new Map()));
+      const known = ofTable.get(key);
+      if (known === undefined) this.#viewRows++;
+      ofTable.set(key, known === undefined ? change : { ...known, after: change.after });
+    }
+    return this.#viewRows <= limits.joinedNetRowsMax;
   }
 
   /** Bounded by `unansweredCallsMax`: no call counts as answered before its outcome is sent. */
@@ -80,6 +108,7 @@ export interface SlowReadersOptions {
   readonly environment: Environment;
   readonly recent: RecentBatches;
   readonly durableSeq: () => Seq;
+  readonly netOf: (options: Omit<NetCommitsOptions, 'engine'>, viewChanges: () => Iterable<RowChange>) => MissedNet;
 }
 
 /** Those who are behind are looked at again after so long. */
@@ -93,9 +122,16 @@ const caughtUpShare = 0.25;
 export function isSlow(session: SlowSession): boolean {
   if (session.bufferedBytes() <= limits.behindBufferedBytesMax) return false;
   const { main, staged } = session.audiences();
-  // What entered or left with its partners, and what a view had, is known only while a commit is told.
-  const queries = [main, staged].flatMap((rows) => (rows === undefined ? [] : [...rows.plus, ...rows.minus]));
-  return !queries.some(({ isJoined, table }) => isJoined || table.view !== undefined);
+  return !queriesOf([main, staged]).some(needsEachCommit);
+}
+
+/** Who may see an event because of other rows is known only while it happens. */
+export function needsEachCommit({ isJoined, table }: SharedQuery): boolean {
+  return isJoined && table.event;
+}
+
+function queriesOf(rows: readonly (QueriedRows | undefined)[]): SharedQuery[] {
+  return rows.flatMap((each) => (each === undefined ? [] : [...each.plus, ...each.minus]));
 }
 
 /** Whether a commit is one of those that these outcomes tell of. */
@@ -106,8 +142,8 @@ export function isCommitOf(outcomes: readonly Outcome[]): (seq: Seq) => boolean 
 
 interface CatchingUp {
   readonly session: SlowSession;
-  readonly main: NetCommits | undefined;
-  readonly staged: NetCommits | undefined;
+  readonly main: MissedNet | undefined;
+  readonly staged: MissedNet | undefined;
   /** All commits up to this one are in them. */
   seq: Seq;
 }
@@ -130,6 +166,11 @@ export class SlowReaders {
   add(session: SlowSession): void {
     this.#sessions.add(session);
     this.#lookSoon(lookMs);
+  }
+
+  /** A batch, whose commits were left out for those who are behind, has done this to views. */
+  viewsChanged(changes: readonly RowChange[]): void {
+    for (const session of this.#sessions) if (session.behind?.viewsChanged(changes) === false) this.#letGo(session);
   }
 
   /** The session has ended. */
@@ -155,15 +196,16 @@ export class SlowReaders {
 
   /** Whoever has waited longest of those that have caught up. */
   #begin(): CatchingUp | undefined {
-    const { engine } = this.#options;
+    const { netOf } = this.#options;
     for (const session of this.#sessions) {
       const { behind } = session;
       if (behind === undefined || session.bufferedBytes() > caughtUpShare * limits.behindBufferedBytesMax) continue;
       const { main, staged } = session.audiences();
       const isOwn = (seq: Seq): boolean => behind.isOwn(seq);
-      const netOf = (rows: QueriedRows | undefined, isOwnHere: (seq: Seq) => boolean): NetCommits | undefined =>
-        rows && new NetCommits({ ...rows, engine, after: behind.seq, isOwn: isOwnHere });
-      return { session, seq: behind.seq, main: netOf(main, isOwn), staged: netOf(staged, () => false) };
+      const net = (rows: QueriedRows | undefined, isOwnHere: (seq: Seq) => boolean): MissedNet | undefined =>
+        rows &&
+        netOf({ plus: rows.plus, minus: rows.minus, after: behind.seq, isOwn: isOwnHere }, () => behind.viewChanges());
+      return { session, seq: behind.seq, main: net(main, isOwn), staged: net(staged, () => false) };
     }
     return undefined;
   }
@@ -177,21 +219,26 @@ export class SlowReaders {
     for (let bytes = 0; current.seq < lastSeq; ) {
       if (bytes > stepBytesMax) return;
       const batch = recent.next(current.seq, lastSeq, (tableId) => engine.shape(tableId));
-      if (batch === undefined) {
-        this.forget(session);
-        return session.letGo();
-      }
+      if (batch === undefined) return this.#letGo(session);
       main?.add(batch);
       staged?.add(batch);
       bytes += batch.bytes.length;
       current.seq = batch.commits.at(-1)?.seq ?? lastSeq;
     }
+    if (main?.isTooMuch === true || staged?.isTooMuch === true) return this.#letGo(session);
+    const [mainNet, stagedNet] = [main?.take(lastSeq), staged?.take(lastSeq)];
+    if ((main !== undefined && mainNet === undefined) || (staged !== undefined && stagedNet === undefined))
+      return this.#letGo(session);
     this.forget(session);
-    session.caughtUp({ lastSeq, main: newsIn(main, lastSeq), staged: newsIn(staged, lastSeq) });
+    session.caughtUp({ lastSeq, main: newsOf(mainNet), staged: newsOf(stagedNet) });
+  }
+
+  #letGo(session: SlowSession): void {
+    this.forget(session);
+    session.letGo();
   }
 }
 
-function newsIn(net: NetCommits | undefined, lastSeq: Seq): CommitBytes | undefined {
-  const taken = net?.take(lastSeq);
+function newsOf(taken: ReturnType<MissedNet['take']>): CommitBytes | undefined {
   return taken?.isEmpty === false ? taken.commits : undefined;
 }

@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Home, identityOf } from '../authority/home.testing.ts';
 import { rendered } from '../codec/rendered.testing.ts';
-import type { Row } from '../commit/row-change.ts';
 import { hubOf, Visitor } from './visitor.testing.ts';
-import { hallModule } from './views.testing.ts';
+import { hallModule, hallQueries as queries, naiveViews as naive, sqlOf } from './views.testing.ts';
 
 // So that a handful of rows makes a snapshot of several chunks.
 vi.mock('../limits.ts', async (original) => {
@@ -16,54 +15,6 @@ const homes: Home[] = [];
 afterEach(() => {
   for (const home of homes.splice(0)) home.kill();
 });
-
-type Naive = (home: Home, viewer: number) => readonly Row[];
-const isViewer = (who: unknown, viewer: number): boolean => rendered(who) === rendered(identityOf(viewer));
-const players = (home: Home) => home.rows('player');
-const own = (home: Home, viewer: number) => players(home).filter(({ who }) => isViewer(who, viewer));
-const isRoomOpen = (home: Home, id: unknown) => home.rows('room').some((each) => each['id'] === id && each['isOpen']);
-
-/** Each view by definition, from all rows. */
-const naive: Readonly<Record<string, Naive>> = {
-  myNotes: (home, viewer) => {
-    const seen = home.rows('note').filter((each) => own(home, viewer).some(({ room }) => room === each['room']));
-    return seen.some((each) => each['broken']) ? [] : seen.map((each) => ({ id: each['id'], line: each['text'] }));
-  },
-  tallies: (home) =>
-    home.rows('room').map(({ id }) => ({
-      room: id,
-      notes: home.rows('note').filter((each) => each['room'] === id).length,
-    })),
-  myFirst: (home, viewer) => own(home, viewer).slice(0, 1),
-  high: (home) => players(home).filter((each) => Number(each['score']) >= 5),
-  mine: own,
-  inOpenRooms: (home) => players(home).filter((each) => isRoomOpen(home, each['room'])),
-  bySwitch: (home) => players(home).filter((each) => Number(each['score']) < 5 === isRoomOpen(home, 0)),
-};
-
-type Matches = (row: Row, home: Home, viewer: number) => boolean;
-const everything: Matches = () => true;
-const queries: readonly (readonly [sql: string, view: string, matches: Matches])[] = [
-  ...Object.keys(naive).map((view) => [`SELECT * FROM ${view}`, view, everything] as const),
-  ['SELECT * FROM high WHERE room = 1', 'high', (row) => row['room'] === 1],
-  [
-    'SELECT high.* FROM high JOIN mine ON high.id = mine.id',
-    'high',
-    (row, home, viewer) => own(home, viewer).some(({ id }) => id === row['id']),
-  ],
-  [
-    'SELECT my_notes.* FROM my_notes JOIN player ON my_notes.id = player.id WHERE player.score > 3',
-    'myNotes',
-    (row, home) => players(home).some((each) => each['id'] === row['id'] && Number(each['score']) > 3),
-  ],
-];
-const sqlNames: Readonly<Record<string, string>> = {
-  myNotes: 'my_notes',
-  myFirst: 'my_first',
-  inOpenRooms: 'in_open_rooms',
-  bySwitch: 'by_switch',
-};
-const sqlOf = (sql: string): string => sql.replace(/FROM (\w+)/, (_, name: string) => `FROM ${sqlNames[name] ?? name}`);
 
 const viewers = [1, 2, 3];
 type Act =

@@ -1,5 +1,8 @@
 /** A module with a view of every kind: players in rooms, of whom everyone sees some, and notes that nobody may read. */
 
+import { type Home, identityOf } from '../authority/home.testing.ts';
+import { rendered } from '../codec/rendered.testing.ts';
+import type { Row } from '../commit/row-change.ts';
 import { t } from '../module/column.ts';
 import { schema } from '../module/schema.ts';
 import { table } from '../module/table.ts';
@@ -85,3 +88,52 @@ export const hallModule = {
   setRoom,
   setNote,
 };
+
+export type Naive = (home: Home, viewer: number) => readonly Row[];
+const isViewer = (who: unknown, viewer: number): boolean => rendered(who) === rendered(identityOf(viewer));
+const players = (home: Home) => home.rows('player');
+const own = (home: Home, viewer: number) => players(home).filter(({ who }) => isViewer(who, viewer));
+const isRoomOpen = (home: Home, id: unknown) => home.rows('room').some((each) => each['id'] === id && each['isOpen']);
+
+/** Each view by definition, from all rows. */
+export const naiveViews: Readonly<Record<string, Naive>> = {
+  myNotes: (home, viewer) => {
+    const seen = home.rows('note').filter((each) => own(home, viewer).some(({ room }) => room === each['room']));
+    return seen.some((each) => each['broken']) ? [] : seen.map((each) => ({ id: each['id'], line: each['text'] }));
+  },
+  tallies: (home) =>
+    home.rows('room').map(({ id }) => ({
+      room: id,
+      notes: home.rows('note').filter((each) => each['room'] === id).length,
+    })),
+  myFirst: (home, viewer) => own(home, viewer).slice(0, 1),
+  high: (home) => players(home).filter((each) => Number(each['score']) >= 5),
+  mine: own,
+  inOpenRooms: (home) => players(home).filter((each) => isRoomOpen(home, each['room'])),
+  bySwitch: (home) => players(home).filter((each) => Number(each['score']) < 5 === isRoomOpen(home, 0)),
+};
+
+export type Matches = (row: Row, home: Home, viewer: number) => boolean;
+const everything: Matches = () => true;
+export const hallQueries: readonly (readonly [sql: string, view: string, matches: Matches])[] = [
+  ...Object.keys(naiveViews).map((view) => [`SELECT * FROM ${view}`, view, everything] as const),
+  ['SELECT * FROM high WHERE room = 1', 'high', (row) => row['room'] === 1],
+  [
+    'SELECT high.* FROM high JOIN mine ON high.id = mine.id',
+    'high',
+    (row, home, viewer) => own(home, viewer).some(({ id }) => id === row['id']),
+  ],
+  [
+    'SELECT my_notes.* FROM my_notes JOIN player ON my_notes.id = player.id WHERE player.score > 3',
+    'myNotes',
+    (row, home) => players(home).some((each) => each['id'] === row['id'] && Number(each['score']) > 3),
+  ],
+];
+const sqlNames: Readonly<Record<string, string>> = {
+  myNotes: 'my_notes',
+  myFirst: 'my_first',
+  inOpenRooms: 'in_open_rooms',
+  bySwitch: 'by_switch',
+};
+export const sqlOf = (sql: string): string =>
+  sql.replace(/FROM (\w+)/, (_, name: string) => `FROM ${sqlNames[name] ?? name}`);
