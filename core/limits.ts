@@ -30,6 +30,8 @@ export const limits = {
   reconcileSliceMs: 8,
   /** The authority tells clients so often what it has of the tables that they have as a whole. */
   stateCheckMs: 5_000,
+  /** Rows that it looks at between two of these checks for clients that have some rows of a table; the rest waits its turn. */
+  checkedRowsMax: 10_000,
   /** Row changes between two of these checks beyond which they are left out, so that a load is not slowed by them. */
   checkedChangesMax: 20_000,
   /** A snapshot is sent in chunks of so many rows, between which calls go on. */

@@ -9,9 +9,12 @@ import { Desk, type Seat } from './desk.testing.ts';
 
 const checkMs = limits.stateCheckMs;
 
-async function pair(): Promise<{ desk: Desk; one: Seat; two: Seat; told: ReplicaDifference[] }> {
+async function pair(
+  first: 'all' | readonly string[] = 'all',
+  second: 'all' | readonly string[] = 'all',
+): Promise<{ desk: Desk; one: Seat; two: Seat; told: ReplicaDifference[] }> {
   const desk = await Desk.open();
-  const [one, two] = [await desk.seat(), await desk.seat()];
+  const [one, two] = [await desk.seat({ subscribe: first }), await desk.seat({ subscribe: second })];
   const told: ReplicaDifference[] = [];
   for (let id = 0; id < 1_200; id++) two.client.reducers.put({ id, text: `item ${id}` });
   await desk.time.advance(100);
@@ -55,6 +58,48 @@ test.for(damages)('[HSH-3] damage (%s) in a replica is found, told and repaired'
     live.close();
     expect(client.status.type).toBe('live');
   }
+});
+
+const some = [
+  'SELECT * FROM item WHERE id < 9',
+  'SELECT * FROM item WHERE id >= 5 AND id < 1150',
+  'SELECT * FROM note',
+];
+const rest = ["SELECT * FROM item WHERE text = 'item 1180'", "SELECT * FROM item WHERE text = 'item 1181'"];
+
+test.for(damages)('[HSH-6] damage (%s) among some rows of a table is found, told and repaired', async ([, damage]) => {
+  const { desk, one, two, told } = await pair(some, rest);
+  const items = await itemsOfAReplica(desk);
+  damage(items);
+  await desk.time.advance(60_000 + 6 * checkMs);
+  expect(one.client.counters.differences + two.client.counters.differences).toBe(1);
+  expect(told).toMatchObject([{ tables: ['item'], isRepaired: true, rowCount: 1, samples: [{ table: 'item' }] }]);
+  const rows = desk.home.rows('item') as readonly { readonly id: number }[];
+  expect(one.client.live(one.client.tables.item).rows).toEqual(rows.filter(({ id }) => id < 1_150));
+  expect(two.client.live(two.client.tables.item).rows).toEqual(rows.filter(({ id }) => id === 1_180 || id === 1_181));
+});
+
+test('[HSH-6] [HSH-4] rows that enter and leave subscriptions, predicted or not, and subscriptions that come and go differ in nothing', async () => {
+  const { desk, one, two, told } = await pair(
+    ['SELECT * FROM item WHERE count = 0'],
+    ["SELECT * FROM item WHERE text = 'a'"],
+  );
+  one.client.simulate({ latencyMs: 1_000 });
+  const texts = ['a', 'b', 'c'];
+  let more: { readonly unsubscribe: () => void } | undefined;
+  for (let i = 0; i < 900; i++) {
+    one.client.reducers.put({ id: i % 300, text: texts[i % 3] ?? '' });
+    one.client.reducers.bump({ id: (i * 7) % 300 }).confirmed.catch(() => {});
+    two.client.reducers.put({ id: (i * 11) % 300, text: texts[(i + 1) % 3] ?? '' });
+    if (i % 5 === 0) two.client.reducers.drop({ id: (i * 3) % 300 });
+    if (i % 100 === 0) more = two.client.subscribe(["SELECT * FROM item WHERE text = 'b'"]);
+    if (i % 100 === 50) more?.unsubscribe();
+    await desk.time.advance(60);
+  }
+  await desk.time.advance(3 * checkMs);
+  expect(told).toEqual([]);
+  expect(one.client.counters.checked).toBeGreaterThan(4);
+  expect(two.client.counters.checked).toBeGreaterThan(4);
 });
 
 test('[HSH-5] damage that comes again and again is told, and not every time repaired', async () => {

@@ -58,7 +58,7 @@ function keyOfLast(store: TableStore, rows: readonly Row[]): Key {
 }
 
 /** Equalities on the first column of an index lead to the rows, whatever else is asked of them. */
-function isIndexed(plan: QueryPlan): boolean {
+export function isIndexed(plan: QueryPlan): boolean {
   const { table } = resultSource(plan);
   const { anchors = [] } = anchorsOf(plan.where, undefined);
   const leads = ({ type, column }: Anchor): boolean =>

@@ -281,6 +281,7 @@ export class SessionHub {
     if (views !== undefined) this.slowReaders?.viewsChanged(views.changes);
     for (const session of this.#waiting) if (!session.releaseHeld()) this.#waiting.delete(session);
     if (batch.ephemeral.length > 0) this.#ephemeral.flush();
+    this.checks.distributed();
   }
 
   #ownOutcomes({ calls }: DurableBatch): Map<Session, OwnOutcomes> {

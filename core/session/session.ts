@@ -30,7 +30,7 @@ import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { SessionHub } from './hub.ts';
 import type { OlderBatches } from './missed.ts';
 import { Behind, isCommitOf, isSlow, type SlowSession } from './slow-readers.ts';
-import { wholeTablesOf } from './state-checks.ts';
+import type { SharedQuery } from './shared-query.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { type ToldOutcomes, toldOutcomes } from './told-outcomes.ts';
 
@@ -307,10 +307,10 @@ export class Session implements TransportEvents, SlowSession {
     });
   }
 
-  /** Tables of which this session is sent every row. */
-  wholeTables(): readonly number[] {
+  /** What it is sent every change of, so that its rows can be compared; nothing while it is behind. */
+  checkedQueries(): readonly SharedQuery[] {
     if (this.#state.type !== 'live' || this.#behind !== undefined) return [];
-    return wholeTablesOf(this.#state.subscriptions.scope?.plus ?? []);
+    return this.#state.subscriptions.scope?.plus ?? [];
   }
 
   /** What this session is sent ephemeral rows of. */

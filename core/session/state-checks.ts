@@ -13,13 +13,8 @@ import { limits } from '../limits.ts';
 import type { CheckMessage } from '../protocol/messages.ts';
 import { isTrue } from '../query/expression.ts';
 import { TableHash } from '../replica/state-hash.ts';
+import { type CheckedSession, FilteredChecks } from './filtered-checks.ts';
 import type { SharedQuery } from './shared-query.ts';
-
-export interface CheckedSession {
-  /** Tables of which it has every row. */
-  readonly wholeTables: () => readonly number[];
-  readonly send: (message: CheckMessage) => void;
-}
 
 export interface StateChecksOptions {
   readonly authority: Authority;
@@ -30,12 +25,14 @@ export interface StateChecksOptions {
 export class StateChecks {
   readonly #options: StateChecksOptions;
   readonly #hashes = new Map<number, TableHash>();
+  readonly #filtered: FilteredChecks;
   /** Since the last check. */
   #changes = 0;
   #cancel: (() => void) | undefined;
 
   constructor(options: StateChecksOptions) {
     this.#options = options;
+    this.#filtered = new FilteredChecks(options);
   }
 
   /** There is a session to be checked; when there is none any more, this stops by itself. */
@@ -46,10 +43,11 @@ export class StateChecks {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#hashes.clear();
+    this.#clear();
   }
 
   durable(batch: DurableBatch): void {
+    this.#filtered.durable(batch);
     if (this.#hashes.size === 0 || batch.commitCount === 0) return;
     for (const { seq, changes } of batch.commits) {
       this.#changes += changes.length;
@@ -59,22 +57,33 @@ export class StateChecks {
     if (this.#changes > limits.checkedChangesMax) this.#hashes.clear();
   }
 
+  /** The sessions have been sent the batch. */
+  distributed(): void {
+    this.#filtered.distributed();
+  }
+
   /** Rows that were counted may have been taken back. */
   unavailable(): void {
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#hashes.clear();
+    this.#filtered.clear();
   }
 
   #check(): void {
     this.#cancel = undefined;
     const sessions = [...this.#options.sessions()];
-    if (sessions.length === 0) return this.#hashes.clear();
-    const wanted = new Set(sessions.flatMap((session) => session.wholeTables()));
+    if (sessions.length === 0) return this.#clear();
+    const wanted = new Set(sessions.flatMap((session) => wholeTablesOf(session.checkedQueries())));
     for (const tableId of this.#hashes.keys()) if (!wanted.has(tableId)) this.#hashes.delete(tableId);
     for (const session of sessions) {
-      const message = this.#message(session.wholeTables());
+      const message = this.#message(wholeTablesOf(session.checkedQueries()));
       if (message !== undefined) session.send(message);
     }
     this.#changes = 0;
+    this.#filtered.tick();
     for (const tableId of wanted) if (!this.#hashes.has(tableId)) this.#count(tableId);
     this.start();
   }
