@@ -35,7 +35,7 @@ import { emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
 import { type ClientRecord, Clients, unlogged } from './clients.ts';
 import { ConnectionCalls } from './connection-calls.ts';
 import { Connections } from './connections.ts';
-import { DatabaseCalls } from './database-calls.ts';
+import { type DatabaseCall, DatabaseCalls } from './database-calls.ts';
 import { EphemeralRows } from './ephemeral.ts';
 import { IdLeases, type Lease } from './id-lease.ts';
 import { type AuthorityListener, Pipeline } from './pipeline.ts';
@@ -107,7 +107,7 @@ export class Authority {
       definition: () => this.definition,
       database: clients.database,
       nowMicros: () => this.#nowMicros(),
-      execute: (call) => this.#execute(clients.database, call),
+      execute: (call, reducer) => this.#execute(clients.database, call, reducer),
       commit: (call, changes) => this.#commit(clients.database, call, changes),
       threw: (reducer, error) => options.diagnostics?.reducerThrew(reducer, error),
     });
@@ -270,6 +270,11 @@ export class Authority {
     if (!this.#isClosed) this.#connectionCalls.end(connectionId);
   }
 
+  /** Runs what is no reducer of the module's, as a call of the database's. Gives why it was rejected, if it was. */
+  runOwn(own: Pick<DatabaseCall, 'reducer' | 'sender' | 'complete'>): Rejection | undefined {
+    return this.#calls.run({ args: undefined, connectionId: null, ...own });
+  }
+
   acknowledge(client: ClientRecord, callId: CallId): void {
     if (client.acknowledge(callId)) this.#acknowledged.add(client);
   }
@@ -348,10 +353,10 @@ export class Authority {
     return client.outcomeOfPast(callId);
   }
 
-  #execute(client: ClientRecord, call: Call): Execution {
+  #execute(client: ClientRecord, call: Call, reducer?: ReducerDefinition): Execution {
     this.#runningClientNo = client.clientNo;
     this.#budget.begin();
-    const execution = this.engine.execute(call);
+    const execution = this.engine.execute(call, reducer);
     const drawn = this.#leases.takeDrawn();
     if (drawn.length > 0) this.#pipeline.open.undoWith(() => this.#leases.giveBack(drawn));
     return execution;

@@ -20,7 +20,7 @@ export interface DatabaseCallsHome {
   readonly definition: () => ModuleDefinition;
   readonly database: ClientRecord;
   readonly nowMicros: () => number;
-  readonly execute: (call: Call) => Execution;
+  readonly execute: (call: Call, reducer: ReducerDefinition) => Execution;
   /** Takes these changes, which are in the engine, as the call's commit. */
   readonly commit: (call: Call, changes: readonly RowChange[]) => void;
   readonly threw: (reducer: string, error: unknown) => void;
@@ -59,7 +59,7 @@ export class DatabaseCalls {
   /** Gives why the call was rejected, if it was: then it left no trace. */
   run({ reducer, args, sender, connectionId, complete }: DatabaseCall): Rejection | undefined {
     const call = this.#call(reducer.reducerId, args, sender, connectionId);
-    const execution = this.#home.execute(call);
+    const execution = this.#home.execute(call, reducer);
     if (execution.type === 'unpredictable') return undefined;
     if (execution.type === 'rejected') {
       const { rejection, cause } = execution;

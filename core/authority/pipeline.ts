@@ -126,6 +126,8 @@ export class Pipeline {
   settled(): Promise<void> {
     const batch = this.executedBatch;
     if (batch <= this.#batchNumber) return Promise.resolve();
+    // A call that was rejected may have left the ids that it drew, which nobody else waits for.
+    this.askFlush();
     return new Promise((resolve, reject) => {
       const stop = this.listen({
         durable: () => {

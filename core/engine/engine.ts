@@ -11,7 +11,7 @@ import type { Call } from '../commit/call.ts';
 import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import { ForerunError } from '../errors.ts';
 import type { AuthCtx } from '../module/context.ts';
-import type { ModuleDefinition, TableDefinition } from '../module/definition.ts';
+import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
 import { Identity } from '../value/identity.ts';
 import { Database, type Statement } from './database.ts';
 import { type ContextBase, type Execution, ReducerContext, runReducer } from './execute.ts';
@@ -127,10 +127,12 @@ export class Engine {
     return store;
   }
 
-  /** Runs a call; its changes are in the stores when the result says `committed`. */
-  execute(call: Call): Execution {
+  /**
+   * Runs a call; its changes are in the stores when the result says `committed`. `reducer` is given where it is none of the
+   * module's.
+   */
+  execute(call: Call, reducer: ReducerDefinition | undefined = this.#definition.reducers[call.reducerId]): Execution {
     assert(this.#transaction === undefined, 'one call runs at a time');
-    const reducer = this.#definition.reducers[call.reducerId];
     if (reducer === undefined) {
       return {
         type: 'rejected',

@@ -72,7 +72,11 @@ export interface ParseOptions {
 }
 
 /** Throws `query-invalid` with the place in the text. */
-export function parseQuery(sql: string, definition: ModuleDefinition, options: ParseOptions): QueryPlan {
+export function parseQuery(
+  sql: string,
+  definition: Pick<ModuleDefinition, 'tables'>,
+  options: ParseOptions,
+): QueryPlan {
   return new Parser(sql, definition, options).query();
 }
 
@@ -90,13 +94,13 @@ class Parser {
   readonly #sql: string;
   readonly #tokens: readonly Token[];
   readonly #bound: ReadonlyMap<Token, Bound>;
-  readonly #definition: ModuleDefinition;
+  readonly #definition: Pick<ModuleDefinition, 'tables'>;
   readonly #options: ParseOptions;
   readonly #sources: QuerySource[] = [];
   #position = 0;
   #depth = 0;
 
-  constructor(sql: string, definition: ModuleDefinition, options: ParseOptions) {
+  constructor(sql: string, definition: Pick<ModuleDefinition, 'tables'>, options: ParseOptions) {
     if (sql.length > limits.queryLengthMax)
       throw queryError(sql, 0, `it is longer than ${limits.queryLengthMax} characters (queryLengthMax)`);
     this.#sql = sql;

@@ -66,13 +66,14 @@ function addRemoteCommands(forerun: Command): void {
     .action(async (reducer, args, options) => (await import('./call.ts')).call(reducer, args, options))
     .addHelpText('after', examples('forerun call send "Hello"', `forerun call move '{"dx": 1, "dy": 2.5}'`));
   onDatabase(forerun.command('sql'))
-    .description('ask a query, or without one many, one after the other')
-    .argument('[query]', 'anything that SQLite reads')
+    .description('ask a query or change rows, or without one many, one after the other')
+    .argument('[query]', 'anything that SQLite reads; or INSERT, UPDATE, DELETE, past the reducers')
     .action(async (query, options) => (await import('./sql.ts')).sql(query, options))
     .addHelpText(
       'after',
       examples(
         'forerun sql "SELECT name, count(*) AS messages FROM message GROUP BY name"',
+        `forerun sql "UPDATE player SET banned = TRUE WHERE name = 'Eve'"`,
         'forerun sql',
         'echo "SELECT * FROM player" | forerun sql --json',
       ),

@@ -1,4 +1,4 @@
-/** `forerun sql`: a query, or at a terminal one after the other. */
+/** `forerun sql`: a query or a change of rows, or at a terminal one after the other. */
 
 import { createInterface } from 'node:readline/promises';
 import { Failure } from './failure.ts';
@@ -9,6 +9,8 @@ import { type Cell, print, styled, table } from './terminal.ts';
 interface Result {
   readonly schema: { readonly elements: readonly { readonly name: { readonly some: string } }[] };
   readonly rows: readonly (readonly Cell[])[];
+  /** Of a statement that changes rows. */
+  readonly stats?: { readonly rows_inserted: number; readonly rows_updated: number; readonly rows_deleted: number };
 }
 
 export async function sql(query: string | undefined, options: RemoteOptions): Promise<void> {
@@ -22,13 +24,28 @@ export async function sql(query: string | undefined, options: RemoteOptions): Pr
 
 async function ask(remote: Remote, query: string, { json }: RemoteOptions): Promise<void> {
   const [result] = (await (await remote.ask('/sql', query)).json()) as [Result];
+  if (result.stats !== undefined) return print(json === true ? JSON.stringify(result.stats) : changed(result.stats));
   const columns = result.schema.elements.map(({ name }) => name.some);
   if (json === true) {
     const objects = result.rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, row[at]])));
     return print(JSON.stringify(objects));
   }
   print(table(columns, result.rows));
-  print(styled('dim', `${result.rows.length} ${result.rows.length === 1 ? 'row' : 'rows'}`));
+  print(styled('dim', counted(result.rows.length)));
+}
+
+function changed({ rows_inserted, rows_updated, rows_deleted }: NonNullable<Result['stats']>): string {
+  const counts = [
+    [rows_inserted, 'inserted'],
+    [rows_updated, 'updated'],
+    [rows_deleted, 'deleted'],
+  ] as const;
+  const done = counts.filter(([count]) => count > 0).map(([count, what]) => `${counted(count)} ${what}`);
+  return done.length === 0 ? 'nothing changed' : `${styled('green', '✓')} ${done.join(', ')}`;
+}
+
+function counted(rows: number): string {
+  return `${rows} ${rows === 1 ? 'row' : 'rows'}`;
 }
 
 /** Until the end of the input. What is wrong with one query is said, and the next may follow. */

@@ -3,6 +3,7 @@
  *
  *     POST /v1/database/NAME/call/REDUCER   arguments as JSON, an array or an object → 200, {"seq": …}
  *     POST /v1/database/NAME/sql            a query as text → [{"schema": {"elements": […]}, "rows": [[…]]}]
+ *                                           the owner's INSERT, UPDATE or DELETE → [{…, "stats": {"rows_inserted": …}}]
  *          ?follow=true                     how its result changes, one JSON object a line; the owner's only
  *     GET  /v1/database/NAME/schema         its tables and reducers
  *     GET  /v1/database/NAME/logs           ?num_lines=…&follow=true → one JSON object a line; the owner's only
@@ -28,6 +29,7 @@ import { followQuery } from './followed-query.ts';
 import { schemaJson } from './schema-json.ts';
 import { argsFromJson } from './json-values.ts';
 import { type QueryResult, queryOf, resultJson } from './sql.ts';
+import { changeJson, changeRows, isRowChange } from './sql-change.ts';
 
 export interface DatabaseRoutesOptions {
   readonly name: string;
@@ -115,7 +117,13 @@ export class DatabaseRoutes {
   async #sql(request: IncomingMessage, response: ServerResponse, asker: Asker): Promise<void> {
     const { authority, views } = this.#options;
     const started = performance.now();
-    const query = queryOf({ engine: authority.engine, views }, await bodyText(request), asker);
+    const text = await bodyText(request);
+    if (asker.isOwner && isRowChange(text)) {
+      const changed = await changeRows(authority, text, asker.identity);
+      const micros = Math.round((performance.now() - started) * 1000);
+      return answer(response, 200, changeJson(changed, micros), asker.headers);
+    }
+    const query = queryOf({ engine: authority.engine, views }, text, asker);
     if (parameters(request).get('follow') === 'true') return this.#follow(query, response, asker);
     const result = query();
     await authority.settled();

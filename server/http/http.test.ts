@@ -195,11 +195,24 @@ describe('a query over HTTP', () => {
 
   test.each([
     'DELETE FROM note',
-    'INSERT INTO note VALUES (1)',
+    "INSERT INTO note VALUES (1, 'a', 0)",
+    'UPDATE note SET id = 5',
+    'WITH a AS (SELECT 1) DELETE FROM note',
     'SELECT 1; DELETE FROM note',
     'PRAGMA user_version = 3',
     '',
-  ])('[HTT-3] never writes, not even as the owner: %s', async (sql) => {
+  ])('[HTT-3] of anyone else never writes: %s', async (sql) => {
+    expect(await ask('/sql', sql)).toMatchObject({ status: 400, body: { code: 'query-invalid' } });
+    expect(await rows('SELECT count(*) FROM note', owner)).toEqual([[2]]);
+  });
+
+  test.each([
+    'WITH a AS (SELECT 1) DELETE FROM note',
+    'SELECT 1; DELETE FROM note',
+    'PRAGMA user_version = 3',
+    'DROP TABLE note',
+    '',
+  ])('[HTT-3] of the owner changes rows only as a statement that says so: %s', async (sql) => {
     expect(await ask('/sql', sql, owner)).toMatchObject({ status: 400, body: { code: 'query-invalid' } });
     expect(await rows('SELECT count(*) FROM note', owner)).toEqual([[2]]);
   });

@@ -22,15 +22,15 @@ export function argsFromJson(reducer: string, params: ProductType, json: unknown
   if (Array.isArray(json)) {
     if (json.length > names.length)
       throw new ForerunError('args-invalid', `${reducer}: takes ${takes}, and got ${json.length} arguments.`);
-    return Object.fromEntries(params.fields.map(({ name, type }, at) => [name, fromJson(type, json[at])]));
+    return Object.fromEntries(params.fields.map(({ name, type }, at) => [name, valueFromJson(type, json[at])]));
   }
   const unknown = isFields(json) ? Object.keys(json).find((name) => !names.includes(name)) : undefined;
   if (unknown !== undefined)
     throw new ForerunError('args-invalid', `${reducer}: has no parameter '${unknown}'; it takes ${takes}.`);
-  return fromJson(params, json);
+  return valueFromJson(params, json);
 }
 
-function fromJson(type: ColumnType, json: unknown): unknown {
+export function valueFromJson(type: ColumnType, json: unknown): unknown {
   switch (type.type) {
     case 'i64':
     case 'u64':
@@ -57,16 +57,16 @@ function fromJson(type: ColumnType, json: unknown): unknown {
       return micros === undefined ? json : new TimeDuration(micros);
     }
     case 'array':
-      return Array.isArray(json) ? json.map((element) => fromJson(type.element, element)) : json;
+      return Array.isArray(json) ? json.map((element) => valueFromJson(type.element, element)) : json;
     case 'option':
-      return json === null || json === undefined ? undefined : fromJson(type.value, json);
+      return json === null || json === undefined ? undefined : valueFromJson(type.value, json);
     case 'product': {
       if (!isFields(json)) return json;
       const types = new Map(type.fields.map((field) => [field.name, field.type]));
       return Object.fromEntries(
         Object.entries(json).map(([name, value]) => {
           const field = types.get(name);
-          return [name, field === undefined ? value : fromJson(field, value)];
+          return [name, field === undefined ? value : valueFromJson(field, value)];
         }),
       );
     }
@@ -90,7 +90,7 @@ function variant(json: unknown, typeOf: (tag: string) => ColumnType | ColumnType
   const type = typeof tag === 'string' ? typeOf(tag) : undefined;
   if (type === undefined) return json;
   // Named types are those of times, which have nothing but their name.
-  return { tag, value: fromJson(typeof type === 'string' ? ({ type } as ColumnType) : type, value) };
+  return { tag, value: valueFromJson(typeof type === 'string' ? ({ type } as ColumnType) : type, value) };
 }
 
 function integer(json: unknown): bigint | undefined {
