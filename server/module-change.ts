@@ -10,6 +10,7 @@
 import { type SqlValue, sqlMapping } from '../core/engine/sql-value.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ColumnDefinition, ModuleDefinition, TableDefinition } from '../core/module/definition.ts';
+import { typeText } from '../core/module/type-text.ts';
 import type { ColumnType } from '../core/value/column-type.ts';
 
 /** What the storage has to know of a module: plain data, without functions and default values. */
@@ -177,24 +178,6 @@ function isWidened(before: ColumnType, after: ColumnType): boolean {
     const now = after.fields[at];
     return now?.name === field.name && isWidened(field.type, now.type);
   });
-}
-
-/** Every name that the stored form of a value depends on; the names of types themselves don't. */
-function typeText(type: ColumnType): string {
-  switch (type.type) {
-    case 'array':
-      return `array(${typeText(type.element)})`;
-    case 'option':
-      return `option(${typeText(type.value)})`;
-    case 'result':
-      return `result(${typeText(type.ok)}, ${typeText(type.err)})`;
-    case 'product':
-      return `{ ${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')} }`;
-    case 'sum':
-      return `enum(${type.variants.map((variant) => `${variant.name}: ${typeText(variant.type)}`).join(', ')})`;
-    default:
-      return type.type;
-  }
 }
 
 /** All that the stored form of the rows, their keys and their checksums depend on. */

@@ -103,9 +103,9 @@ export class Desk {
     });
   }
 
-  static async open(): Promise<Desk> {
+  static async open(module: ModuleExports = deskModule): Promise<Desk> {
     const time = new TestTime();
-    return new Desk(time, await Home.open(deskModule, { time }));
+    return new Desk(time, await Home.open(module, { time }));
   }
 
   /** A client that is opening; `ready` of the seat lets time go on until it has its rows. */

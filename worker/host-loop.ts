@@ -6,7 +6,7 @@
  */
 
 import { unreachable } from '../core/assert.ts';
-import type { CallId, ClientId, Outcome, Seq } from '../core/commit/call.ts';
+import type { CallId, Outcome, Seq } from '../core/commit/call.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { ErrorCode, ForerunError } from '../core/errors.ts';
@@ -14,11 +14,12 @@ import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
 import { protocolVersion } from '../core/protocol/version.ts';
-import { ConnectionId } from '../core/value/connection-id.ts';
 import { Identity } from '../core/value/identity.ts';
 import { AnsweredCalls } from './answered-calls.ts';
 import type { HostCall, HostListener, HostOptions, PageAnswer, Simulation } from './client/host-api.ts';
+import { AuthorityModule } from './connection/authority-module.ts';
 import { Connection } from './connection/connection.ts';
+import { Credentials } from './credentials.ts';
 import { Device, type DeviceOptions } from './device.ts';
 import type { LinkStatus, LoopEvent } from './host-event.ts';
 import { aloneMs } from './ephemeral-rows.ts';
@@ -28,7 +29,7 @@ import type { PageFeed } from './page-feed.ts';
 import { Pages } from './pages.ts';
 import type { ClientIds } from './predict/client-ids.ts';
 import { Predictor } from './predict/predictor.ts';
-import { type HostStart, newClientId, type StartHome, strangersReplica } from './start.ts';
+import { type HostStart, type StartHome, strangersReplica } from './start.ts';
 import { SubscribedRows } from './subscribed-rows.ts';
 
 /** What the host needs of its home. */
@@ -49,10 +50,8 @@ export class HostLoop {
   readonly #connection: Connection;
   readonly #device: Device;
   #isToBeReviewed: boolean;
-  #clientId: ClientId;
-  #token: string;
-  #identity: Identity | undefined;
-  #connectionId: ConnectionId | null = null;
+  readonly #credentials: Credentials;
+  readonly #authorityModule: AuthorityModule;
   #settledCallId: number;
   #predicts = true;
   #link: LinkStatus = { type: 'connecting' };
@@ -64,9 +63,8 @@ export class HostLoop {
     this.#home = home;
     this.#engine = engine;
     this.#ids = ids;
-    this.#token = start.token;
-    this.#clientId = start.clientId;
-    this.#identity = start.identity === undefined ? undefined : Identity.fromString(start.identity);
+    this.#credentials = new Credentials(start, environment);
+    this.#authorityModule = new AuthorityModule(definition, (tableId) => engine.shape(tableId));
     this.#settledCallId = start.settledCallId;
     this.#isToBeReviewed = start.isToBeReviewed;
     const predictor = (this.#predictor = new Predictor(engine, ids));
@@ -108,7 +106,7 @@ export class HostLoop {
       environment,
       connect: (events) => home.connect(options.url, events),
       hello: () => this.#hello(),
-      shapeOf: (tableId) => engine.shape(tableId),
+      module: this.#authorityModule,
       events: {
         welcomed: (welcome) => this.handle({ type: 'welcomed', welcome }),
         received: (messages) => this.handle({ type: 'received', messages }),
@@ -239,8 +237,8 @@ export class HostLoop {
 
   #state(): ReturnType<DeviceOptions['state']> {
     return {
-      clientId: this.#clientId,
-      identity: this.#identity?.toHexString(),
+      clientId: this.#credentials.clientId,
+      identity: this.#credentials.identity?.toHexString(),
       hasRows: this.#rows.isReady,
       epoch: this.#rows.position?.epoch,
       seq: this.#rows.position?.seq,
@@ -260,11 +258,12 @@ export class HostLoop {
   }
 
   #call(page: PageFeed, request: HostCall): void {
+    const { clientId, identity, connectionId } = this.#credentials;
     this.#calls.make(page, request, {
-      clientId: this.#clientId,
+      clientId,
       timestampMicros: this.#connection.clock.arrivalMicros(),
-      sender: this.#identity ?? Identity.zero(),
-      connectionId: this.#connectionId,
+      sender: identity ?? Identity.zero(),
+      connectionId,
       unpredicted: this.#whyUnpredicted(),
     });
     this.#pages.refresh();
@@ -272,22 +271,18 @@ export class HostLoop {
 
   #whyUnpredicted(): string | undefined {
     if (!this.#predicts) return 'Prediction is switched off.';
-    if (this.#identity === undefined) return 'The authority has not told this client its identity yet.';
+    if (this.#credentials.identity === undefined) return 'The authority has not told this client its identity yet.';
     return this.#rows.isReady ? undefined : 'The rows have not arrived yet.';
   }
 
   #hello(): HelloMessage {
     // It says where this client is, which must not be the middle of something.
     this.#complete();
-    // Someone new is given another identity each time, and the id may belong to the one of a lost welcome. No call has
-    // been sent under it.
-    if (this.#token === '' && this.#identity === undefined) this.#clientId = newClientId(this.#home.environment);
     return {
       type: 'hello',
       version: protocolVersion,
-      moduleHash: this.#engine.definition.hash,
-      clientId: this.#clientId,
-      token: this.#token,
+      moduleHash: this.#authorityModule.hash,
+      ...this.#credentials.present(),
       position: this.#rows.position,
       settledCallId: this.#device.toAcknowledge(this.#settledCallId as CallId),
       subscriptions: this.#rows.greeting(),
@@ -295,22 +290,19 @@ export class HostLoop {
   }
 
   #welcomed(welcome: WelcomeMessage): void {
-    const identity = new Identity(welcome.identity);
+    const who = this.#credentials.welcomed(welcome);
     // They would send what another has done.
-    if (this.#identity?.isEqual(identity) === false) return this.#stop('token-invalid', strangersReplica);
-    this.#identity = identity;
-    this.#connectionId = new ConnectionId(welcome.connectionId);
-    if (welcome.token !== '') {
-      this.#token = welcome.token;
+    if (who === 'stranger') return this.#stop('token-invalid', strangersReplica);
+    if (who === 'introduced') {
       this.#device.introduced(welcome.token);
-      this.#calls.introduced(this.#clientId, identity);
+      this.#calls.introduced(this.#credentials);
     }
     if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
     this.#rows.welcomed(welcome);
     this.#renumber(welcome.lastCallId);
     this.#calls.sendAll();
     this.#device.changed([]);
-    this.#link = { type: 'live', progress: 0 };
+    this.#link = { type: 'live', progress: 0, otherModule: undefined };
   }
 
   #stop(code: ErrorCode, message: string): void {
@@ -356,6 +348,7 @@ export class HostLoop {
         this.#ids.lend(message.tableId, message.column, message.from, message.to);
         return this.#device.changed([]);
       case 'welcome':
+      case 'module':
       case 'pong':
       case 'error':
         return; // The connection keeps these to itself.
@@ -407,12 +400,13 @@ export class HostLoop {
   }
 
   #emitStatus(): void {
-    const link = this.#link.type === 'live' ? { ...this.#link, progress: this.#rows.progress } : this.#link;
+    const live = { progress: this.#rows.progress, otherModule: this.#authorityModule.difference };
+    const link = this.#link.type === 'live' ? { ...this.#link, ...live } : this.#link;
     this.#pages.status({
       ...link,
       ready: this.#rows.isReady,
       pending: this.#predictor.pending.size,
-      identity: this.#identity?.toHexString(),
+      identity: this.#credentials.identity?.toHexString(),
       storage: this.#device.storage,
     });
   }

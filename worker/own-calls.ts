@@ -18,6 +18,7 @@ import type { Identity } from '../core/value/identity.ts';
 import type { AnsweredCalls } from './answered-calls.ts';
 import type { CallProgress, EarlierCall, HostCall, PredictionSummary } from './client/host-api.ts';
 import type { Coverage } from './coverage.ts';
+import type { Credentials } from './credentials.ts';
 import type { PageFeed } from './page-feed.ts';
 import type { Pages } from './pages.ts';
 import type { StoredCall } from './persist/stored-format.ts';
@@ -166,13 +167,19 @@ export class OwnCalls {
    * This client has another name than the calls were kept with. Until they are kept under this one a crash would send them
    * twice, once under each.
    */
-  introduced(clientId: ClientId, sender: Identity): void {
+  introduced({ clientId, identity }: Credentials): void {
     const { predictor, engine, keep } = this.#options;
     this.#sendableCallId = 0;
     for (const { call } of predictor.pending) {
       const { pageId = '', handleId = 0 } = this.#callers.get(call.callId) ?? {};
       const { name = '' } = engine.definition.reducers[call.reducerId] ?? {};
-      const stored = storedCall({ ...call, clientId, sender }, name, this.#encodeArgs(call), pageId, handleId);
+      const stored = storedCall(
+        { ...call, clientId, sender: identity ?? call.sender },
+        name,
+        this.#encodeArgs(call),
+        pageId,
+        handleId,
+      );
       if (!keep(stored)) this.#sendableCallId = call.callId;
     }
   }

@@ -57,7 +57,7 @@ const clientMessages: readonly (readonly [ClientMessage, string])[] = [
       settledCallId: callId(0),
       subscriptions: [],
     },
-    '01 04 020000006162 000102030405060708090a0b0c0d0e0f 00000000 00 00 00',
+    '01 05 020000006162 000102030405060708090a0b0c0d0e0f 00000000 00 00 00',
   ],
   [
     {
@@ -73,7 +73,7 @@ const clientMessages: readonly (readonly [ClientMessage, string])[] = [
         { subscriptionId: 2, queries: [] },
       ],
     },
-    '01 04 020000006162 000102030405060708090a0b0c0d0e0f 0100000074 01f0f1f2f3f4f5f6f7ac02 8001 02 01 02 0100000071 00000000 02 00',
+    '01 05 020000006162 000102030405060708090a0b0c0d0e0f 0100000074 01f0f1f2f3f4f5f6f7ac02 8001 02 01 02 0100000071 00000000 02 00',
   ],
   [
     {
@@ -191,6 +191,20 @@ const serverMessages: readonly (readonly [ServerMessage, string])[] = [
   [
     { type: 'check', seq: seq(300), tables: [{ tableId: 1, rows: 200, sum: 0x0102030405060708n }] },
     '0d ac02 01 01 c801 0807060504030201',
+  ],
+  [
+    {
+      type: 'module',
+      outline: {
+        hash: 'ab',
+        tables: [
+          { tableId: 0, name: 't', kind: 'stored', columns: [{ name: 'a', type: 'u8' }], primaryKey: 0 },
+          { tableId: 300, name: '', kind: 'view', columns: [], primaryKey: undefined },
+        ],
+        reducers: [{ reducerId: 2, name: 'r', params: [{ name: 'p', type: 'i8' }] }],
+      },
+    },
+    '0e 020000006162 02 00 0100000074 00 01 0100000061 020000007538 01 ac02 00000000 03 00 00 01 02 0100000072 01 0100000070 020000006938',
   ],
 ];
 
@@ -368,6 +382,7 @@ describe('the protocol', () => {
     2: '61625f8d297525c1',
     3: '1c145b678687023e',
     4: '520d1c03307e4168',
+    5: '1a619ef9898753c0',
   };
 
   it('[WIR-3] has a new version, and a line in its history, when a message changes', () => {

@@ -30,6 +30,7 @@
  *    11 leaving      varint subscriptionId, varint tableId, list key
  *    12 ended        varint subscriptionId, varint seq
  *    13 check        varint seq, list (varint tableId, varint rows, u64 sum)
+ *    14 module       text moduleHash, list table, list reducer: `outline-codec.ts` has them
  *     outcome = varint callId, u8 kind: 0 committed: varint (lastSeq - seq) · 1 unchanged · 2 rejected: text code, text message
  *     commit  = varint (lastSeq - seq), u64 timestamp µs, list change
  */
@@ -60,6 +61,8 @@ import type {
   SubscriptionRequest,
   WelcomeMessage,
 } from './messages.ts';
+import { elements, list } from './lists.ts';
+import { decodeOutline, encodeOutline } from './outline-codec.ts';
 import { oldestProtocolVersion, protocolVersion } from './version.ts';
 
 export const clientTag = { hello: 1, call: 2, subscribe: 3, unsubscribe: 4, acknowledge: 5, ping: 6 } as const;
@@ -77,6 +80,7 @@ export const serverTag = {
   leaving: 11,
   ended: 12,
   check: 13,
+  module: 14,
 } as const;
 
 export function encodeClientMessage(writer: ByteWriter, message: ClientMessage): void {
@@ -152,6 +156,9 @@ export function encodeServerMessage(writer: ByteWriter, message: Exclude<ServerM
         writer.u64(sum);
       }
       return;
+    case 'module':
+      writer.u8(serverTag.module);
+      return encodeOutline(writer, message.outline);
     case 'pong':
       writer.u8(serverTag.pong);
       writer.f64(message.sentMs);
@@ -207,6 +214,8 @@ export function decodeServerMessage(reader: ByteReader, shapeOf: (tableId: numbe
         seq: reader.varint() as Seq,
         tables: list(reader, () => ({ tableId: reader.varint(), rows: reader.varint(), sum: reader.u64() })),
       };
+    case serverTag.module:
+      return { type: 'module', outline: decodeOutline(reader) };
     case serverTag.pong:
       return { type: 'pong', sentMs: reader.f64(), authorityMicros: Number(reader.u64()) };
     case serverTag.error:
@@ -390,16 +399,4 @@ function seqBefore(reader: ByteReader, lastSeq: Seq): Seq {
   const distance = reader.varint();
   if (distance > lastSeq) reader.refuse(`commit ${lastSeq - distance}, which there is not`);
   return (lastSeq - distance) as Seq;
-}
-
-/** Every element takes at least a byte, but for `emptyMax` of them: a count beyond what is left is a lie. */
-function list<T>(reader: ByteReader, element: (reader: ByteReader) => T, emptyMax = 0): T[] {
-  return elements(reader, reader.varint(), element, emptyMax);
-}
-
-function elements<T>(reader: ByteReader, count: number, element: (reader: ByteReader) => T, emptyMax = 0): T[] {
-  if (count > reader.remaining + emptyMax) reader.refuse(`a list of ${count} elements in ${reader.remaining} bytes`);
-  const list: T[] = [];
-  for (let i = 0; i < count; i++) list.push(element(reader));
-  return list;
 }

@@ -11,6 +11,7 @@ import type { CallId, ClientId, Epoch, IdHint, Outcome, Position, Seq } from '..
 import type { Commit } from '../commit/commit.ts';
 import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { ModuleOutline } from '../module/module-outline.ts';
 
 export type ClientMessage =
   | HelloMessage
@@ -20,12 +21,12 @@ export type ClientMessage =
   | AcknowledgeMessage
   | { readonly type: 'ping'; readonly sentMs: number };
 
-/** First on every connection, and only there. */
+/** First on every connection, and only there; a second time after `module`. */
 export interface HelloMessage {
   readonly type: 'hello';
   /** `protocolVersion` of the client. */
   readonly version: number;
-  /** Hash of the client's module: equal hashes understand each other's rows and arguments. */
+  /** Of the module whose numbers and bytes the client uses: its own, or the authority's as `module` told it. */
   readonly moduleHash: string;
   readonly clientId: ClientId;
   /** As a `welcome` gave it, or of an issuer that the authority trusts; empty for someone new. */
@@ -66,6 +67,7 @@ export interface AcknowledgeMessage {
 
 export type ServerMessage =
   | WelcomeMessage
+  | ModuleMessage
   | BatchMessage
   | SnapshotMessage
   | StagedMessage
@@ -96,6 +98,15 @@ export interface WelcomeMessage {
   readonly token: string;
   readonly databaseIdentity: bigint;
   readonly authorityMicros: number;
+}
+
+/**
+ * Answers a `hello` with another hash than the authority's, once on a connection. A client whose tables and reducers are in
+ * it as it has them says hello again with this hash, and uses these numbers; any other goes, and waits for a newer module.
+ */
+export interface ModuleMessage {
+  readonly type: 'module';
+  readonly outline: ModuleOutline;
 }
 
 /**

@@ -15,6 +15,7 @@ import type { RowChange } from '../commit/row-change.ts';
 import type { Environment } from '../environment.ts';
 import { ForerunError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { type ModuleOutline, outlineOf } from '../module/module-outline.ts';
 import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import { Visibility } from '../query/visibility.ts';
 import { ConnectionId } from '../value/connection-id.ts';
@@ -65,6 +66,7 @@ export class SessionHub {
   readonly #sessions = new Set<Session>();
   readonly #byClient = new Map<ClientRecord, Session>();
   readonly #argsCodecs: readonly Codec[];
+  #outline: ModuleOutline | undefined;
   readonly #ephemeral: EphemeralFeed;
   readonly limits: SessionLimits;
   /** Live sessions of each identity. */
@@ -241,6 +243,13 @@ export class SessionHub {
   /** Answers a call that ran before. */
   repeat(session: Session, outcome: Outcome): void {
     session.repeat(outcome);
+  }
+
+  /** What clients of another version of the module are told. */
+  get outline(): ModuleOutline {
+    const { definition } = this.#authority;
+    if (this.#outline?.hash !== definition.hash) this.#outline = outlineOf(definition, definition.hash);
+    return this.#outline;
   }
 
   argsCodec(reducerId: number): Codec | undefined {

@@ -68,11 +68,29 @@ describe('a greeting', () => {
     const { home, hub } = await open();
     expect((await visit(home, hub, 1, { version: 99 })).error).toMatchObject({ code: 'protocol-mismatch' });
     expect((await visit(home, hub, 1, { version: 0 })).error).toMatchObject({ code: 'protocol-mismatch' });
-    expect((await visit(home, hub, 1, { moduleHash: 'other' })).error).toMatchObject({ code: 'module-mismatch' });
     expect((await visit(home, hub, 1, { token: 'forged' })).error).toMatchObject({ code: 'token-invalid' });
     await visit(home, hub, 1);
     expect((await visit(home, hub, 1, { token: '2' })).error).toMatchObject({ code: 'token-invalid' });
     expect((await visit(home, hub, 1, { clientId: clientIdOf(0) })).error).toMatchObject({ code: 'token-invalid' });
+    expect(hub.sessionCount).toBe(1);
+  });
+
+  it('[MCH-5] of another module is answered by what this one has for clients, and may be said once more', async () => {
+    const { home, hub } = await open();
+    const visitor = await visit(home, hub, 1, { moduleHash: 'other' });
+    const [{ outline } = { outline: undefined }] = visitor.of('module');
+    expect(outline?.hash).toBe(home.authority.definition.hash);
+    const isPublic = (name: string) => home.authority.definition.tables.find((table) => table.name === name)?.public;
+    expect(outline?.tables.every(({ name }) => isPublic(name))).toBe(true);
+    expect(outline?.tables.map(({ name }) => name)).toContain('entry');
+    visitor.hello();
+    await home.time.settle();
+    expect(visitor.welcome).toBeDefined();
+    const stubborn = await visit(home, hub, 2, { moduleHash: 'other' });
+    stubborn.hello({ moduleHash: 'another' });
+    await home.time.settle();
+    expect(types(stubborn)).toEqual(['module', 'error']);
+    expect(stubborn.error?.code).toBe('module-mismatch');
     expect(hub.sessionCount).toBe(1);
   });
 

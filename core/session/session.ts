@@ -35,7 +35,8 @@ import { Subscriptions } from './subscriptions.ts';
 import { type ToldOutcomes, toldOutcomes } from './told-outcomes.ts';
 
 type State =
-  | { readonly type: 'greeting' }
+  /** `knowsModule`: it has been told the authority's module, since its hello had another one's hash. */
+  | { readonly type: 'greeting'; readonly knowsModule: boolean }
   /** Between `hello` and `welcome`: the token is being checked and `clientConnected` runs. */
   | { readonly type: 'admitting' }
   | {
@@ -55,7 +56,7 @@ export class Session implements TransportEvents, SlowSession {
   readonly #authority: Authority;
   readonly #argsCodec: (reducerId: number) => Codec | undefined;
   #transport: Transport | undefined;
-  #state: State = { type: 'greeting' };
+  #state: State = { type: 'greeting', knowsModule: false };
   readonly #held = new HeldFrames();
   /** Of the calls, from the welcome on. */
   #meter: CallMeter | undefined;
@@ -236,6 +237,7 @@ export class Session implements TransportEvents, SlowSession {
     const state = this.#state;
     if (message.type === 'hello') {
       if (state.type !== 'greeting') throw new ForerunError('frame-invalid', 'A connection says hello once, first.');
+      if (message.moduleHash !== this.#authority.definition.hash) return this.#tellModule(state.knowsModule);
       this.#state = { type: 'admitting' };
       this.#admit(message).catch((error: unknown) => this.#refuse(error));
       return;
@@ -258,13 +260,18 @@ export class Session implements TransportEvents, SlowSession {
     }
   }
 
-  async #admit(hello: HelloMessage): Promise<void> {
-    if (hello.moduleHash !== this.#authority.definition.hash) {
+  /** Once: whether the two understand each other the client can see. */
+  #tellModule(isKnown: boolean): void {
+    if (isKnown)
       throw new ForerunError(
         'module-mismatch',
         'The client was built from another version of the module than the one that runs here. Reload the page to get the current one.',
       );
-    }
+    this.#state = { type: 'greeting', knowsModule: true };
+    this.send({ type: 'module', outline: this.#hub.outline });
+  }
+
+  async #admit(hello: HelloMessage): Promise<void> {
     if (this.#authority.failure !== undefined) throw this.#authority.failure;
     const { identity, token } = await this.#hub.authenticate(hello.token);
     if (!this.#isAdmitting()) return;

@@ -201,6 +201,8 @@ export class WireClient {
           this.#pending.delete(outcome.callId);
         }
         return;
+      case 'module':
+        return this.#hello();
       case 'error':
         this.error = { code: message.code, message: message.message };
         return;

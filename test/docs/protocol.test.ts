@@ -11,6 +11,7 @@ import {
 } from '../../core/protocol/frame.ts';
 import type { ClientMessage, RowsFrame, ServerMessage } from '../../core/protocol/messages.ts';
 import { protocolVersion, subprotocol } from '../../core/protocol/version.ts';
+import { outlineOf } from '../../core/module/module-outline.ts';
 import { TableHash } from '../../core/replica/state-hash.ts';
 import { definition, hexBlocks, readPage, shapeOf } from './example.testing.ts';
 
@@ -143,6 +144,16 @@ const meant: readonly (readonly (ClientMessage | ServerMessage)[])[] = [
     { type: 'error', code: 'log-unavailable', message: 'Later.' },
   ],
   [{ ...hello, token: 'ticket', position: { epoch, seq: seq(10) }, settledCallId: callId(2), subscriptions: again }],
+  [
+    {
+      type: 'module',
+      outline: {
+        hash: 'fedcba9876543210fedcba9876543210',
+        tables: outlineOf(definition, '').tables.map((table) => ({ ...table, tableId: 1 })),
+        reducers: outlineOf(definition, '').reducers.map((reducer) => ({ ...reducer, reducerId: 2 })),
+      },
+    },
+  ],
 ];
 
 test('[WIR-2] the frames of the example say what the page says they do', () => {
@@ -188,6 +199,7 @@ test('the page names every message, and the subprotocol', () => {
       'leaving 11',
       'ended 12',
       'check 13',
+      'module 14',
     ],
   ]);
   expect(page).toContain(`\`${subprotocol}\``);

@@ -214,7 +214,11 @@ export interface CommonStatus {
 export type ClientStatus = CommonStatus &
   (
     | { readonly type: 'connecting' }
-    | { readonly type: 'live'; readonly progress: number }
+    /**
+     * `otherModule`: the authority runs another version of the module, and says how it differs. This one goes on with it; a
+     * reload has the other.
+     */
+    | { readonly type: 'live'; readonly progress: number; readonly otherModule: string | undefined }
     | { readonly type: 'offline'; readonly retryMs: number; readonly message: string }
     /**
      * The authority runs another version of the module, which this one can't work with: `message` says how they differ.

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { TestTime } from '../../core/authority/home.testing.ts';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
 import { type CallId, clientIdFromBytes, type Epoch, type Seq } from '../../core/commit/call.ts';
-import type { RowShape } from '../../core/engine/row-shape.ts';
 import { decodeClientMessage, encodeServerMessage } from '../../core/protocol/frame.ts';
 import type { ClientMessage, RowsFrame, ServerMessage } from '../../core/protocol/messages.ts';
 import type { TransportEvents } from '../../core/protocol/transport.ts';
 import { protocolVersion } from '../../core/protocol/version.ts';
+import { AuthorityModule } from './authority-module.ts';
 import { Connection } from './connection.ts';
 import { DelayLine } from './delay-line.ts';
 import { ServerClock } from './server-clock.ts';
@@ -66,9 +66,9 @@ class Bench {
         settledCallId: 0 as CallId,
         subscriptions: [],
       }),
-      shapeOf: (): RowShape => {
+      module: new AuthorityModule({ tables: [], reducers: [], views: [], visibilityFilters: [], hash: '' }, () => {
         throw new RangeError('no rows in these tests');
-      },
+      }),
       events: {
         welcomed: () => this.heard.push('welcomed'),
         received: (messages) => this.heard.push(messages.map(({ type }) => type).join()),

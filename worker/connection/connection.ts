@@ -7,12 +7,12 @@
 
 import { unreachable } from '../../core/assert.ts';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
-import type { RowShape } from '../../core/engine/row-shape.ts';
 import type { Environment } from '../../core/environment.ts';
 import { type ErrorCode, ForerunError } from '../../core/errors.ts';
 import { decodeServerMessage, encodeClientMessage } from '../../core/protocol/frame.ts';
 import type { ClientMessage, HelloMessage, ServerMessage, WelcomeMessage } from '../../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../../core/protocol/transport.ts';
+import type { AuthorityModule } from './authority-module.ts';
 import { DelayLine } from './delay-line.ts';
 import { ServerClock } from './server-clock.ts';
 
@@ -22,7 +22,7 @@ export interface ConnectionOptions {
   readonly connect: (events: TransportEvents & { readonly opened: () => void }) => Transport;
   /** Made anew for each life. */
   readonly hello: () => HelloMessage;
-  readonly shapeOf: (tableId: number) => RowShape;
+  readonly module: AuthorityModule;
   readonly events: ConnectionEvents;
 }
 
@@ -91,7 +91,7 @@ export class Connection {
   /** Puts a message on the next frame, which leaves at the end of the tick. Does nothing while not live. */
   send(message: ClientMessage): void {
     if (this.#state.type !== 'live') return;
-    encodeClientMessage(this.#writer, message);
+    encodeClientMessage(this.#writer, this.#options.module.sent(message));
     if (this.#sendAsked) return;
     this.#sendAsked = true;
     this.#options.environment.scheduler.soon(() => this.#flush());
@@ -148,6 +148,10 @@ export class Connection {
   #opened(life: Life): void {
     if (!this.#isCurrent(life)) return;
     this.#state = { type: 'greeting', life };
+    this.#sayHello(life);
+  }
+
+  #sayHello(life: Life): void {
     const writer = new ByteWriter();
     encodeClientMessage(writer, this.#options.hello());
     this.#transmit(life, writer.take());
@@ -158,11 +162,16 @@ export class Connection {
     life.lastHeardMs = this.#options.environment.clock.monotonicMs();
     try {
       const reader = new ByteReader(frame);
+      const { module } = this.#options;
       const messages: ServerMessage[] = [];
-      while (reader.remaining > 0) messages.push(decodeServerMessage(reader, this.#options.shapeOf));
+      while (reader.remaining > 0) {
+        const message = module.received(decodeServerMessage(reader, module.shapeOf));
+        if (message !== undefined) messages.push(message);
+      }
       this.#dispatch(life, messages);
     } catch (error) {
       if (!(error instanceof ForerunError)) throw error;
+      if (error.code === 'module-mismatch') return this.#refuse(life, error);
       this.#lastError = new ForerunError('not-connected', `The authority sent what can't be read (${error.message})`, {
         cause: error,
       });
@@ -185,6 +194,11 @@ export class Connection {
         case 'pong':
           this.clock.learn(message.authorityMicros, this.#options.environment.clock.monotonicMs() - message.sentMs);
           break;
+        case 'module':
+          if (this.#state.type !== 'greeting') throw new ForerunError('frame-invalid', 'a module, but nobody asked');
+          this.#options.module.meet(message.outline);
+          this.#sayHello(life);
+          break;
         case 'error':
           this.#lastError = new ForerunError(message.code, message.message);
           break;
@@ -205,6 +219,13 @@ export class Connection {
       }
     }
     if (forHost.length > 0) this.#options.events.received(forHost);
+  }
+
+  /** This side can't go on with what the other is. */
+  #refuse(life: Life, error: ForerunError): void {
+    this.#lastError = error;
+    life.transport?.close();
+    this.#closed(life);
   }
 
   #closed(life: Life): void {

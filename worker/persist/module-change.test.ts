@@ -9,6 +9,7 @@ import { SessionHub } from '../../core/session/hub.ts';
 import { Identity } from '../../core/value/identity.ts';
 import { ClientState } from '../client/client.ts';
 import type { ModuleReview, UnsentCall } from '../client/module-review.ts';
+import type { ClientStatus } from '../client/host-api.ts';
 import { Host } from '../host.ts';
 import { type ClientStore, memoryStore } from './store.ts';
 
@@ -134,6 +135,10 @@ describe('a client whose module is another one', () => {
     const world = await World.open(newer(), time);
     const { client } = await seat(time, older(), store, world);
     expect(client.status).toMatchObject({ type: 'stale', ready: true });
+    const { message } = client.status as Extract<ClientStatus, { type: 'stale' }>;
+    expect(message).toContain("reducer 'drop' is gone");
+    expect(message).toContain("parameter 'label' of reducer 'label' was string and is u64");
+    expect(message).toContain("parameter 'note' of reducer 'put' is new");
     expect(items(client)).toEqual([{ id: 1, text: 'one' }]);
     const call = client.reducers['put']?.({ id: 2, text: 'two' });
     await time.advance(1_000);
