@@ -75,25 +75,6 @@ describe('a greeting', () => {
     expect(hub.sessionCount).toBe(1);
   });
 
-  it('[MCH-5] of another module is answered by what this one has for clients, and may be said once more', async () => {
-    const { home, hub } = await open();
-    const visitor = await visit(home, hub, 1, { moduleHash: 'other' });
-    const [{ outline } = { outline: undefined }] = visitor.of('module');
-    expect(outline?.hash).toBe(home.authority.definition.hash);
-    const isPublic = (name: string) => home.authority.definition.tables.find((table) => table.name === name)?.public;
-    expect(outline?.tables.every(({ name }) => isPublic(name))).toBe(true);
-    expect(outline?.tables.map(({ name }) => name)).toContain('entry');
-    visitor.hello();
-    await home.time.settle();
-    expect(visitor.welcome).toBeDefined();
-    const stubborn = await visit(home, hub, 2, { moduleHash: 'other' });
-    stubborn.hello({ moduleHash: 'another' });
-    await home.time.settle();
-    expect(types(stubborn)).toEqual(['module', 'error']);
-    expect(stubborn.error?.code).toBe('module-mismatch');
-    expect(hub.sessionCount).toBe(1);
-  });
-
   it('[AUT-7] that the module refuses ends with its words', async () => {
     const { home, hub } = await open();
     const visitor = await visit(home, hub, 1, { token: `${ledger.unwanted}` });
