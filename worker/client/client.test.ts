@@ -70,8 +70,14 @@ describe('a call', () => {
     client.simulate({ latencyMs: 500 });
     const call = client.reducers.put({ id: 1, text: 'a' });
     const answer = expect(call.confirmed).rejects.toMatchObject({ code: 'client-closed' });
-    await client.close();
+    const told: string[] = [];
+    client.onStatus(() => told.push(client.status.type));
+    const closing = client.close();
+    expect(client.status).toMatchObject({ type: 'stopped', code: 'client-closed' });
+    await closing;
     await answer;
+    expect(told).toEqual(['stopped']);
+    expect(client.status).toMatchObject({ type: 'stopped', code: 'client-closed' });
     expect(() => client.reducers.put({ id: 2, text: 'b' })).toThrow(expect.objectContaining({ code: 'client-closed' }));
   });
 

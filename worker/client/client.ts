@@ -72,7 +72,7 @@ export interface Client<M extends ModuleExports> {
   readonly onCall: (listener: (handle: CallHandle) => void) => () => void;
   /** Calls back when rows here turn out not to be the authority's: what differed, once it is repaired. The result stops it. */
   readonly onDifference: (listener: (difference: ReplicaDifference) => void) => () => void;
-  /** Resolves when the subscribed rows are here; rejects when the client stops before. */
+  /** Resolves when the subscribed rows are here, in the live queries too that there are; rejects when the client stops before. */
   readonly ready: () => Promise<void>;
   /**
    * Calls back with the calls that this version of the module can't take, when they are found and when they are
@@ -224,8 +224,13 @@ export class ClientState {
     await this.close();
   };
 
-  ready = (): Promise<void> =>
-    new Promise((resolve, reject) => {
+  ready = async (): Promise<void> => {
+    await this.#subscribed();
+    await Promise.allSettled([...this.#queries.values()].map((rows) => rows.ready()));
+  };
+
+  #subscribed(): Promise<void> {
+    return new Promise((resolve, reject) => {
       const settle = (): boolean => {
         if (this.status.ready) resolve();
         else if (this.status.type === 'stopped') reject(new ForerunError(this.status.code, this.status.message));
@@ -237,6 +242,7 @@ export class ClientState {
         if (settle()) stop();
       });
     });
+  }
 
   simulate = (simulation: Simulation): void => this.#host.simulate(simulation);
 
@@ -244,6 +250,10 @@ export class ClientState {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const rows of [...this.#queries.values()]) rows.close();
+    if (this.status.type !== 'stopped') {
+      this.status = { ...this.status, type: 'stopped', code: 'client-closed', message: 'This client was closed.' };
+      for (const listener of [...this.#statusListeners]) listener();
+    }
     await this.#host.close();
     for (const handle of this.#handles.values()) handle.abandon();
     this.#handles.clear();
@@ -288,7 +298,8 @@ export class ClientState {
       case 'rows':
         return;
       case 'status':
-        this.status = event.status;
+        // Its host may still say how it stands while it closes.
+        if (!this.#isClosed) this.status = event.status;
         return;
       case 'difference':
         for (const listener of [...this.#differenceListeners]) listener(event.difference);

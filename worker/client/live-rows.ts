@@ -21,7 +21,7 @@ export interface LiveRows<Row> {
   readonly error: ForerunError | undefined;
   /** Calls back after each change of the rows. The result stops it. */
   readonly subscribe: (listener: () => void) => () => void;
-  /** Resolves with the rows of the first result, rejects with `query-invalid`. */
+  /** Resolves with the rows of the first result, or without any when it is closed before; rejects with `query-invalid`. */
   readonly ready: () => Promise<readonly Row[]>;
   /** Stops the query. */
   readonly close: () => void;
@@ -30,8 +30,11 @@ export interface LiveRows<Row> {
 export class LiveRowsState<Row> implements LiveRows<Row> {
   #rows: readonly Row[] = [];
   #isReady = false;
+  #isClosed = false;
   #error: ForerunError | undefined;
   readonly #listeners = new Set<() => void>();
+  /** Who waits for the first result. */
+  readonly #waiting = new Set<() => void>();
   readonly #decode: Decode | undefined;
   readonly #onClose: () => void;
 
@@ -62,19 +65,20 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
     new Promise((resolve, reject) => {
       const settle = (): boolean => {
         if (this.#error !== undefined) reject(this.#error);
-        else if (this.#isReady) resolve(this.#rows);
+        else if (this.#isReady || this.#isClosed) resolve(this.#rows);
         else return false;
         return true;
       };
       if (settle()) return;
-      const stop = this.subscribe(() => {
-        if (settle()) stop();
-      });
+      const wake = (): void => void (settle() && this.#waiting.delete(wake));
+      this.#waiting.add(wake);
     });
 
   close = (): void => {
     this.#onClose();
+    this.#isClosed = true;
     this.#listeners.clear();
+    for (const wake of [...this.#waiting]) wake();
   };
 
   /** From the host. */
@@ -102,6 +106,7 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
   }
 
   #notify(): void {
+    for (const wake of [...this.#waiting]) wake();
     for (const listener of [...this.#listeners]) listener();
   }
 }

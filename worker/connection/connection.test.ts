@@ -152,6 +152,47 @@ describe('a connection', () => {
     expect(bench.heard).toEqual(['welcomed', 'lost not-connected']);
   });
 
+  test('[CLI-15] that was asleep asks before it gives up: it stays when it is answered', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    await bench.time.advance(1);
+    // The lid is closed for an hour: no timer runs, and nothing comes.
+    bench.time.nowMs += 3_600_000;
+    const { life } = bench;
+    const sent = life.sent.length;
+    await bench.time.advance(1);
+    expect(life.sent.slice(sent).some(({ type }) => type === 'ping')).toBe(true);
+    bench.say({ type: 'pong', sentMs: bench.time.nowMs, authorityMicros: 2_000_000 });
+    await bench.time.advance(5_000);
+    expect(bench.lives).toHaveLength(1);
+    expect(bench.heard).toEqual(['welcomed']);
+  });
+
+  test('[CLI-15] that was asleep and is not answered is made anew within seconds', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    await bench.time.advance(1);
+    bench.time.nowMs += 3_600_000;
+    await bench.time.advance(4_000);
+    expect(bench.heard).toEqual(['welcomed', 'lost not-connected']);
+    expect(bench.lives).toHaveLength(2);
+  });
+
+  test('[CLI-15] whose timers run once a minute, as a browser has it with tabs in the background, stays', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    for (let minute = 0; minute < 10; minute++) {
+      // What is due within the minute runs at its end; pings are answered at once.
+      bench.time.nowMs += 60_000;
+      const sent = bench.life.sent.length;
+      await bench.time.advance(0);
+      for (const message of bench.life.sent.slice(sent))
+        if (message.type === 'ping') bench.say({ type: 'pong', sentMs: message.sentMs, authorityMicros: 2_000_000 });
+    }
+    expect(bench.heard).toEqual(['welcomed']);
+    expect(bench.lives).toHaveLength(1);
+  });
+
   test('sends nothing before it is live, and says hello first', async () => {
     const bench = new Bench();
     bench.connection.send({ type: 'unsubscribe', subscriptionId: 1 });

@@ -46,10 +46,16 @@ type State =
 interface Life {
   transport: Transport | undefined;
   lastHeardMs: number;
+  /** After having been asleep it has asked whether somebody is there, and has not heard. */
+  isAsked: boolean;
 }
 
 const pingMs = 3_000;
 const silenceMsMax = 10_000;
+/** A timer that comes so much too late tells that this side was asleep, or is held back: silence proves nothing then. */
+const lateMsMax = 1_000;
+/** Who was asleep asks, and gives up what has not answered after so long. */
+const answerMsMax = 3_000;
 const retryMsMin = 250;
 const retryMsMax = 10_000;
 
@@ -134,7 +140,7 @@ export class Connection {
   #connect(): void {
     const { environment, connect } = this.#options;
     if (this.#offline) return this.#wait(new ForerunError('not-connected', 'Offline is being simulated.'));
-    const life: Life = { transport: undefined, lastHeardMs: environment.clock.monotonicMs() };
+    const life: Life = { transport: undefined, lastHeardMs: environment.clock.monotonicMs(), isAsked: false };
     this.#state = { type: 'connecting', life };
     this.#delay.reset();
     life.transport = connect({
@@ -142,7 +148,7 @@ export class Connection {
       receive: (frame) => this.#delay.pass(() => this.#receive(life, frame)),
       closed: () => this.#closed(life),
     });
-    this.#watch(life);
+    this.#watch(life, silenceMsMax);
   }
 
   #opened(life: Life): void {
@@ -160,6 +166,7 @@ export class Connection {
   #receive(life: Life, frame: Uint8Array): void {
     if (!this.#isCurrent(life)) return;
     life.lastHeardMs = this.#options.environment.clock.monotonicMs();
+    life.isAsked = false;
     try {
       const reader = new ByteReader(frame);
       const { module } = this.#options;
@@ -253,19 +260,31 @@ export class Connection {
 
   #ping(life: Life): void {
     if (!this.#isCurrent(life)) return;
-    this.send({ type: 'ping', sentMs: this.#options.environment.clock.monotonicMs() });
+    this.#sendPing();
     this.#options.environment.scheduler.after(pingMs, () => this.#ping(life));
   }
 
+  #sendPing(): void {
+    this.send({ type: 'ping', sentMs: this.#options.environment.clock.monotonicMs() });
+  }
+
   /** A connection on which nothing has been heard for too long is dead, whatever the socket believes. */
-  #watch(life: Life): void {
-    if (!this.#isCurrent(life)) return;
+  #watch(life: Life, delayMs: number): void {
     const { clock, scheduler } = this.#options.environment;
-    const silenceMs = clock.monotonicMs() - life.lastHeardMs;
-    if (silenceMs >= silenceMsMax) {
+    const dueMs = clock.monotonicMs() + delayMs;
+    scheduler.after(delayMs, () => {
+      if (!this.#isCurrent(life)) return;
+      const nowMs = clock.monotonicMs();
+      const silenceMs = nowMs - life.lastHeardMs;
+      if (silenceMs < silenceMsMax) return this.#watch(life, silenceMsMax - silenceMs);
+      if (nowMs - dueMs > lateMsMax && !life.isAsked) {
+        life.isAsked = true;
+        this.#sendPing();
+        return this.#watch(life, answerMsMax);
+      }
       life.transport?.close();
       this.#closed(life);
-    } else scheduler.after(silenceMsMax - silenceMs, () => this.#watch(life));
+    });
   }
 
   #flush(): void {
