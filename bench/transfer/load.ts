@@ -57,6 +57,10 @@ export class Load {
     else this.#pace(rate, inFlight);
   }
 
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
   get callsAgain(): boolean {
     return !this.#stopping && this.#options.rate === undefined;
   }
@@ -148,6 +152,9 @@ class LoadConnection {
         });
         if (message.type !== 'welcome') reject(new Error(`expected a welcome, got ${JSON.stringify(message)}`));
         socket.on('message', (frame: Buffer) => connection.#receive(frame));
+        socket.on('close', () => {
+          if (!load.isStopping) throw new Error('the server has closed a connection');
+        });
         resolve();
       });
     });

@@ -20,6 +20,8 @@ const pageRows = 1 << pageBits;
 const pagesFree = 64;
 const spread = 8;
 const keyMax = 2 ** 31 - 1;
+/** Rows at hand as objects: a reducer updates what it has just read. A power of two. */
+const recentRows = 8;
 
 /** Bits of a slot's state; 0 is an unknown key. */
 const known = 1;
@@ -41,11 +43,16 @@ export class PageCache implements RowCache {
   readonly #outliers: ObjectCache;
   #pageCount = 0;
   #count = 0;
+  readonly #copy: (row: Row) => Row;
+  /** Which index each of them has; each has one place. What is here is what the page has. */
+  readonly #recentAt = new Int32Array(recentRows).fill(-1);
+  readonly #recentRows: (Row | null)[] = Array.from({ length: recentRows }, () => null);
 
   /** `codec` encodes every row in the same number of bytes. */
   constructor(codec: Codec<Row>, copy: (row: Row) => Row) {
     this.#codec = codec;
     this.#rowBytes = codec.bytesMin;
+    this.#copy = copy;
     this.#outliers = new ObjectCache(copy);
   }
 
@@ -57,23 +64,20 @@ export class PageCache implements RowCache {
     const at = indexOf(key);
     const page = this.#pages[at >>> pageBits];
     if (at < 0 || page === undefined) return this.#outliers.get(key);
-    return this.#read(page, at & (pageRows - 1));
+    return this.#read(page, at);
   }
 
   getCopy(key: Key): Row | null | undefined {
-    const at = indexOf(key);
-    const page = this.#pages[at >>> pageBits];
-    if (at < 0 || page === undefined) return this.#outliers.getCopy(key);
-    return this.#read(page, at & (pageRows - 1));
+    const row = this.get(key);
+    return row === undefined || row === null ? row : this.#copy(row);
   }
 
   put(key: Key, row: Row | undefined): boolean {
     const at = indexOf(key);
     const page = this.#pageFor(at);
     if (page === undefined) return this.#outliers.put(key, row);
-    const slot = at & (pageRows - 1);
-    const wasDirty = ((page.states[slot] ?? 0) & dirty) !== 0;
-    this.#write(page, slot, row, dirty);
+    const wasDirty = ((page.states[at & (pageRows - 1)] ?? 0) & dirty) !== 0;
+    this.#write(page, at, row, dirty);
     return !wasDirty;
   }
 
@@ -81,20 +85,19 @@ export class PageCache implements RowCache {
     const at = indexOf(key);
     const page = this.#pageFor(at);
     if (page === undefined) this.#outliers.fill(key, row);
-    else this.#write(page, at & (pageRows - 1), row, 0);
+    else this.#write(page, at, row, 0);
   }
 
   clean(key: Key): Row | undefined {
     const at = indexOf(key);
     const page = this.#pages[at >>> pageBits];
     if (at < 0 || page === undefined) return this.#outliers.clean(key);
-    const slot = at & (pageRows - 1);
-    const row = this.#read(page, slot);
+    const row = this.#read(page, at);
     if (row === null || row === undefined) {
-      this.#forgetSlot(page, slot);
+      this.#forgetKey(page, at);
       return undefined;
     }
-    page.states[slot] = known | present;
+    page.states[at & (pageRows - 1)] = known | present;
     return row;
   }
 
@@ -107,6 +110,7 @@ export class PageCache implements RowCache {
       this.#pageCount--;
       this.#pages[number] = undefined;
     }
+    this.#recentAt.fill(-1);
     this.#outliers.forget(count - (before - this.size));
   }
 
@@ -114,18 +118,26 @@ export class PageCache implements RowCache {
     this.#pages.length = 0;
     this.#pageCount = 0;
     this.#count = 0;
+    this.#recentAt.fill(-1);
     this.#outliers.clear();
   }
 
-  #read({ reader, states }: Page, slot: number): Row | null | undefined {
+  #read({ reader, states }: Page, at: number): Row | null | undefined {
+    const recent = at & (recentRows - 1);
+    if (this.#recentAt[recent] === at) return this.#recentRows[recent];
+    const slot = at & (pageRows - 1);
     const state = states[slot] ?? 0;
-    if ((state & present) === 0) return state === 0 ? undefined : null;
+    if (state === 0) return undefined;
     reader.offset = slot * this.#rowBytes;
-    return this.#codec.decode(reader);
+    const row = (state & present) === 0 ? null : this.#codec.decode(reader);
+    this.#recentAt[recent] = at;
+    this.#recentRows[recent] = row;
+    return row;
   }
 
-  #write(page: Page, slot: number, row: Row | undefined, mark: number): void {
+  #write(page: Page, at: number, row: Row | undefined, mark: number): void {
     const { states, writer } = page;
+    const slot = at & (pageRows - 1);
     if (states[slot] === 0) {
       page.count++;
       this.#count++;
@@ -136,13 +148,18 @@ export class PageCache implements RowCache {
       this.#codec.encode(writer, row);
       states[slot] = known | present | mark;
     }
+    const recent = at & (recentRows - 1);
+    this.#recentAt[recent] = at;
+    this.#recentRows[recent] = row ?? null;
   }
 
-  #forgetSlot(page: Page, slot: number): void {
+  #forgetKey(page: Page, at: number): void {
+    const slot = at & (pageRows - 1);
     if (page.states[slot] === 0) return;
     page.states[slot] = 0;
     page.count--;
     this.#count--;
+    this.#recentAt[at & (recentRows - 1)] = -1;
   }
 
   /** The page of an index, made when it is near enough; undefined for outliers. */
@@ -172,7 +189,7 @@ export class PageCache implements RowCache {
         const at = indexOf(key);
         return at >= 0 && at >>> pageBits === number;
       },
-      (key, row, isDirty) => this.#write(page, indexOf(key) & (pageRows - 1), row, isDirty ? dirty : 0),
+      (key, row, isDirty) => this.#write(page, indexOf(key), row, isDirty ? dirty : 0),
     );
   }
 }

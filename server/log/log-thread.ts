@@ -11,7 +11,7 @@ import { type FromThread, plainError, type ThreadOptions, type ToThread } from '
 import { SqliteStorage } from './sqlite-storage.ts';
 
 /** An append that comes while a slice is under way waits for it. */
-const sliceMs = 4;
+const sliceMs = 2;
 /** Without an append for so long, the thread is idle. */
 const idleMs = 250;
 /** While appends come, the tables get one part of the time in so many. */
