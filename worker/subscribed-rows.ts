@@ -318,7 +318,8 @@ export class SubscribedRows {
     this.#completion = (result) => {
       this.#isReady = true;
       this.#repair.end(result?.changes ?? []);
-      for (const tableId of tables.keys()) this.#pages.touch(tableId);
+      // Rows that were loaded into an empty replica are in no list of changes.
+      if (result === undefined) for (const tableId of tables.keys()) this.#pages.touch(tableId);
       if (epoch !== undefined) this.#position = { epoch, seq };
       this.subscriptions.greetingApplied();
       this.#advance(seq, outcomes, 'all');

@@ -145,12 +145,29 @@ export class PendingCalls {
 
   /** The change of the first applied call that wrote this key: its `before` is the confirmed row. */
   oldestWrite(tableId: number, key: Key): RowChange | undefined {
-    let oldest: PendingCall | undefined;
-    this.#index.writersOf(tableId, key, (call) => {
-      if (!call.suspended && (oldest === undefined || call.call.callId < oldest.call.callId)) oldest = call;
-    });
-    return oldest && appliedChanges(oldest).find((change) => change.tableId === tableId && change.key === key);
+    const oldest = this.#index.oldestWriter(tableId, key);
+    return oldest && changeOf(appliedChanges(oldest), tableId, key);
   }
+}
+
+/** More changes of one call than this are found by their keys. */
+const linearSearchMax = 16;
+const byKey = new WeakMap<readonly RowChange[], Map<number, Map<Key, RowChange>>>();
+
+function changeOf(changes: readonly RowChange[], tableId: number, key: Key): RowChange | undefined {
+  if (changes.length <= linearSearchMax)
+    return changes.find((change) => change.tableId === tableId && change.key === key);
+  let tables = byKey.get(changes);
+  if (tables === undefined) {
+    tables = new Map();
+    for (const change of changes) {
+      const keys = tables.get(change.tableId);
+      if (keys === undefined) tables.set(change.tableId, new Map([[change.key, change]]));
+      else keys.set(change.key, change);
+    }
+    byKey.set(changes, tables);
+  }
+  return tables.get(tableId)?.get(key);
 }
 
 /** Changes of a call that are in the engine. */

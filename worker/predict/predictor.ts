@@ -17,6 +17,7 @@ import type { Execution } from '../../core/engine/execute.ts';
 import { AppChanges } from './app-changes.ts';
 import type { ClientIds } from './client-ids.ts';
 import { appliedChanges, type PendingCall, PendingCalls, type Prediction } from './pending.ts';
+import { replacing } from './replacement.ts';
 import { initialState, next, type ReconcileEffect, type ReconcileState } from './reconcile.ts';
 import type { RowComparison } from './same-outcome.ts';
 
@@ -157,6 +158,7 @@ export class Predictor {
       const effect = this.#effects[this.#done++] as ReconcileEffect;
       if (effect.type === 'settle') this.#settled.push(effect);
       else if (effect.type === 'outcomeChange') this.#outcomeChanges.push(effect);
+      else if (effect.type === 'consider') this.#take(next(this.#state, { type: 'considered' }, this.#rows));
       else if (effect.type === 'proceed') this.#take(next(this.#state, { type: 'proceeded' }, this.#rows));
       else {
         const ran = this.#carryOut(effect);
@@ -168,7 +170,7 @@ export class Predictor {
   }
 
   /**
-   * Begins to make these the confirmed rows of their tables; everything pending runs again on top of them. `outcomes`
+   * Begins to make these the confirmed rows of their tables; pending calls that this touches run again on top of them. `outcomes`
    * are of calls whose effects the rows contain, `own` their commits as far as they are known.
    */
   beginReplacing(
@@ -177,20 +179,9 @@ export class Predictor {
     own: readonly Commit[],
     outcomes: readonly Outcome[],
   ): void {
-    const changes: RowChange[] = [];
-    // Rows that only a pending delete hides are confirmed rows too, and an own commit's row may be gone again since.
-    const pending = [...this.#state.pending].flatMap(({ prediction }) =>
-      prediction.type === 'predicted' ? prediction.changes : [],
-    );
-    const hidden = [...pending, ...own.flatMap((commit) => commit.changes)];
-    for (const [tableId, rows] of tables) {
-      const { keyOf } = this.#engine.shape(tableId);
-      const keys = new Set(this.#engine.rows(tableId).map(keyOf));
-      for (const change of hidden) if (change.tableId === tableId) keys.add(change.key);
-      for (const [key, after] of rows) changes.push({ tableId, key, before: undefined, after });
-      for (const key of keys) if (!rows.has(key)) changes.push({ tableId, key, before: undefined, after: undefined });
-    }
-    this.begin(seq, [...own, { seq, timestampMicros: 0, ownCallId: undefined, changes }], outcomes);
+    assert(!this.isBusy, 'one message is reconciled before the next');
+    const commits = replacing({ engine: this.#engine, pending: this.pending, seq, tables, own });
+    this.#take(next(this.#state, { type: 'batch', lastSeq: seq, commits, outcomes }, this.#rows));
   }
 
   /** Everything pending runs again, since its reducers have other code now. */
@@ -291,7 +282,7 @@ export class Predictor {
   }
 
   #carryOut(
-    effect: Exclude<ReconcileEffect, { type: 'settle' | 'outcomeChange' | 'proceed' }>,
+    effect: Exclude<ReconcileEffect, { type: 'settle' | 'outcomeChange' | 'proceed' | 'consider' }>,
   ): Prediction | undefined {
     switch (effect.type) {
       case 'rollBack':

@@ -16,11 +16,11 @@
  */
 
 import { assert, unreachable } from '../../core/assert.ts';
-import type { Call, CallId, Outcome, Seq } from '../../core/commit/call.ts';
-import type { Commit } from '../../core/commit/commit.ts';
-import type { Key, RowChange } from '../../core/commit/row-change.ts';
+import type { Call, Outcome, Seq } from '../../core/commit/call.ts';
+import type { RowChange } from '../../core/commit/row-change.ts';
+import { type BatchPlan, type CommitSource, planOf, rollBack, spread } from './batch-plan.ts';
 import { appliedChanges, type PendingCall, type PendingCalls, type Prediction } from './pending.ts';
-import { isAsPredicted, isSameKey, type RowComparison, samePrediction } from './same-outcome.ts';
+import { isSameKey, type RowComparison, samePrediction } from './same-outcome.ts';
 
 export interface ReconcileState {
   readonly pending: PendingCalls;
@@ -29,6 +29,8 @@ export interface ReconcileState {
   queue: PendingCall[];
   /** The one that is being run. */
   running: PendingCall | undefined;
+  /** What a batch touches, as far as it has been found out. */
+  plan: BatchPlan | undefined;
   /** From a batch to the last step that follows from it. */
   isUnderWay: boolean;
   /** Calls that have been rolled back since the batch came: the app is told of those that now do otherwise. */
@@ -43,9 +45,11 @@ export type ReconcileEvent =
   | {
       readonly type: 'batch';
       readonly lastSeq: Seq;
-      readonly commits: readonly Commit[];
+      readonly commits: CommitSource;
       readonly outcomes: readonly Outcome[];
     }
+  /** There is time for more of what `consider` asked for. */
+  | { readonly type: 'considered' }
   /** Reducers have other code now: every call runs again. */
   | { readonly type: 'rerun' }
   /** The call of the last `run` effect has run. */
@@ -64,6 +68,8 @@ export type ReconcileEffect =
   | { readonly type: 'run'; readonly pending: PendingCall; readonly again: boolean }
   /** The call is pending no longer. `asPredicted`: its commit did what was predicted, and nothing was touched. */
   | { readonly type: 'settle'; readonly pending: PendingCall; readonly outcome: Outcome; readonly asPredicted: boolean }
+  /** It takes longer to see what the batch touches, and no row is another one yet: answer with `considered`. */
+  | { readonly type: 'consider' }
   /** Nothing runs again, unless a call is made before this comes: answer with `proceeded`. */
   | { readonly type: 'proceed' }
   /** It ran again and did something else than before. */
@@ -82,13 +88,15 @@ export interface ReconcileStep {
 }
 
 export function initialState(pending: PendingCalls, mode: ReconcileState['mode'] = 'selective'): ReconcileState {
-  return { pending, mode, queue: [], running: undefined, isUnderWay: false, rolledBack: [] };
+  return { pending, mode, queue: [], running: undefined, plan: undefined, isUnderWay: false, rolledBack: [] };
 }
 
 export function next(state: ReconcileState, event: ReconcileEvent, rows: RowComparison): ReconcileStep {
   switch (event.type) {
     case 'batch':
       return onBatch(state, event, rows);
+    case 'considered':
+      return consider(state);
     case 'rerun':
       return onRerun(state);
     case 'ran':
@@ -109,41 +117,15 @@ function onBatch(
 ): ReconcileStep {
   assert(!state.isUnderWay, 'a batch is reconciled before the next');
   state.isUnderWay = true;
-  const { pending } = state;
-  const settled = settledCalls(event, pending, rows);
-  const asPredicted = settled.length === 0 ? noCallIds : new Set<CallId>();
-  for (const { call, asPredicted: matches } of settled) if (matches) asPredicted.add(call.call.callId);
-  const surprises =
-    asPredicted.size === 0
-      ? event.commits
-      : event.commits.filter(({ ownCallId }) => ownCallId === undefined || !asPredicted.has(ownCallId));
+  state.plan = planOf(state, event, rows);
+  return consider(state);
+}
 
-  const affected = new Set<PendingCall>();
-  for (const { call, asPredicted: matches } of settled) if (!matches) affected.add(call);
-  if (state.mode === 'all') for (const call of pending) affected.add(call);
-  else spread(affected, confirmedChanges(surprises, pending), pending, 0);
-
-  const rolledBack = pending.inOrder(affected);
-  for (const call of rolledBack) call.before = call.prediction;
-  const effects: ReconcileEffect[] = [];
-  rollBack(rolledBack, pending, effects);
-  for (const commit of event.commits) {
-    const call = commit.ownCallId === undefined ? undefined : pending.get(commit.ownCallId);
-    const isInPlace = call !== undefined && asPredicted.has(call.call.callId) && !affected.has(call);
-    if (isInPlace) continue;
-    for (let from = 0; from < commit.changes.length; from += changesPerEffect) {
-      const isWhole = commit.changes.length <= changesPerEffect;
-      const changes = isWhole ? commit.changes : commit.changes.slice(from, from + changesPerEffect);
-      effects.push({ type: 'apply', changes });
-    }
-  }
-  for (const { call, outcome, asPredicted: matches } of settled) {
-    pending.remove(call);
-    affected.delete(call);
-    effects.push({ type: 'settle', pending: call, outcome, asPredicted: matches });
-  }
-  state.rolledBack = rolledBack.length === affected.size ? rolledBack : rolledBack.filter((call) => affected.has(call));
-  state.queue = [...state.rolledBack].reverse();
+function consider(state: ReconcileState): ReconcileStep {
+  assert(state.plan !== undefined, 'a batch is considered until it is clear what it touches');
+  const { done, value: effects } = state.plan.next();
+  if (done !== true) return { state, effects: [{ type: 'consider' }] };
+  state.plan = undefined;
   if (state.queue.length > 0) return runNext(state, effects);
   effects.push({ type: 'proceed' });
   return { state, effects };
@@ -159,23 +141,6 @@ function onRerun(state: ReconcileState): ReconcileStep {
   state.queue = [...state.rolledBack].reverse();
   effects.push({ type: 'proceed' });
   return { state, effects };
-}
-
-function settledCalls(
-  { commits, outcomes }: Extract<ReconcileEvent, { type: 'batch' }>,
-  pending: PendingCalls,
-  rows: RowComparison,
-): { readonly call: PendingCall; readonly outcome: Outcome; readonly asPredicted: boolean }[] {
-  const settled: ReturnType<typeof settledCalls> = [];
-  if (outcomes.length === 0) return settled;
-  const own = new Map<CallId, Commit>();
-  for (const commit of commits) if (commit.ownCallId !== undefined) own.set(commit.ownCallId, commit);
-  for (const outcome of outcomes) {
-    const call = pending.get(outcome.callId);
-    if (call === undefined) continue;
-    settled.push({ call, outcome, asPredicted: isAsPredicted(call, outcome, own.get(outcome.callId), rows) });
-  }
-  return settled;
 }
 
 function onCalled(state: ReconcileState, call: Call, prediction: Prediction): ReconcileStep {
@@ -202,7 +167,7 @@ function onRan(state: ReconcileState, prediction: Prediction, rows: RowCompariso
   const disturbed = disturbedCalls(pending, running);
   if (disturbed.size === 0) return runNext(state, []);
   const affected = new Set(disturbed);
-  spread(affected, [], pending, running.call.callId);
+  for (const _ of spread(affected, [], pending, running.call.callId));
   // It ran while calls that come after it were not out of the way: once more, without them.
   const again = [...disturbed].some((call) => isSeenBy(call, prediction)) ? [running] : [];
   const effects: ReconcileEffect[] = [];
@@ -242,85 +207,8 @@ function outcomeChanges(rolledBack: readonly PendingCall[]): ReconcileEffect[] {
   return changed.sort((a, b) => a.pending.call.callId - b.pending.call.callId);
 }
 
-/**
- * The changes of these commits with the confirmed row as `before`, which is the one that the oldest pending write of the
- * key replaced: a range read may have seen it, even when a later call of ours has moved it out of the range since.
- */
-function confirmedChanges(commits: readonly Commit[], pending: PendingCalls): RowChange[] {
-  const confirmed: RowChange[] = [];
-  if (pending.size === 0) return confirmed;
-  for (const { changes } of commits) {
-    for (const change of changes) {
-      const oldest = pending.asksForBefore(change.tableId)
-        ? pending.oldestWrite(change.tableId, change.key)
-        : undefined;
-      confirmed.push(oldest === undefined ? change : { ...change, before: oldest.before });
-    }
-  }
-  return confirmed;
-}
-
-/**
- * Adds to `affected` all that `changes` touch, and all that the changes of an affected call touch, of calls after `after`.
- * Several changes of one key touch the same calls by it, so only those of the earliest are looked up.
- */
-function spread(affected: Set<PendingCall>, changes: readonly RowChange[], pending: PendingCalls, after: number): void {
-  const worklist: RowChange[] = [...changes];
-  const sinces: number[] = changes.map(() => after);
-  const lookedUp = new LookedUp();
-  const include = (call: PendingCall): void => {
-    affected.add(call);
-    for (const change of appliedChanges(call)) {
-      worklist.push(change);
-      sinces.push(call.call.callId);
-    }
-  };
-  if (affected.size > 0) for (const call of pending.inOrder(affected)) include(call);
-  let since = after;
-  const touched = (call: PendingCall): void => {
-    // What a call did can only matter to calls after it.
-    if (call.call.callId > since && !affected.has(call)) include(call);
-  };
-  for (let i = 0; i < worklist.length && affected.size < pending.size; i++) {
-    const change = worklist[i] as RowChange;
-    since = sinces[i] as number;
-    pending.touchedBy(change, lookedUp.isNew(change, since), touched);
-  }
-}
-
-/** Keys with the earliest call since which they have been looked up. */
-class LookedUp {
-  #first: RowChange | undefined;
-  #firstSince = 0;
-  #tables: Map<number, Map<Key, number>> | undefined;
-
-  /** Most batches look up one key; the second makes the maps. */
-  isNew(change: RowChange, since: number): boolean {
-    if (this.#first === undefined) {
-      this.#first = change;
-      this.#firstSince = since;
-      return true;
-    }
-    if (this.#tables === undefined) {
-      this.#tables = new Map();
-      this.#isNewInMaps(this.#first, this.#firstSince, this.#tables);
-    }
-    return this.#isNewInMaps(change, since, this.#tables);
-  }
-
-  #isNewInMaps({ tableId, key }: RowChange, since: number, tables: Map<number, Map<Key, number>>): boolean {
-    let keys = tables.get(tableId);
-    if (keys === undefined) tables.set(tableId, (keys = new Map()));
-    const earliest = keys.get(key);
-    if (earliest !== undefined && earliest <= since) return false;
-    keys.set(key, since);
-    return true;
-  }
-}
-
 /** Never added to. */
 const nobody: Set<PendingCall> = new Set();
-const noCallIds: Set<CallId> = new Set();
 
 /** Calls after `running` that read or wrote what it now wrote, a failing one included, or wrote what it now read. */
 function disturbedCalls(pending: PendingCalls, running: PendingCall): Set<PendingCall> {
@@ -349,21 +237,4 @@ function isSeenBy(call: PendingCall, prediction: Prediction): boolean {
       reads.sees(change) ||
       (prediction.type === 'predicted' && prediction.changes.some((own) => isSameKey(own, change))),
   );
-}
-
-/** A driver may pause between two effects, while the state is under way. */
-const runsPerEffect = 100;
-const changesPerEffect = 500;
-
-/** Takes these calls, given in order, out of the rows, the last one first. */
-function rollBack(calls: readonly PendingCall[], pending: PendingCalls, effects: ReconcileEffect[]): void {
-  let runs: (readonly RowChange[])[] = [];
-  for (let i = calls.length - 1; i >= 0; i--) {
-    const call = calls[i] as PendingCall;
-    const changes = appliedChanges(call);
-    pending.suspend(call);
-    if (changes.length === 0) continue;
-    if (runs.length === 0) effects.push({ type: 'rollBack', runs });
-    if (runs.push(changes) === runsPerEffect) runs = [];
-  }
 }

@@ -13,6 +13,50 @@ import type { PendingCall, Prediction } from './pending.ts';
 /** Most keys are touched by one call, for which a set of its own would be the greater part of the cost. */
 type Calls = PendingCall | Set<PendingCall>;
 
+/** Most keys have one writer as well. */
+type Writers = PendingCall | OrderedCalls;
+
+/** Calls that are mostly added in the order in which they were made; put in order again when somebody asks for the first. */
+class OrderedCalls {
+  #calls: Set<PendingCall>;
+  #newest: number;
+  #isInOrder = true;
+
+  constructor(calls: readonly PendingCall[]) {
+    this.#calls = new Set();
+    this.#newest = 0;
+    for (const call of calls) this.add(call);
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<PendingCall> {
+    return this.#calls.values();
+  }
+
+  add(call: PendingCall): void {
+    const { callId } = call.call;
+    if (callId < this.#newest) this.#isInOrder = false;
+    else this.#newest = callId;
+    this.#calls.add(call);
+  }
+
+  delete(call: PendingCall): void {
+    this.#calls.delete(call);
+  }
+
+  oldest(): PendingCall | undefined {
+    if (!this.#isInOrder) {
+      this.#calls = new Set([...this.#calls].sort((a, b) => a.call.callId - b.call.callId));
+      this.#isInOrder = true;
+    }
+    for (const call of this.#calls) if (!call.suspended) return call;
+    return undefined;
+  }
+}
+
 /** Equality ranges over one set of index columns: found by the values, without a look at each range. */
 interface EqualityGroup {
   readonly fields: readonly { readonly field: string; readonly keyOf: (value: unknown) => Key }[];
@@ -22,7 +66,7 @@ interface EqualityGroup {
 interface TableSets {
   /** Calls that read a key by itself, or wrote it. */
   readonly byKey: Map<Key, Calls>;
-  readonly writersByKey: Map<Key, Calls>;
+  readonly writersByKey: Map<Key, Writers>;
   readonly writers: Set<PendingCall>;
   readonly scans: Set<PendingCall>;
   readonly counts: Set<PendingCall>;
@@ -44,7 +88,7 @@ export class SetIndex {
         const table = this.#table(tableId);
         addTo(table.byKey, key, call);
         table.writers.add(call);
-        addTo(table.writersByKey, key, call);
+        addWriter(table.writersByKey, key, call);
       }
     }
     const { pointTables, pointKeys } = reads;
@@ -64,7 +108,7 @@ export class SetIndex {
         const table = this.#table(tableId);
         removeFrom(table.byKey, key, call);
         table.writers.delete(call);
-        removeFrom(table.writersByKey, key, call);
+        removeWriter(table.writersByKey, key, call);
       }
     }
     const { pointTables, pointKeys } = reads;
@@ -96,6 +140,13 @@ export class SetIndex {
   asksForBefore(tableId: number): boolean {
     const table = this.#tables[tableId];
     return table !== undefined && (table.counts.size > 0 || table.equality.size > 0 || table.ranges.size > 0);
+  }
+
+  /** The first call in place that wrote this key. */
+  oldestWriter(tableId: number, key: Key): PendingCall | undefined {
+    const writers = this.#tables[tableId]?.writersByKey.get(key);
+    if (writers === undefined || writers instanceof OrderedCalls) return writers?.oldest();
+    return writers.suspended ? undefined : writers;
   }
 
   writersOf(tableId: number, key: Key, visit: Visit): void {
@@ -228,9 +279,25 @@ function removeFrom<K>(map: Map<K, Calls>, key: K, call: PendingCall): void {
   else if (calls instanceof Set && calls.delete(call) && calls.size === 0) map.delete(key);
 }
 
-function visitAll(calls: Calls | undefined, visit: Visit): void {
+function addWriter(map: Map<Key, Writers>, key: Key, call: PendingCall): void {
+  const writers = map.get(key);
+  if (writers === undefined) map.set(key, call);
+  else if (writers instanceof OrderedCalls) writers.add(call);
+  else if (writers !== call) map.set(key, new OrderedCalls([writers, call]));
+}
+
+function removeWriter(map: Map<Key, Writers>, key: Key, call: PendingCall): void {
+  const writers = map.get(key);
+  if (writers === call) map.delete(key);
+  else if (writers instanceof OrderedCalls) {
+    writers.delete(call);
+    if (writers.size === 0) map.delete(key);
+  }
+}
+
+function visitAll(calls: Calls | Writers | undefined, visit: Visit): void {
   if (calls === undefined) return;
-  if (!(calls instanceof Set)) {
+  if (!(calls instanceof Set || calls instanceof OrderedCalls)) {
     if (!calls.suspended) visit(calls);
     return;
   }
