@@ -1,8 +1,9 @@
 /** An authority and clients of it in one process, on time that stands still: for tests of the client's side. */
 
 import { schema, SenderError, t, table } from 'forerun';
-import { Home, TestTime } from '../core/authority/home.testing.ts';
+import { Home, type TestLog, TestTime } from '../core/authority/home.testing.ts';
 import { defineModule, type ModuleExports } from '../core/module/module.ts';
+import { ForerunError } from '../core/errors.ts';
 import { memoryTransport, type Transport, type TransportEvents } from '../core/protocol/transport.ts';
 import { SessionHub } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
@@ -83,29 +84,63 @@ export const forget = desk.reducer((ctx) => {
 export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, tally, stamp, write, summarise, forget };
 export type DeskClient = Client<typeof deskModule>;
 
+/** Asked before and after each frame, on either side; those that say yes are down, and send nothing. */
+export interface FramePoints {
+  readonly nearSend: () => boolean;
+  readonly nearSent: () => boolean;
+  readonly farSend: () => boolean;
+  readonly farSent: () => boolean;
+}
+
+export interface DeskOptions {
+  readonly log?: TestLog;
+  readonly passes?: FramePoints;
+}
+
 export class Desk {
   readonly time: TestTime;
-  readonly home: Home;
-  readonly hub: SessionHub;
+  readonly passes: FramePoints | undefined;
+  home: Home;
+  hub: SessionHub;
+  /** So many times nobody can say who shows a token. */
+  authenticationFailures = 0;
   #identities = 0n;
 
-  constructor(time: TestTime, home: Home) {
+  constructor(time: TestTime, home: Home, passes?: FramePoints) {
     this.time = time;
     this.home = home;
-    this.hub = new SessionHub({
-      authority: home.authority,
-      environment: time.environment,
+    this.passes = passes;
+    this.hub = this.#newHub();
+  }
+
+  static async open(module: ModuleExports = deskModule, { log, passes }: DeskOptions = {}): Promise<Desk> {
+    const time = new TestTime();
+    return new Desk(time, await Home.open(module, { time, ...(log && { log }) }), passes);
+  }
+
+  /** The authority is killed, and another one begins with what the log has. Its connections have not heard of it. */
+  async restart(killed: () => void = () => {}): Promise<void> {
+    const { log } = this.home;
+    this.home.kill();
+    killed();
+    this.home = await Home.open(deskModule, { time: this.time, log });
+    this.hub = this.#newHub();
+  }
+
+  #newHub(): SessionHub {
+    return new SessionHub({
+      authority: this.home.authority,
+      environment: this.home.environment,
       authenticate: async (token) => {
+        if (this.authenticationFailures > 0) {
+          this.authenticationFailures--;
+          throw new ForerunError('internal', 'the service that knows tokens is down');
+        }
         if (token !== '') return { identity: new Identity(token), token: '' };
         const identity = new Identity(++this.#identities);
         return { identity, token: identity.toHexString() };
       },
     });
-  }
-
-  static async open(module: ModuleExports = deskModule): Promise<Desk> {
-    const time = new TestTime();
-    return new Desk(time, await Home.open(module, { time }));
   }
 
   /** A client that is opening; `ready` of the seat lets time go on until it has its rows. */
@@ -138,6 +173,8 @@ export class Seat {
   /** Transports that were made, the newest last. */
   readonly lives: Transport[] = [];
   isReachable = true;
+  /** So many frames of the authority arrive as something else. */
+  garbleNext = 0;
 
   /** Calls that the page was told of, with their states. */
   readonly heard: string[];
@@ -156,10 +193,24 @@ export class Seat {
         return { send: () => {}, close: () => {}, bufferedBytes: () => 0 };
       }
       let near: Transport | undefined;
+      const { home, passes } = desk;
       desk.hub.accept((far) => {
-        const pair = memoryTransport(desk.time.environment.scheduler, events, far);
-        near = pair.near;
-        return pair.far;
+        // One that was killed hears nothing any more.
+        const living: TransportEvents = {
+          receive: (frame) => desk.home === home && far.receive(frame),
+          closed: () => desk.home === home && far.closed(),
+        };
+        const garbling: TransportEvents = {
+          ...events,
+          receive: (frame) => {
+            const isGarbled = this.garbleNext > 0;
+            if (isGarbled) this.garbleNext--;
+            events.receive(isGarbled ? frame.map((byte) => byte ^ 0xff) : frame);
+          },
+        };
+        const pair = memoryTransport(desk.time.environment.scheduler, garbling, living);
+        near = passes === undefined ? pair.near : pointed(pair.near, passes.nearSend, passes.nearSent);
+        return passes === undefined ? pair.far : pointed(pair.far, passes.farSend, passes.farSent);
       });
       desk.time.environment.scheduler.soon(() => events.opened());
       this.lives.push(near as Transport);
@@ -193,4 +244,15 @@ export class Seat {
   cut(): void {
     this.lives.at(-1)?.close();
   }
+}
+
+function pointed(transport: Transport, before: () => boolean, after: () => boolean): Transport {
+  return {
+    ...transport,
+    send: (frame) => {
+      if (before()) return;
+      transport.send(frame);
+      after();
+    },
+  };
 }

@@ -39,6 +39,18 @@ test('a prediction is in the rows while the authority has not answered', async (
   expect(client.status.pending).toBe(1);
 });
 
+test('[PRE-3] a live query on the page is told of a call once, with its prediction', async () => {
+  connectToDesk();
+  await client.reducers.put({ id: 1, text: 'a' });
+  client.simulate({ latencyMs: 100 });
+  const items = client.live(client.tables.item);
+  await items.ready();
+  const shown: unknown[] = [];
+  items.subscribe(() => shown.push(items.rows));
+  expect(await client.reducers.bump({ id: 1 })).toMatchObject({ asPredicted: true });
+  expect(shown).toEqual([[{ id: 1, text: 'a', count: 1 }]]);
+});
+
 test('a rejection comes with the reducer’s own words', async () => {
   connectToDesk();
   const call = client.reducers.put({ id: 1, text: '' });
