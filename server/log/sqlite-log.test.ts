@@ -90,6 +90,41 @@ async function readAll(log: SqliteLog, after: number): Promise<LogBatch[]> {
   return batches;
 }
 
+/** Batches of clients whose ids tell them apart; large ones do not fit where the bytes of one are left for the thread. */
+const manyClients = 25_000;
+
+test('batches that come while another is on its way, or are large, are stored as they were', async () => {
+  const log = await open(join(scratchFolder(), 'main.sqlite'));
+  const batches = [batch(1, 3), batch(2), batch(3, manyClients), batch(4, 2)];
+  expect(batches[2]?.bytes.length).toBeGreaterThan(1024 * 1024);
+  await Promise.all(batches.map((each) => log.append(each)));
+  await log.append(batch(5, manyClients));
+  // The caller's bytes are his again with the answer, and what was stored are others.
+  for (const { bytes } of batches) bytes.fill(0);
+  const expected = [batch(1, 3), batch(2), batch(3, manyClients), batch(4, 2), batch(5, manyClients)];
+  expect(
+    (await readAll(log, 0)).map(({ bytes }) => Buffer.from(bytes).compare(expected.shift()?.bytes ?? bytes)),
+  ).toEqual([0, 0, 0, 0, 0]);
+  await log.close();
+});
+
+test('after a thread has ended in the middle of an append, the next one stores what it is given', async () => {
+  const threads = startedThreads();
+  const log = await open(join(scratchFolder(), 'main.sqlite'));
+  await log.append(batch(1));
+  // The thread may write them; what it says of them is lost.
+  threads[0]?.removeAllListeners('message');
+  const lost = [log.append(batch(2, 400)), log.append(batch(3, 300))];
+  void threads[0]?.terminate();
+  for (const { reason } of (await Promise.allSettled(lost)) as PromiseRejectedResult[])
+    expect(reason).toMatchObject({ code: 'log-unavailable' });
+  await log.append(batch(2, 7));
+  await log.append(batch(3, 5));
+  const stored = await readAll(log, 1);
+  expect(stored.map(({ bytes }) => [...bytes])).toEqual([[...batch(2, 7).bytes], [...batch(3, 5).bytes]]);
+  await log.close();
+});
+
 test('[COM-4] a full disk refuses a batch whole, and the thread goes on with what fits', async () => {
   const log = await open(join(scratchFolder(), 'main.sqlite'), { fileBytesMax: 200_000 });
   await log.append(batch(1));
