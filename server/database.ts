@@ -56,8 +56,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const { data, name, environment } = options;
   const folder = data === undefined ? undefined : openDataFolder(data, name);
   const isKeyMissing = folder !== undefined && existsSync(folder.databaseFile) && !existsSync(folder.tokenKeyFile);
+  let opened: Authority | undefined;
   try {
     const authority = folder === undefined ? await inMemory(options) : await inFolder(options, folder);
+    opened = authority;
     // After the first commit, which is `init`, somebody may have been given a token.
     if (isKeyMissing && authority.durableSeq > 1) options.diagnostics.tokenKeyMade(folder.tokenKeyFile);
     const { authenticate } = await openAuthenticator({
@@ -86,6 +88,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
       },
     };
   } catch (error) {
+    await opened?.close();
     folder?.release();
     throw error;
   }
@@ -123,6 +126,10 @@ async function inFolder(options: DatabaseOptions, { databaseFile: path }: DataFo
     const stored = openCheckpoint(path, module);
     try {
       return await openAuthority(options, { log, birth: log.birth, checkpoint: stored.checkpoint });
+    } catch (error) {
+      // While it is read: who closes the file as the last one copies the write-ahead log into it, and it may be damaged.
+      await log.close();
+      throw error;
     } finally {
       stored.close();
     }

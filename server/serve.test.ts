@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -137,6 +137,39 @@ test('[DET-4] the guard is up unless told otherwise, or in production', async ()
   onTestFinished(() => void vi.unstubAllEnvs());
   expect(await outcome({})).toMatchObject({ type: 'unchanged' });
   expect(await outcome({ guard: true })).toMatchObject(refused);
+});
+
+test('[ENG-15] a promise that outlives its reducer does not end the process, and is told', () => {
+  const of = (path: string): string => JSON.stringify(import.meta.resolve(path));
+  const script = `import { serve } from ${of('./serve.ts')};
+    import { schema } from ${of('../core/module/schema.ts')};
+    import { table } from ${of('../core/module/table.ts')};
+    import { t } from ${of('../core/module/column.ts')};
+    const shelf = schema({ item: table({ public: true }, { id: t.u32().primaryKey() }) });
+    const late = async (ctx) => { await null; ctx.db.item.insert({ id: 1 }); };
+    const module = { default: shelf, put: shelf.reducer((ctx) => { void late(ctx); }) };
+    const reducerThrew = (_, { code }) => console.log(code);
+    const { url, close } = await serve({ module, port: 0, diagnostics: { reducerThrew } });
+    for (let n = 0; n < 2; n++) console.log((await fetch(url + '/v1/database/main/call/put', { method: 'POST', body: '[]' })).status);
+    await close();
+    await new Promise(setImmediate);
+    Promise.reject(new Error('of the program itself'));`;
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
+    { encoding: 'utf8' },
+  );
+  expect(stdout.trim().split(/\s+/).toSorted()).toEqual(['200', '200', 'reducer-async', 'reducer-async']);
+  expect(stderr).toContain('of the program itself');
+  expect(status).toBe(1);
+});
+
+test('a start that fails at its key has let go of the database', async () => {
+  const data = scratchFolder();
+  writeFileSync(join(data, 'token-key.json'), 'xx');
+  await expect(serve({ module: storeExports, port: 0, data })).rejects.toMatchObject({ code: 'data-folder-unusable' });
+  rmSync(join(data, 'token-key.json'));
+  await connected(await served({ data }));
 });
 
 test('rows whose key for tokens is missing are served with a new one, and the owner is told', async () => {

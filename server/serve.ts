@@ -37,6 +37,7 @@ import { backupOnThread } from './log/backup.ts';
 import type { DatabaseReport } from './log/check.ts';
 import { writeAddress } from './log/data-folder.ts';
 import { listenToModule } from './module-console.ts';
+import { listenToStrayPromises } from './stray-promises.ts';
 
 export interface ServeOptions {
   /** What `import * as game from './module.ts'` gives. */
@@ -153,6 +154,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   };
   server.on('upgrade', upgrade);
   const silence = listenToModule(authority.engine, kept.all.modulePrinted);
+  const unwatch = listenToStrayPromises((error) => kept.all.reducerThrew('that is not known', error));
   const leaveAddress = (): void => {
     const url = urlOf(server);
     if (folder !== undefined && url !== '') writeAddress(folder.addressFile, { url, pid: process.pid });
@@ -166,6 +168,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     if (folder !== undefined) rmSync(folder.addressFile, { force: true });
     await Promise.all([database.close(), own === undefined ? undefined : stopListening(own)]);
     silence();
+    unwatch();
     kept.lines.flush();
   };
   try {

@@ -299,7 +299,10 @@ export class Engine {
   #openTransaction(): Transaction {
     const transaction = this.#transaction;
     if (transaction === undefined) {
-      throw new ForerunError('internal', 'ctx.db can be used only while its reducer runs; do not keep it for later.');
+      throw new ForerunError(
+        'reducer-async',
+        'ctx.db can be used only while its reducer runs: not in what goes on after an await, and do not keep it for later.',
+      );
     }
     if (++this.#operations % operationsPerBudgetCheck === 0) this.#checkBudget(transaction);
     return transaction;

@@ -120,7 +120,7 @@ describe('ctx', () => {
       kept.push(ctx);
     });
     const [ctx] = kept;
-    const late = expect.objectContaining({ code: 'internal', message: expect.stringMatching(/do not keep it/) });
+    const late = expect.objectContaining({ code: 'reducer-async', message: expect.stringMatching(/do not keep it/) });
     expect(() => ctx?.db.item.insert({ id: 2, n: 2 })).toThrow(late);
     expect(() => ctx?.db.item.id.find(1)).toThrow(late);
     expect(() => ctx?.db.item.count()).toThrow(late);

@@ -167,7 +167,10 @@ describe('an async reducer', () => {
     });
     await new Promise((resolve) => setImmediate(resolve));
     // [ENG-15], and its rejection is nobody's: it does not end the process.
-    expect(late).toMatchObject({ code: 'internal', message: expect.stringMatching(/only while its reducer runs/) });
+    expect(late).toMatchObject({
+      code: 'reducer-async',
+      message: expect.stringMatching(/only while its reducer runs/),
+    });
     expect(bench.engine.rows(0)).toEqual([]);
     bench.run((ctx) => ctx.db.item.insert({ id: 3, at: ctx.timestamp }));
     expect(bench.engine.rows(0)).toHaveLength(1);

@@ -1,10 +1,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CallId, ClientId } from '../../core/commit/call.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { Identity } from '../../core/value/identity.ts';
+import { serve } from '../serve.ts';
 import {
   copyOf,
   logOf,
@@ -15,6 +17,7 @@ import {
   scratchFolder,
   stateOf,
   storeDefinition,
+  storeExports,
 } from './storage.testing.ts';
 
 interface Fixture {
@@ -120,6 +123,61 @@ test('one bit turned over in the write-ahead log is found, or costs no more than
     }),
     { numRuns: 100 },
   );
+  expect(found).toBeGreaterThan(0);
+}, 60_000);
+
+describe('a write-ahead log without a header', () => {
+  const headers: readonly (readonly [string, (wal: Buffer) => Buffer])[] = [
+    ['of zeros', (wal) => Buffer.concat([Buffer.alloc(32), wal.subarray(32)])],
+    ['that is noise', (wal) => Buffer.concat([Buffer.alloc(32, 0xa7), wal.subarray(32)])],
+    ['and with a broken first frame', (wal) => Buffer.concat([Buffer.alloc(80), wal.subarray(80)])],
+    ['that is noise altogether', (wal) => Buffer.alloc(wal.length, 0xa7)],
+    ['that is zeros altogether', (wal) => Buffer.alloc(wal.length)],
+  ];
+
+  test.each(headers)('%s is refused, and nothing is changed', async (_, damage) => {
+    const { path } = await fixture('killed');
+    const damaged = damage(readFileSync(`${path}-wal`));
+    writeFileSync(`${path}-wal`, damaged);
+    const file = readFileSync(path);
+    expect(await start(path)).toBe('database-corrupt');
+    expect(readFileSync(`${path}-wal`).equals(damaged)).toBe(true);
+    expect(readFileSync(path).equals(file)).toBe(true);
+  });
+
+  test('is as good as none when the file has all of its pages', async () => {
+    const { path, state } = await fixture('killed');
+    const db = new DatabaseSync(path);
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    const copy = copyOf(path);
+    db.close();
+    const wal = readFileSync(`${copy}-wal`);
+    writeFileSync(`${copy}-wal`, wal.fill(0, 0, 32));
+    expect(await start(copy)).toEqual(state);
+  });
+});
+
+test('a file that is damaged is left as it is, with the write-ahead log that a stop left beside it', async () => {
+  const { path } = await fixture('killed');
+  const [file, wal] = [readFileSync(path), readFileSync(`${path}-wal`)];
+  let found = 0;
+  // Of most pages the log has a newer image.
+  for (let at = 0; at < file.length && found < 2; at += 4_096) {
+    const damaged = Buffer.from(file).fill(0, at, at + 100);
+    writeFileSync(path, damaged);
+    writeFileSync(`${path}-wal`, wal);
+    rmSync(`${path}-shm`, { force: true });
+    const refused = await serve({ module: storeExports, data: dirname(path), port: 0 }).then(
+      (server) => server.close(),
+      (error: unknown) => error,
+    );
+    if (refused === undefined) continue;
+    expect(refused).toMatchObject({ code: 'database-corrupt' });
+    found++;
+    expect(readFileSync(path).equals(damaged)).toBe(true);
+    // A start tries whether it may write before it reads all rows.
+    expect(readFileSync(`${path}-wal`).subarray(0, wal.length).equals(wal)).toBe(true);
+  }
   expect(found).toBeGreaterThan(0);
 }, 60_000);
 

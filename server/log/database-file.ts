@@ -95,18 +95,43 @@ export function openDatabaseFile(path: string): DatabaseSync {
   try {
     if (statSync(path).size === 0) throw corrupt(path, 'the file is empty');
     checkWal(path);
+    checkFile(path);
     db = new DatabaseSync(path);
     checkHeader(db, path);
     db.exec(
       'PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16000',
     );
     db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
-    checkPages(db, path);
     checkWritable(db);
     return db;
   } catch (cause) {
-    db?.close();
+    if (db !== undefined) closeUnchanged(db, path);
     throw openingError(cause, path);
+  }
+}
+
+/** Of a file that was found damaged: whoever closes it last copies the write-ahead log into it, if it may write. */
+export function closeUnchanged(db: DatabaseSync, path: string): void {
+  let last: DatabaseSync | undefined;
+  try {
+    last = new DatabaseSync(path, { readOnly: true });
+    last.exec('BEGIN; SELECT 1 FROM sqlite_master');
+  } catch {
+    // So broken that it can't be read; then nothing is copied into it either.
+  }
+  db.close();
+  last?.close();
+}
+
+/** By a connection that only reads: one that may write copies the write-ahead log into a damaged file when it is closed. */
+function checkFile(path: string): void {
+  // What a stop left of the file's first start is put right by who may write.
+  const db = existsSync(`${path}-journal`) ? new DatabaseSync(path) : new DatabaseSync(path, { readOnly: true });
+  try {
+    checkHeader(db, path);
+    checkPages(db, path);
+  } finally {
+    db.close();
   }
 }
 

@@ -11,6 +11,7 @@ import { ForerunError } from '../../core/errors.ts';
 import { type ColumnDefault, type ModuleDescription, moduleChange } from '../module-change.ts';
 import { BatchWriter, type LogExtent, storedExtent } from './batch-table.ts';
 import {
+  closeUnchanged,
   createDatabaseFile,
   type DatabaseBirth,
   type DatabaseMeta,
@@ -98,7 +99,7 @@ export class SqliteStorage {
       if (fileBytesMax !== undefined) db.exec(`PRAGMA max_page_count = ${Math.ceil(fileBytesMax / 4096)}`);
       return storage;
     } catch (cause) {
-      db.close();
+      closeUnchanged(db, path);
       throw openingError(cause, path);
     }
   }

@@ -6,14 +6,18 @@
  * were durable and acknowledged. They are told apart here: each transaction is synced before the next one begins, so a
  * frame that follows the end of a transaction proves that this transaction was whole once.
  *
- * The format is https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
+ * A broken header hides all of them from SQLite. A new header that a stop cut short looks the same; but it is written only
+ * when the file of the database has every page of the frames behind it, and that can be seen.
+ *
+ * The formats are https://www.sqlite.org/fileformat2.html#the_write_ahead_log and #the_database_header.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { corrupt } from './storage-error.ts';
 
 const headerBytes = 32;
 const frameHeaderBytes = 24;
+const databaseHeaderBytes = 100;
 const magicLittleEndian = 0x377f_0682;
 const magicBigEndian = 0x377f_0683;
 
@@ -37,10 +41,8 @@ export function checkWal(databasePath: string): void {
   const isHeaderWhole =
     (littleEndian || magic === magicBigEndian) && sums.s0 === data.getUint32(24) && sums.s1 === data.getUint32(28);
   if (!isHeaderWhole) {
-    // A header cut short stands before frames of an earlier time, whose salts are others.
-    const isCurrent = data.getUint32(headerBytes + 8) === salts[0] || data.getUint32(headerBytes + 12) === salts[1];
-    if (isCurrent) throw corrupt(databasePath, 'the header of its write-ahead log is broken');
-    return;
+    if (isInDatabase(databasePath, wal)) return;
+    throw corrupt(databasePath, 'the header of its write-ahead log is broken');
   }
   const frameBytes = frameHeaderBytes + data.getUint32(8);
   const frameAt = (index: number): number => headerBytes + index * frameBytes;
@@ -61,6 +63,43 @@ export function checkWal(databasePath: string): void {
       );
     ended = endsTransaction(index);
   }
+}
+
+/** Whether the file of the database has what the transactions of the first frames had made of its pages. */
+function isInDatabase(databasePath: string, wal: Buffer): boolean {
+  const database = openSync(databasePath, 'r');
+  try {
+    const header = Buffer.alloc(databaseHeaderBytes);
+    if (readSync(database, header, 0, header.length, 0) < header.length) return false;
+    // A size that doesn't fit into 16 bits is written as 1.
+    const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
+    const pages = pageBytes < 512 ? undefined : committedPages(wal, pageBytes);
+    if (pages === undefined) return false;
+    const page = Buffer.alloc(pageBytes);
+    return [...pages].every(([number, image]) => {
+      const length = readSync(database, page, 0, pageBytes, (number - 1) * pageBytes);
+      return length === pageBytes && image.equals(page);
+    });
+  } finally {
+    closeSync(database);
+  }
+}
+
+/** The newest image of each page among the first frames, which have the same salts; undefined without a whole transaction. */
+function committedPages(wal: Buffer, pageBytes: number): ReadonlyMap<number, Buffer> | undefined {
+  const pages = new Map<number, Buffer>();
+  let open: [number, Buffer][] = [];
+  let ended = false;
+  const salts = wal.subarray(headerBytes + 8, headerBytes + 16);
+  for (let at = headerBytes; at + frameHeaderBytes + pageBytes <= wal.length; at += frameHeaderBytes + pageBytes) {
+    if (!wal.subarray(at + 8, at + 16).equals(salts)) break;
+    open.push([wal.readUInt32BE(at), wal.subarray(at + frameHeaderBytes, at + frameHeaderBytes + pageBytes)]);
+    if (wal.readUInt32BE(at + 4) === 0) continue;
+    for (const [number, image] of open) pages.set(number, image);
+    open = [];
+    ended = true;
+  }
+  return ended ? pages : undefined;
 }
 
 /** Takes the frame into the sums, and compares them with those that it carries. */
