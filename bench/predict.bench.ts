@@ -1,6 +1,8 @@
 /**
  * `npm run bench -- predict [TURNS]`: in Chromium, with 100,000 rows in the replica, from a call on the main thread to the
  * changed row in a live query on the main thread; beside comlink's bare round trip, in the same page and in turns with it.
+ * Once with a worker of the page's own, and once with the shared one that pages have by default, whose messages take several times as
+ * long in Chromium, bare or not.
  * The page is cross-origin isolated, which gives it the finer clock.
  */
 
@@ -13,7 +15,7 @@ import { forerun } from '../server/vite.ts';
 import { chromiumArgs, findChromium } from '../test/browser/chromium.ts';
 import { rowCount } from './predict/module.ts';
 import type * as shop from './predict/module.ts';
-import type { Latencies } from './predict/page.ts';
+import type { Kind, Latencies } from './predict/page.ts';
 
 const condition = 'forerun-source';
 const root = join(import.meta.dirname, '..');
@@ -25,11 +27,19 @@ export async function run([turns = '2000']: readonly string[]): Promise<void> {
   const executablePath = findChromium();
   const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...chromiumArgs] });
   try {
-    const page = await browser.newPage();
-    page.on('pageerror', (error) => console.error(error));
-    await page.goto(url);
-    await page.waitForFunction(() => window.predict !== undefined);
-    console.log(JSON.stringify(summary(await page.evaluate((count) => window.predict(count), Number(turns)))));
+    const measured = async (kind: Kind): Promise<Latencies> => {
+      const page = await browser.newPage();
+      page.on('pageerror', (error) => console.error(error));
+      await page.goto(url);
+      await page.waitForFunction(() => window.predict !== undefined);
+      const latencies = await page.evaluate(([count, which]) => window.predict(count, which), [
+        Number(turns),
+        kind,
+      ] as const);
+      await page.close();
+      return latencies;
+    };
+    console.log(JSON.stringify(summary(await measured('own'), await measured('shared'))));
   } finally {
     await browser.close();
     await close();
@@ -75,19 +85,27 @@ async function served(data: string): Promise<{ readonly url: string; readonly cl
   return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
 }
 
-function summary({ predictMs, comlinkMs, rows, isIsolated, storage, confirmed }: Latencies): Record<string, unknown> {
-  if (rows !== rowCount) throw new Error(`the replica has ${rows} rows`);
-  if (!isIsolated) throw new Error('the page is not cross-origin isolated');
+function summary(own: Latencies, shared: Latencies): Record<string, unknown> {
+  for (const { rows, isIsolated } of [own, shared]) {
+    if (rows !== rowCount) throw new Error(`the replica has ${rows} rows`);
+    if (!isIsolated) throw new Error('the page is not cross-origin isolated');
+  }
+  const ratio = ({ predictMs, comlinkMs }: Latencies): number =>
+    Number((quantile(predictMs, 0.5) / quantile(comlinkMs, 0.5)).toFixed(2));
   return {
     bench: 'predict',
-    p50_ms: quantile(predictMs, 0.5),
-    p99_ms: quantile(predictMs, 0.99),
-    comlink_p50_ms: quantile(comlinkMs, 0.5),
-    comlink_p99_ms: quantile(comlinkMs, 0.99),
-    to_comlink: Number((quantile(predictMs, 0.5) / quantile(comlinkMs, 0.5)).toFixed(2)),
-    turns: predictMs.length,
-    confirmed,
-    storage,
+    p50_ms: quantile(own.predictMs, 0.5),
+    p99_ms: quantile(own.predictMs, 0.99),
+    comlink_p50_ms: quantile(own.comlinkMs, 0.5),
+    comlink_p99_ms: quantile(own.comlinkMs, 0.99),
+    to_comlink: ratio(own),
+    shared_p50_ms: quantile(shared.predictMs, 0.5),
+    shared_p99_ms: quantile(shared.predictMs, 0.99),
+    shared_comlink_p50_ms: quantile(shared.comlinkMs, 0.5),
+    shared_to_comlink: ratio(shared),
+    turns: own.predictMs.length,
+    confirmed: own.confirmed + shared.confirmed,
+    storage: [own.storage, shared.storage].join(),
   };
 }
 

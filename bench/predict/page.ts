@@ -9,30 +9,35 @@ import * as shop from './module.ts';
 
 declare global {
   interface Window {
-    predict: (turns: number) => Promise<Latencies>;
+    predict: (turns: number, kind: Kind) => Promise<Latencies>;
   }
 }
 
+/** In the order in which they were measured. */
 export interface Latencies {
-  /** Of a live query of 100 rows, and of comlink; in the order in which they were measured. */
   readonly predictMs: number[];
   readonly comlinkMs: number[];
   readonly rows: number;
   readonly isIsolated: boolean;
   readonly storage: string;
-  /** Calls that the authority has confirmed to be as predicted. */
+  /** Calls that the authority has confirmed. */
   readonly confirmed: number;
+}
+
+/** `shared`: as a page gets it that asks for nothing else. `own`: with a worker of its own, which keeps nothing. */
+export type Kind = 'shared' | 'own';
+
+interface Echo {
+  readonly echo: (value: number) => number;
 }
 
 const warmTurns = 300;
 /** Somebody who clicks does not wait for the network, and clicks no quicker. */
 const restMs = 4;
 
-window.predict = async (turns) => {
-  const echo = wrap<{ echo: (value: number) => number }>(
-    new Worker(new URL('./echo.worker.ts', import.meta.url), { type: 'module' }),
-  );
-  const client = connect({ module: shop });
+window.predict = async (turns, kind) => {
+  const echo = wrap<Echo>(echoOf(kind));
+  const client = connect({ module: shop, storage: kind === 'shared' ? 'device' : 'memory' });
   await client.ready();
   const room = 500;
   const live = client.live(client.tables.item.where((item) => item.room.eq(room)));
@@ -68,6 +73,14 @@ window.predict = async (turns) => {
   await client.close();
   return result;
 };
+
+/** A worker of the same kind, behind comlink and nothing else. */
+function echoOf(kind: Kind): Worker | MessagePort {
+  if (kind === 'own') return new Worker(new URL('./echo.worker.ts', import.meta.url), { type: 'module' });
+  const { port } = new SharedWorker(new URL('./echo.worker.ts', import.meta.url), { type: 'module' });
+  port.start();
+  return port;
+}
 
 /** When the live rows are those that were waited for, as their listener hears it. */
 function shown(

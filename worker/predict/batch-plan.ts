@@ -26,7 +26,14 @@ export function* planOf(
 ): BatchPlan {
   const { pending } = state;
   const commits = 'next' in event.commits ? yield* event.commits : event.commits;
-  const settled = yield* settledCalls(commits, event.outcomes, pending, rows);
+  const settled: SettledCall[] = [];
+  const ownCommits = event.outcomes.length === 0 ? noCommits : commitsByCall(commits);
+  for (const outcome of event.outcomes) {
+    const call = pending.get(outcome.callId);
+    if (call === undefined) continue;
+    settled.push({ call, outcome, asPredicted: isAsPredicted(call, outcome, ownCommits.get(outcome.callId), rows) });
+    if (settled.length % stepsPerLook === 0) yield;
+  }
   const asPredicted = settled.length === 0 ? noCallIds : new Set<CallId>();
   for (const { call, asPredicted: matches } of settled) if (matches) asPredicted.add(call.call.callId);
   const surprises =
@@ -37,8 +44,19 @@ export function* planOf(
   const affected = new Set<PendingCall>();
   for (const { call, asPredicted: matches } of settled) if (!matches) affected.add(call);
   // One that was made since the batch came is out of the way.
-  if (state.mode === 'all') for (const call of pending) if (!call.suspended) affected.add(call);
-  if (state.mode !== 'all') yield* spread(affected, yield* confirmedChanges(surprises, pending), pending, 0);
+  if (state.mode === 'all') {
+    for (const call of pending) if (!call.suspended) affected.add(call);
+  } else if (pending.size > 0) {
+    const changes: RowChange[] = [];
+    for (const commit of surprises) {
+      for (const change of commit.changes) {
+        changes.push(confirmedChange(change, pending));
+        if (changes.length % stepsPerLook === 0) yield;
+      }
+    }
+    const spread = new Spread(affected, changes, pending, 0);
+    while (!spread.goOn(stepsPerLook)) yield;
+  }
 
   const rolledBack = pending.inOrder(affected);
   for (const call of rolledBack) call.before = call.prediction;
@@ -76,79 +94,69 @@ interface SettledCall {
   readonly asPredicted: boolean;
 }
 
-function* settledCalls(
-  commits: readonly Commit[],
-  outcomes: readonly Outcome[],
-  pending: PendingCalls,
-  rows: RowComparison,
-): Generator<undefined, readonly SettledCall[]> {
-  if (outcomes.length === 0) return noneSettled;
-  const settled: SettledCall[] = [];
-  const own = new Map<CallId, Commit>();
-  for (const commit of commits) if (commit.ownCallId !== undefined) own.set(commit.ownCallId, commit);
-  for (const [i, outcome] of outcomes.entries()) {
-    if (i % stepsPerLook === stepsPerLook - 1) yield;
-    const call = pending.get(outcome.callId);
-    if (call === undefined) continue;
-    settled.push({ call, outcome, asPredicted: isAsPredicted(call, outcome, own.get(outcome.callId), rows) });
-  }
-  return settled;
-}
-
-const noneSettled: readonly SettledCall[] = [];
 /** Never added to. */
 const noCallIds: Set<CallId> = new Set();
+const noCommits: ReadonlyMap<CallId, Commit> = new Map();
+
+function commitsByCall(commits: readonly Commit[]): ReadonlyMap<CallId, Commit> {
+  const own = new Map<CallId, Commit>();
+  for (const commit of commits) if (commit.ownCallId !== undefined) own.set(commit.ownCallId, commit);
+  return own;
+}
 
 /**
- * The changes of these commits with the confirmed row as `before`, which is the one that the oldest pending write of the
- * key replaced: a range read may have seen it, even when a later call of ours has moved it out of the range since.
+ * The change of a commit with the confirmed row as `before`, which is the one that the oldest pending write of the key
+ * replaced: a range read may have seen it, even when a later call of ours has moved it out of the range since.
  */
-function* confirmedChanges(commits: readonly Commit[], pending: PendingCalls): Generator<undefined, RowChange[]> {
-  const confirmed: RowChange[] = [];
-  if (pending.size === 0) return confirmed;
-  for (const { changes } of commits) {
-    for (const change of changes) {
-      const oldest = pending.asksForBefore(change.tableId)
-        ? pending.oldestWrite(change.tableId, change.key)
-        : undefined;
-      confirmed.push(oldest === undefined ? change : { ...change, before: oldest.before });
-      if (confirmed.length % stepsPerLook === 0) yield;
-    }
-  }
-  return confirmed;
+function confirmedChange(change: RowChange, pending: PendingCalls): RowChange {
+  if (!pending.asksForBefore(change.tableId)) return change;
+  const oldest = pending.oldestWrite(change.tableId, change.key);
+  return oldest === undefined ? change : { ...change, before: oldest.before };
 }
 
 /**
  * Adds to `affected` all that `changes` touch, and all that the changes of an affected call touch, of calls after `after`.
  * Several changes of one key touch the same calls by it, so only those of the earliest are looked up.
  */
-export function* spread(
-  affected: Set<PendingCall>,
-  changes: readonly RowChange[],
-  pending: PendingCalls,
-  after: number,
-): Generator<undefined, void> {
-  const worklist: RowChange[] = [...changes];
-  const sinces: number[] = changes.map(() => after);
-  const lookedUp = new LookedUp();
-  const include = (call: PendingCall): void => {
-    affected.add(call);
-    for (const change of appliedChanges(call)) {
-      worklist.push(change);
-      sinces.push(call.call.callId);
+export class Spread {
+  readonly #affected: Set<PendingCall>;
+  readonly #pending: PendingCalls;
+  readonly #worklist: RowChange[];
+  /** What a call did can only matter to calls after it: for each change, that call. */
+  readonly #sinces: number[];
+  readonly #lookedUp = new LookedUp();
+  #at = 0;
+  #since = 0;
+
+  constructor(affected: Set<PendingCall>, changes: readonly RowChange[], pending: PendingCalls, after: number) {
+    this.#affected = affected;
+    this.#pending = pending;
+    this.#worklist = [...changes];
+    this.#sinces = changes.map(() => after);
+    if (affected.size > 0) for (const call of pending.inOrder(affected)) this.#include(call);
+  }
+
+  /** Looks at so many changes at most; gives whether that was all. */
+  goOn(changesMax: number): boolean {
+    for (let left = changesMax; left > 0; left--) {
+      const change = this.#worklist[this.#at];
+      if (change === undefined || this.#affected.size >= this.#pending.size) return true;
+      this.#since = this.#sinces[this.#at++] as number;
+      this.#pending.touchedBy(change, this.#lookedUp.isNew(change, this.#since), this.#touched);
     }
+    return false;
+  }
+
+  readonly #touched = (call: PendingCall): void => {
+    if (call.call.callId > this.#since && !this.#affected.has(call)) this.#include(call);
   };
-  if (affected.size > 0) for (const call of pending.inOrder(affected)) include(call);
-  let since = after;
-  const touched = (call: PendingCall): void => {
-    // What a call did can only matter to calls after it.
-    if (call.call.callId > since && !affected.has(call)) include(call);
-  };
-  for (let i = 0; i < worklist.length && affected.size < pending.size; i++) {
-    const change = worklist[i] as RowChange;
-    since = sinces[i] as number;
-    pending.touchedBy(change, lookedUp.isNew(change, since), touched);
-    if (i % stepsPerLook === stepsPerLook - 1) yield;
+
+  #include(call: PendingCall): void {
+    this.#affected.add(call);
+    for (const change of appliedChanges(call)) {
+      this.#worklist.push(change);
+      this.#sinces.push(call.call.callId);
+    }
   }
 }
 

@@ -18,7 +18,7 @@
 import { assert, unreachable } from '../../core/assert.ts';
 import type { Call, Outcome, Seq } from '../../core/commit/call.ts';
 import type { RowChange } from '../../core/commit/row-change.ts';
-import { type BatchPlan, type CommitSource, planOf, rollBack, spread } from './batch-plan.ts';
+import { type BatchPlan, type CommitSource, planOf, rollBack, Spread } from './batch-plan.ts';
 import { appliedChanges, type PendingCall, type PendingCalls, type Prediction } from './pending.ts';
 import { isSameKey, type RowComparison, samePrediction } from './same-outcome.ts';
 
@@ -167,7 +167,7 @@ function onRan(state: ReconcileState, prediction: Prediction, rows: RowCompariso
   const disturbed = disturbedCalls(pending, running);
   if (disturbed.size === 0) return runNext(state, []);
   const affected = new Set(disturbed);
-  for (const _ of spread(affected, [], pending, running.call.callId));
+  new Spread(affected, [], pending, running.call.callId).goOn(Number.POSITIVE_INFINITY);
   // It ran while calls that come after it were not out of the way: once more, without them.
   const again = [...disturbed].some((call) => isSeenBy(call, prediction)) ? [running] : [];
   const effects: ReconcileEffect[] = [];
