@@ -15,7 +15,7 @@ interface Leader {
 }
 
 const leaders = `
-  SELECT lower(hex(identity)) AS id, name, score FROM pilot ORDER BY score DESC, name LIMIT 8`;
+  SELECT lower(hex(identity)) AS id, name, score FROM pilot WHERE gone_at_ms = 0 ORDER BY score DESC, name LIMIT 8`;
 
 export function Arena(): ReactElement {
   const client = useClient<typeof arena>();
@@ -27,9 +27,9 @@ export function Arena(): ReactElement {
   useEffect(() => {
     if (canvas.current === null || !ready) return;
     const keys = new Input(canvas.current);
-    const game = new Game(client, canvas.current, keys, setFigures);
+    const name = user.profile ?? `Guest ${Math.ceil(Math.random() * 99)}`;
+    const game = new Game(client, canvas.current, keys, name, setFigures);
     input.current = keys;
-    game.join(user.profile ?? `Guest ${Math.ceil(Math.random() * 99)}`);
     canvas.current.focus({ preventScroll: true });
     return () => {
       game.close();
@@ -46,12 +46,8 @@ export function Arena(): ReactElement {
         aria-label="The arena. W, A, S, D or arrow keys steer, space shoots at whoever is near."
       />
       <Board />
-      <p className="health" role="status" data-out={figures?.isOut ?? false}>
-        {figures === undefined
-          ? 'Entering …'
-          : figures.isOut
-            ? 'You are out – back in a moment'
-            : `Health ${figures.health}`}
+      <p className="health" role="status" data-place={figures?.place ?? 'entering'}>
+        {figures === undefined ? 'Entering …' : described(figures)}
       </p>
       <p className="keys soft small">WASD or arrows steer · mouse aims and shoots, or space</p>
       <button
@@ -74,6 +70,10 @@ export function Arena(): ReactElement {
             <dd data-figure="work">{figures.workMs.toFixed(1)}</dd>
             <dt>ms of work</dt>
           </div>
+          <div title="The server's: what it does for ships that nobody steers">
+            <dd data-figure="ticks">{figures.ticksPerSecond.toFixed(0)}</dd>
+            <dt>ticks/s</dt>
+          </div>
           <div title="The server moved your ship: somebody touched it, or saw it elsewhere">
             <dd data-figure="own corrections">{figures.ownCorrections}</dd>
             <dt>corrections</dt>
@@ -82,6 +82,19 @@ export function Arena(): ReactElement {
       )}
     </div>
   );
+}
+
+function described({ place, health }: GameFigures): string {
+  switch (place) {
+    case 'entering':
+      return 'Entering …';
+    case 'refused':
+      return 'The arena is full – trying again';
+    case 'out':
+      return 'You are out – back in a moment';
+    case 'flying':
+      return `Health ${health}`;
+  }
 }
 
 function hold(input: Input | undefined, isFiring: boolean): void {

@@ -17,7 +17,9 @@ class Bot {
   readonly #ships = new Map<number, arena.Ship>();
   readonly #gems = new Map<number, arena.Gem>();
   readonly #timer: NodeJS.Timeout;
-  #own: number | undefined;
+  readonly #name: string;
+  #own: arena.Pilot | undefined;
+  #isJoining = false;
   #course: Point = { x: 0, y: 0 };
   #shotMs = 0;
 
@@ -27,20 +29,16 @@ class Bot {
     // Row by row: a hundred replicas in one process have no time for queries.
     follow(ship, this.#ships);
     follow(gem, this.#gems);
-    const learn = (row: arena.Pilot): void => {
-      if (row.identity.toHexString() === this.#client.status.identity) this.#own = row.ship;
-    };
-    pilot.onInsert(learn);
-    pilot.onUpdate((_, row) => learn(row));
-    this.#client.ready().then(
-      () => ignored(this.#client.reducers.join({ name })),
-      (error: unknown) => console.error(`${name}: ${error instanceof Error ? error.message : error}`),
-    );
+    const isOwn = (row: arena.Pilot): boolean => row.identity.toHexString() === this.#client.status.identity;
+    pilot.onInsert((row) => isOwn(row) && (this.#own = row));
+    pilot.onUpdate((_, row) => isOwn(row) && (this.#own = row));
+    pilot.onDelete((row) => isOwn(row) && (this.#own = undefined));
+    this.#name = name;
     this.#timer = setInterval(() => this.#think(), thinkEveryMs * (0.8 + Math.random() * 0.4));
   }
 
   get isFlying(): boolean {
-    return this.#own !== undefined && this.#client.status.type === 'live';
+    return this.#own?.goneAtMs === 0 && this.#client.status.type === 'live';
   }
 
   get counters(): Client<typeof arena>['counters'] {
@@ -52,9 +50,19 @@ class Bot {
     return this.#client.close();
   }
 
+  #join(): void {
+    if (this.#isJoining) return;
+    this.#isJoining = true;
+    const answered = (): void => void (this.#isJoining = false);
+    this.#client.reducers.join({ name: this.#name }).then(answered, answered);
+  }
+
   #think(): void {
-    const row = this.#own === undefined ? undefined : this.#ships.get(this.#own);
-    if (row === undefined || row.outUntilMs > 0 || this.#client.status.type !== 'live') return;
+    const { status } = this.#client;
+    if (status.type !== 'live' || !status.ready) return;
+    if (this.#own?.goneAtMs !== 0) return this.#join();
+    const row = this.#ships.get(this.#own.ship);
+    if (row === undefined || row.outUntilMs > 0) return;
     const nowMs = Date.now();
     const own = placeAt(row, nowMs);
     const { reducers } = this.#client;

@@ -8,6 +8,8 @@ export interface ShownShip extends Point {
   /** The time at which it is shown. */
   readonly timeMs: number;
   readonly isOwn: boolean;
+  /** Where its barrel points, of length 1. */
+  readonly aim: Point | undefined;
 }
 
 export interface Scene {
@@ -20,6 +22,7 @@ export interface Scene {
 }
 
 const shotShownMs = 160;
+const barrelLength = shipRadius + 11;
 const gridUnits = 100;
 /** So much of the arena is to be seen across, at least. */
 const viewUnits = 900;
@@ -113,8 +116,16 @@ function drawShot(context: CanvasRenderingContext2D, { row, x, y, timeMs, isOwn 
   context.globalAlpha = 1;
 }
 
-function drawShip(context: CanvasRenderingContext2D, { row, x, y, isOwn }: ShownShip, colours: Colours): void {
+function drawShip(context: CanvasRenderingContext2D, { row, x, y, isOwn, aim }: ShownShip, colours: Colours): void {
   context.fillStyle = isOwn ? colours.own : row.isDrone ? colours.drone : colours.other;
+  if (aim !== undefined) {
+    context.strokeStyle = context.fillStyle;
+    context.lineWidth = 5;
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(x + aim.x * barrelLength, y + aim.y * barrelLength);
+    context.stroke();
+  }
   circle(context, { x, y }, shipRadius - 3);
   if (row.vx !== 0 || row.vy !== 0) {
     const speed = Math.hypot(row.vx, row.vy);

@@ -45,14 +45,30 @@ const ship = table(
 
 const pilot = table(
   { name: 'pilot', public: true },
-  { identity: t.identity().primaryKey(), ship: t.u32(), name: t.string(), score: t.u32() },
+  {
+    identity: t.identity().primaryKey(),
+    ship: t.u32(),
+    name: t.string(),
+    score: t.u32(),
+    /** When the connection went; 0 while it is there. */
+    goneAtMs: t.f64().default(0),
+  },
 );
 
 const gem = table({ name: 'gem', public: true }, { id: t.u32().primaryKey(), x: t.f64(), y: t.f64() });
 
+/** Where somebody aims, for the others to see: a sign that goes with its connection and is kept nowhere. */
+const aim = table(
+  { name: 'aim', public: true, ephemeral: true },
+  { ship: t.u32().primaryKey(), x: t.f64(), y: t.f64() },
+);
+
+/** Every tick tells its time, so that a page can say how many there are. */
+const pulse = table({ name: 'pulse', public: true, event: true }, { atMs: t.f64() });
+
 const clock = table({ name: 'clock' }, { id: t.u64().primaryKey().autoInc(), scheduledAt: t.scheduleAt() });
 
-const tables = { ship, pilot, gem, clock };
+const tables = { ship, pilot, gem, aim, pulse, clock };
 const arena = schema(tables);
 export default arena;
 
@@ -60,18 +76,21 @@ type Ctx = ReducerCtx<typeof tables>;
 export type Ship = RowOf<typeof ship>;
 export type Pilot = RowOf<typeof pilot>;
 export type Gem = RowOf<typeof gem>;
+export type Aim = RowOf<typeof aim>;
 
 export const tickMs = 50;
 export const healthMax = 100;
 export const reloadMs = 280;
 const damage = 34;
 const outMs = 2_000;
-const gemCount = 40;
-const droneCount = 16;
+const gemCount = 60;
+const droneCount = 40;
 const droneSpeed = 130;
 /** A drone takes another course at least so often. */
 const courseMsMax = 5_000;
 const pilotsMax = 120;
+/** A ship waits so long for a pilot whose connection was lost. */
+const graceMs = 3_000;
 /** A gem counts as touched at this distance: a page sees its own ship where it is going to be when the call arrives. */
 const reach = shipRadius + gemRadius + 12;
 
@@ -87,14 +106,14 @@ export const join = arena.reducer({ name: t.string() }, (ctx, { name }) => {
   const known = ctx.db.pilot.identity.find(ctx.sender);
   const own = known && ctx.db.ship.id.find(known.ship);
   if (known && own) {
-    ctx.db.pilot.identity.update({ ...known, name: called });
+    ctx.db.pilot.identity.update({ ...known, name: called, goneAtMs: 0 });
     ctx.db.ship.id.update({ ...own, name: called });
     return;
   }
   if (ctx.db.pilot.count() >= BigInt(pilotsMax)) throw new SenderError('The arena is full. Come back later.');
   const { id } = ctx.db.ship.insert(newShip(ctx, called, false));
-  if (known) ctx.db.pilot.identity.update({ ...known, ship: id, name: called });
-  else ctx.db.pilot.insert({ identity: ctx.sender, ship: id, name: called, score: 0 });
+  if (known) ctx.db.pilot.identity.update({ ...known, ship: id, name: called, goneAtMs: 0 });
+  else ctx.db.pilot.insert({ identity: ctx.sender, ship: id, name: called, score: 0, goneAtMs: 0 });
 });
 
 /** Takes a course; 0, 0 stops. */
@@ -103,6 +122,16 @@ export const steer = arena.reducer({ x: t.f64(), y: t.f64() }, (ctx, { x, y }) =
   const to = unit(x, y);
   const course = { vx: (to?.x ?? 0) * shipSpeed, vy: (to?.y ?? 0) * shipSpeed };
   ctx.db.ship.id.update({ ...own, ...writable(turned(own, nowMs(ctx), course)) });
+});
+
+/** Turns the barrel. */
+export const takeAim = arena.reducer({ x: t.f64(), y: t.f64() }, (ctx, { x, y }) => {
+  const { id } = ownShip(ctx);
+  const direction = unit(x, y);
+  if (!direction) throw new SenderError('A barrel has a direction.');
+  const row = { ship: id, ...direction };
+  if (ctx.db.aim.ship.find(id)) ctx.db.aim.ship.update(row);
+  else ctx.db.aim.insert(row);
 });
 
 /** Shoots in a direction, at the others as they were when the shooter saw them. */
@@ -135,14 +164,22 @@ export const collect = arena.reducer({ gem: t.u32(), x: t.f64(), y: t.f64() }, (
 export const onDisconnect = arena.clientDisconnected((ctx) => {
   const gone = ctx.db.pilot.identity.find(ctx.sender);
   if (!gone) return;
-  ctx.db.ship.id.delete(gone.ship);
-  ctx.db.pilot.identity.delete(ctx.sender);
+  const now = nowMs(ctx);
+  ctx.db.pilot.identity.update({ ...gone, goneAtMs: now });
+  const own = ctx.db.ship.id.find(gone.ship);
+  if (own) ctx.db.ship.id.update({ ...own, ...writable(turned(own, now, { vx: 0, vy: 0 })) });
 });
 
 export const tick = arena.reducer({ onSchedule: clock }, { row: clock.rowType }, (ctx) => {
   // Nobody is there to see it.
   if (ctx.db.pilot.count() === 0n) return;
   const now = nowMs(ctx);
+  ctx.db.pulse.insert({ atMs: now });
+  for (const pilot of ctx.db.pilot.iter()) {
+    if (pilot.goneAtMs === 0 || now - pilot.goneAtMs < graceMs) continue;
+    ctx.db.ship.id.delete(pilot.ship);
+    ctx.db.pilot.identity.delete(pilot.identity);
+  }
   const flying: { row: Ship; place: Point }[] = [];
   for (const row of ctx.db.ship.iter()) {
     if (row.outUntilMs > now) continue;

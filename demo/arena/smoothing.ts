@@ -10,7 +10,7 @@ const fadeMs = 110;
 /** Smaller ones are not seen. */
 const visibleUnits = 6;
 /** Larger ones are no corrections: it came back elsewhere. */
-const jumpUnits = 260;
+export const jumpUnits = 260;
 
 interface Shown {
   row: Ship;
@@ -54,6 +54,9 @@ export class Smoothing {
       this.corrections++;
       if (isOwn) this.ownCorrections++;
     }
-    shown.offset = { x: shown.offset.x + x, y: shown.offset.y + y };
+    const offset = { x: shown.offset.x + x, y: shown.offset.y + y };
+    // Several in a row add up, but a ship is never shown further from where it is than a jump.
+    const share = Math.min(1, jumpUnits / Math.max(1, Math.hypot(offset.x, offset.y)));
+    shown.offset = { x: offset.x * share, y: offset.y * share };
   }
 }

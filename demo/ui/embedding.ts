@@ -26,11 +26,12 @@ export type FromFrame =
   | { readonly type: 'step'; readonly call: number; readonly reducer: string; readonly step: Step };
 
 /** Ties an embedded page's client to the gallery. */
-export function embed<M extends ModuleExports>(client: Client<M>): void {
+export function embed<M extends ModuleExports>(client: Client<M>, signs: readonly string[]): void {
   const numbers = new WeakMap<CallHandle, number>();
   let lastNumber = 0;
   const tell = (message: FromFrame): void => window.parent.postMessage(message, location.origin);
   client.onCall((handle) => {
+    if (signs.includes(handle.reducer)) return;
     let call = numbers.get(handle);
     if (call === undefined) {
       numbers.set(handle, (call = ++lastNumber));

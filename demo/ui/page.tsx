@@ -23,11 +23,13 @@ export interface Demo<M extends ModuleExports> {
   readonly content: ReactNode;
   /** As high as the window: it scrolls inside. */
   readonly fixed?: boolean;
+  /** Reducers that are called many times a second for a sign: the gallery does not list them. */
+  readonly signs?: readonly string[];
 }
 
 /** Puts a demo on the page. */
-export function show<M extends ModuleExports>({ title, client, content, fixed = false }: Demo<M>): void {
-  if (isEmbedded) embed(client);
+export function show<M extends ModuleExports>({ title, client, content, fixed = false, signs = [] }: Demo<M>): void {
+  if (isEmbedded) embed(client, signs);
   document.documentElement.toggleAttribute('data-embedded', isEmbedded);
   render(
     <ForerunProvider client={client}>

@@ -158,3 +158,30 @@ describe('the tick', () => {
     expect(ship('Bob').x - ship('Ada').x).toBeGreaterThan(2 * shipRadius);
   });
 });
+
+describe('a pilot whose connection is lost', () => {
+  const leave = (call: Duel['call'], atMs: number) => call('onDisconnect', bob, {}, atMs);
+
+  test('finds ship and score again, stopped, when they are back within three seconds', async () => {
+    const { call, ship, rows } = await duel();
+    call('steer', bob, { x: 1, y: 0 }, startMs + 1_000);
+    leave(call, startMs + 2_000);
+    expect(ship('Bob')).toMatchObject({ vx: 0, vy: 0 });
+    call('tick', Identity.zero(), tickArgs, startMs + 4_900);
+    call('join', bob, { name: 'Bob' }, startMs + 4_950);
+    call('tick', Identity.zero(), tickArgs, startMs + 9_000);
+    expect(ship('Bob').x).toBeCloseTo(1_600);
+    expect(rows<arena.Pilot>('pilot').map(({ name, goneAtMs }) => [name, goneAtMs])).toEqual([
+      ['Ada', 0],
+      ['Bob', 0],
+    ]);
+  });
+
+  test('has left the arena after that', async () => {
+    const { call, rows } = await duel();
+    leave(call, startMs + 2_000);
+    call('tick', Identity.zero(), tickArgs, startMs + 5_000);
+    expect(rows<arena.Pilot>('pilot').map(({ name }) => name)).toEqual(['Ada']);
+    expect(rows<arena.Ship>('ship').map(({ name }) => name)).toEqual(['Ada']);
+  });
+});
