@@ -44,10 +44,19 @@ export class Child {
   }
 
   /** Asks it to end, and waits. */
-  async end(): Promise<void> {
+  end(): Promise<void> {
+    return this.#ended('SIGTERM');
+  }
+
+  /** Ends it where it stands. */
+  kill(): Promise<void> {
+    return this.#ended('SIGKILL');
+  }
+
+  async #ended(signal: NodeJS.Signals): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#process.kill('SIGTERM');
+    this.#process.kill(signal);
     await ended;
   }
 }
