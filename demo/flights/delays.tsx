@@ -1,6 +1,6 @@
 /** How many flights were how late, as a chart. */
 
-import { type ReactElement, useEffect, useRef } from 'react';
+import { type ReactElement, useLayoutEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
@@ -17,7 +17,7 @@ const chartHeight = 150;
 export function Delays({ delays }: { readonly delays: readonly DelayGroup[] }): ReactElement {
   const parent = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot>(undefined);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = parent.current;
     if (element === null) return;
     const made = new uPlot(options(element), [[], []], element);
@@ -33,7 +33,8 @@ export function Delays({ delays }: { readonly delays: readonly DelayGroup[] }): 
       made.destroy();
     };
   }, []);
-  useEffect(() => chart.current?.setData(steps(delays)), [delays]);
+  // Before the frame is painted: it shows rows, figures and charts of one moment.
+  useLayoutEffect(() => chart.current?.setData(steps(delays)), [delays]);
   const late = delays.reduce((sum, { delay, flights }) => sum + (delay > 15 ? flights : 0), 0);
   return (
     <figure className="delays">
