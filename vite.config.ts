@@ -20,6 +20,12 @@ const data = process.env.FORERUN_DEMO_DATA ?? '.forerun';
 /** How many flights there are. */
 const flightsMax = Number(process.env.FORERUN_DEMO_FLIGHTS ?? 200_000);
 
+/** Somebody sits before it, and there is a screen for a browser. `BROWSER=none` says no, as Vite has it. */
+const isWatched =
+  process.stdout.isTTY === true &&
+  !process.env.CI &&
+  (process.platform !== 'linux' || Boolean(process.env.DISPLAY ?? process.env.WAYLAND_DISPLAY));
+
 export default defineConfig(({ mode }) => ({
   root: mode === 'test' ? here : `${here}/demo`,
   appType: 'mpa',
@@ -67,7 +73,7 @@ export default defineConfig(({ mode }) => ({
       'uplot',
     ],
   },
-  server: { fs: { allow: [here] } },
+  server: { fs: { allow: [here] }, open: mode !== 'test' && isWatched },
   build: {
     emptyOutDir: true,
     rolldownOptions: { input: globSync(`${here}/demo/**/*.html`, { exclude: [`${here}/demo/dist/**`] }).sort() },
