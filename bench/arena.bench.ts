@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- arena [BOTS]`: the arena with 100 pilots from Node, each a client with a replica and predictions of its
+ * `npm run bench -- arena [BOTS]`: the arena with 100 pilots from Node, each a client with a replica of its
  * own, all in one process, beside one page in Chromium that flies among them: frames of the page, ticks of the server and
  * calls of the bots a second. Floors: the same page before the bots come, and an empty page.
  */
