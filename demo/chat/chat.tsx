@@ -169,7 +169,7 @@ function Messages({
         )}
         {messages.map((message, i) => (
           <Bubble
-            key={`${message.sender} ${message.sent}`}
+            key={`${message.sender} ${message.sent} ${message.text}`}
             message={message}
             own={message.sender === me}
             pending={message.sender === me && pending.has(message.sent)}
