@@ -1,10 +1,10 @@
 /**
- * `npm run size`: what the built package costs a page, minified and gzipped, printed and held under its bound. Run
- * `npm run build` first.
+ * `npm run size`: what the built package costs a page, minified and gzipped, printed and held under its bound, beside what
+ * we want it to be (docs/decisions/0072-what-a-page-loads.md says what stands in the way). Run `npm run build` first.
  *
  * Measured is Vite's production build of a file that uses what most apps use, and of it what is loaded at the start: the
- * file, and what it imports statically. What is loaded when it is needed is printed beside it and has no bound. The
- * worker is counted without sql.js, whose size is not ours. Both come without the app's module, and so without most of
+ * file, and what it imports statically. What is loaded when it is needed is printed beside it, and has a bound of its own.
+ * The worker is counted without sql.js, whose size is not ours. Both come without the app's module, and so without most of
  * `forerun`, which an app's module imports. `--details` adds each source's part.
  */
 
@@ -17,6 +17,9 @@ interface Measured {
   readonly code: string;
   readonly external: readonly string[];
   readonly gzipBytesMax: number;
+  readonly gzipBytesWanted: number;
+  /** Of all that is loaded later, if at all. */
+  readonly laterGzipBytesMax: number;
 }
 
 const measured: readonly Measured[] = [
@@ -25,13 +28,17 @@ const measured: readonly Measured[] = [
     // `attachWorker` is what the Vite plugin adds to a module.
     code: "import { attachWorker, connect } from '/dist/worker/index.js'; use(attachWorker, connect);",
     external: [],
-    gzipBytesMax: 12_000,
+    gzipBytesMax: 20_500,
+    gzipBytesWanted: 12_000,
+    laterGzipBytesMax: 92_000,
   },
   {
     name: 'worker without sql.js',
     code: "import { host } from '/dist/worker/worker.js'; use(host);",
     external: ['sql.js'],
-    gzipBytesMax: 45_000,
+    gzipBytesMax: 82_000,
+    gzipBytesWanted: 45_000,
+    laterGzipBytesMax: 2_000,
   },
 ];
 
@@ -83,11 +90,12 @@ for (const each of measured) {
   const later = chunks.filter((chunk) => !start.has(chunk)).map((chunk) => chunk.code);
   const bytes = gzippedBytes(code);
   const laterBytes = later.reduce((sum, chunk) => sum + gzippedBytes(chunk), 0);
-  const isOver = bytes > each.gzipBytesMax;
+  const isOver = bytes > each.gzipBytesMax || laterBytes > each.laterGzipBytesMax;
   if (isOver) process.exitCode = 1;
   console.log(
-    `${each.name}: ${kilobytes(bytes)} of ${kilobytes(each.gzipBytesMax)} gzipped${isOver ? ' — OVER' : ''}` +
-      ` (${kilobytes(code.length)} minified), and ${kilobytes(laterBytes)} when needed`,
+    `${each.name}: ${kilobytes(bytes)} gzipped, bound ${kilobytes(each.gzipBytesMax)}, wanted ${kilobytes(each.gzipBytesWanted)}` +
+      ` (${kilobytes(code.length)} minified); ${kilobytes(laterBytes)} when needed, bound ${kilobytes(each.laterGzipBytesMax)}` +
+      `${isOver ? ' — OVER' : ''}`,
   );
   if (details) printParts([...start]);
 }

@@ -12,6 +12,7 @@ import { ForerunError } from '../core/errors.ts';
 import type { Identity } from '../core/value/identity.ts';
 import { answer, answerError, refuseMethod } from './http/answer.ts';
 import type { DatabaseRoutes } from './http/database-routes.ts';
+import { version, versionHeader } from './version.ts';
 
 export interface HttpOptions {
   readonly database: string;
@@ -32,6 +33,7 @@ export interface Health {
 export function handleRequest(request: IncomingMessage, response: ServerResponse, options: HttpOptions): boolean {
   const path = pathOf(request);
   const [, name, rest = ''] = /^\/v1\/database\/([^/]+)(\/.*)?$/.exec(path) ?? [];
+  if (path.startsWith('/v1/')) response.setHeader(versionHeader, version);
   if (name !== undefined) return options.isOurs(decoded(name)) && options.routes.handle(request, response, rest);
   if (path === '/v1/identity') return handleIdentity(request, response, options);
   if (path !== '/v1/ping' && path !== '/health') return false;

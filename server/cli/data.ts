@@ -56,12 +56,22 @@ function placeToRestore({ data, database = defaultDatabase }: DataOptions): { fo
   return { folder: join(root, database), database };
 }
 
-function counted({ rows }: DatabaseReport): string {
+function counted({ rows, seq, tablesSeq }: DatabaseReport): string {
   const total = Object.values(rows).reduce((sum, each) => sum + each, 0);
   const tables = Object.keys(rows).length;
-  return `${total} ${total === 1 ? 'row' : 'rows'} in ${tables} ${tables === 1 ? 'table' : 'tables'}`;
+  const later = seq - tablesSeq;
+  const beyond = later === 0 ? '' : ` (${later} ${later === 1 ? 'commit' : 'commits'} more in the log)`;
+  return `${total} ${total === 1 ? 'row' : 'rows'} in ${tables} ${tables === 1 ? 'table' : 'tables'}${beyond}`;
 }
 
-function plain({ path, seq, batches, logBytes, rows, problems }: DatabaseReport): object {
-  return { path, seq, batches, log_bytes: logBytes, rows, problems: problems.map(({ message }) => message) };
+function plain({ path, seq, batches, logBytes, rows, tablesSeq, problems }: DatabaseReport): object {
+  return {
+    path,
+    seq,
+    batches,
+    log_bytes: logBytes,
+    rows,
+    tables_seq: tablesSeq,
+    problems: problems.map(({ message }) => message),
+  };
 }

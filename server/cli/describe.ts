@@ -21,14 +21,16 @@ export interface Schema {
     readonly scheduled?: string;
     readonly predicted: boolean;
   }[];
+  readonly views: readonly { readonly name: string; readonly columns: readonly { name: string; type: string }[] }[];
 }
 
 export async function describe(options: RemoteOptions): Promise<void> {
   const remote = await Remote.find(options);
   const response = await remote.ask('/schema');
   if (options.json === true) return print(await response.text());
-  const { tables, reducers } = (await response.json()) as Schema;
+  const { tables, views, reducers } = (await response.json()) as Schema;
   for (const table of tables) printTable(table);
+  for (const { name, columns } of views) printTable({ name, access: 'view', columns, indexes: [] });
   if (reducers.length > 0) print(styled('bold', 'reducers'));
   for (const reducer of reducers) {
     const params = reducer.params.map(({ name, type }) => `${name}: ${type}`).join(', ');

@@ -1,10 +1,11 @@
 /**
- * `forerun new`: a project from a template.
+ * `forerun new`: a project from a template. A template is made of layers, which say what they share with others once: a file
+ * of a later layer goes in the place of one before it, or into it where both are JSON.
  *
  * Law: nothing that is there is overwritten, and a project is there whole or not at all.
  */
 
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { askChoice, askText, canAsk } from './ask.ts';
@@ -16,6 +17,17 @@ const templates = [
   { value: 'vanilla', label: 'Vanilla', hint: 'a page without a framework' },
   { value: 'node', label: 'Node', hint: 'no page: a module, and a program that uses it' },
 ] as const;
+const layersOf: { readonly [Name in Template]: readonly string[] } = {
+  react: ['shared', 'page', 'react'],
+  vanilla: ['shared', 'page', 'vanilla'],
+  node: ['shared', 'node'],
+};
+/** What stands for these words in a template's files. */
+const wordsOf: { readonly [Name in Template]: Readonly<Record<string, string>> } = {
+  react: { PAGE: 'src/app.tsx', ENTRY: 'src/main.tsx' },
+  vanilla: { PAGE: 'src/main.ts', ENTRY: 'src/main.ts' },
+  node: {},
+};
 type Template = (typeof templates)[number]['value'];
 
 export interface NewProjectOptions {
@@ -58,30 +70,66 @@ function checkFree(path: string, shown: string): void {
 }
 
 function make(path: string, template: Template, version: string): void {
-  const source = fileURLToPath(new URL(`${template}/`, templatesFolder()));
   const unfinished = join(dirname(path), `.${basename(path)}.new-${process.pid}`);
-  const name = packageName(basename(path));
+  const words = {
+    ...wordsOf[template],
+    my_first_app: packageName(basename(path)),
+    '"forerun": "*"': `"forerun": "^${version}"`,
+  };
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    cpSync(source, unfinished, { recursive: true });
-    // npm leaves files of that name out of a package.
-    renameSync(join(unfinished, '_gitignore'), join(unfinished, '.gitignore'));
-    for (const file of ['package.json', 'README.md', 'index.html', 'src/app.tsx', 'src/main.ts']) {
-      const each = join(unfinished, file);
-      if (!existsSync(each)) continue;
-      const text = readFileSync(each, 'utf8');
+    for (const [file, text] of filesOf(layersOf[template])) {
+      // npm leaves files of that name out of a package.
+      const target = join(unfinished, file.replace('_gitignore', '.gitignore'));
+      mkdirSync(dirname(target), { recursive: true });
       writeFileSync(
-        each,
-        text.replaceAll('my_first_app', name).replaceAll('"forerun": "*"', `"forerun": "^${version}"`),
+        target,
+        Object.entries(words).reduce((written, [word, meant]) => written.replaceAll(word, meant), text),
       );
     }
-    for (const each of readdirSync(unfinished)) {
-      mkdirSync(path, { recursive: true });
-      renameSync(join(unfinished, each), join(path, each));
-    }
+    mkdirSync(path, { recursive: true });
+    for (const each of readdirSync(unfinished)) renameSync(join(unfinished, each), join(path, each));
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }
+}
+
+/** By their path in the project. */
+function filesOf(layers: readonly string[]): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const layer of layers) {
+    const folder = fileURLToPath(new URL(`${layer}/`, templatesFolder()));
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = relative(folder, join(entry.parentPath, entry.name));
+      const text = readFileSync(join(entry.parentPath, entry.name), 'utf8');
+      const before = file.endsWith('.json') ? files.get(file) : undefined;
+      files.set(file, before === undefined ? text : json(merged(JSON.parse(before), JSON.parse(text))));
+    }
+  }
+  return files;
+}
+
+function merged(before: unknown, after: unknown): unknown {
+  if (!isObject(before) || !isObject(after)) return after;
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return Object.fromEntries(
+    [...keys].map((key) => [key, key in after ? merged(before[key], after[key]) : before[key]]),
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Lists on one line, as people write them. */
+function json(value: unknown): string {
+  const text = JSON.stringify(value, undefined, 2);
+  return `${text.replaceAll(/\[[^[\]{}]*\]/g, (list) =>
+    list
+      .replaceAll(/\s*\n\s*/g, ' ')
+      .replace('[ ', '[')
+      .replace(' ]', ']'),
+  )}\n`;
 }
 
 /** What npm accepts as a name. */

@@ -1,10 +1,8 @@
 /** The command line of `forerun`: every command, its options, and examples of them. What each does is in its own file. */
 
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { version } from '../version.ts';
 import type { DatabaseOptions } from './project.ts';
-
-const { version } = JSON.parse(readFileSync(findUp('package.json'), 'utf8')) as { version: string };
 
 export function program(): Command {
   const forerun = new Command('forerun')
@@ -149,9 +147,4 @@ function count(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 0) return number;
   throw new InvalidArgumentError('It is a number.');
-}
-
-/** Above this file, as deep as the build has put it. */
-function findUp(name: string): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? `../../${name}` : `../../../${name}`, import.meta.url);
 }

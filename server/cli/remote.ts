@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { ownerToken } from '../gateway/auth.ts';
 import { filesIn } from '../log/data-folder.ts';
+import { isCompatible, version, versionHeader } from '../version.ts';
 import { exitCodes, Failure } from './failure.ts';
 import { addressOf, type DatabaseOptions, databaseFolder, defaultDatabase } from './project.ts';
 
@@ -34,15 +35,28 @@ export class Remote {
   /** `path` begins after the database: `/sql`. Fails with what the server says. */
   async ask(path: string, body?: string, signal?: AbortSignal): Promise<Response> {
     const response = await this.#fetch(path, body, signal);
+    this.#checkVersion(response);
     if (response.ok) return response;
     const { code, message } = await response.json().catch(() => ({ code: undefined, message: undefined }));
-    if (typeof message !== 'string')
-      throw new Failure(`${this.url} answered ${response.status}: is it a Forerun server?`);
+    if (typeof message !== 'string') throw this.#notOurs(response);
     if (code === 'not-found')
-      throw new Failure(
-        `The server at ${this.url} has no database '${this.database}', or is of another version. Name it with --database.`,
-      );
+      throw new Failure(`The server at ${this.url} has no database '${this.database}'. Name it with --database.`);
     throw new Failure(message);
+  }
+
+  #checkVersion(response: Response): void {
+    const theirs = response.headers.get(versionHeader);
+    if (theirs === null) throw this.#notOurs(response);
+    if (isCompatible(theirs, version)) return;
+    throw new Failure(
+      `The server at ${this.url} is version ${theirs}, this command is ${version}. Use the one of its version: npx forerun@${theirs}`,
+    );
+  }
+
+  #notOurs({ status }: Response): Failure {
+    return new Failure(
+      `${this.url} answered ${status}, and not as a Forerun server does. Name the right one with --server.`,
+    );
   }
 
   async #fetch(path: string, body: string | undefined, signal: AbortSignal | undefined): Promise<Response> {
@@ -70,13 +84,21 @@ function notRunning(database: string): Failure {
   );
 }
 
-/** The lines of a streamed answer. */
+/** The lines of a streamed answer, which goes on until the server ends it. Fails when the connection breaks off. */
 export async function* linesOf(response: Response): AsyncGenerator<string> {
   let rest = '';
-  for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
+  try {
+    for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (cause) {
+    throw new Failure(
+      `The connection to ${new URL(response.url).origin} has ended. Run it again once the server does.`,
+      exitCodes.unreachable,
+      { cause },
+    );
   }
   if (rest !== '') yield rest;
 }

@@ -55,9 +55,11 @@ export async function changeRows(authority: Authority, sql: string, sender: Iden
     reducer: statementReducer((db) => run(statement, authority, db)),
     sender,
     complete: (changes) => {
-      for (const change of changes) {
-        if (change.before === undefined) counts.inserted++;
-        else if (change.after === undefined) counts.deleted++;
+      const isUpdate = statement.type === 'update';
+      for (const { before, after } of changes) {
+        if (before === undefined) counts.inserted += isUpdate ? 0 : 1;
+        // Another key, or another row of a table without keys, is a row gone and one come.
+        else if (after === undefined && !isUpdate) counts.deleted++;
         else counts.updated++;
       }
       return changes;

@@ -22,7 +22,10 @@ export interface DatabaseReport {
   /** Batches of the log that are kept. */
   readonly batches: number;
   readonly logBytes: number;
+  /** How many the tables hold. */
   readonly rows: Readonly<Record<string, number>>;
+  /** Of the last commit that the tables contain; what came after is in the log, and follows when the database is opened. */
+  readonly tablesSeq: number;
   /** Empty when the file is whole. */
   readonly problems: readonly ForerunError[];
 }
@@ -80,7 +83,7 @@ class Check {
     this.#part(() => readClients(this.#db, this.#path));
     this.#part(() => readLeases(this.#db, this.#path, meta.module.tables));
     this.#part(() => readConnections(this.#db, this.#path));
-    return { path: this.#path, ...log, rows, problems: this.#problems };
+    return { path: this.#path, ...log, rows, tablesSeq: meta.tablesSeq, problems: this.#problems };
   }
 
   /** What is wrong in one place does not keep from looking at the others. */
