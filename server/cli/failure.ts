@@ -9,7 +9,7 @@
  */
 
 import { CommanderError } from 'commander';
-import { styled } from './terminal.ts';
+import { styled, wrapped } from './terminal.ts';
 
 export const exitCodes = { failed: 1, usage: 2, unreachable: 3 } as const;
 
@@ -32,7 +32,8 @@ export function exitWith(error: unknown, verbose: boolean): void {
   }
   process.exitCode = error instanceof Failure ? error.exitCode : exitCodes.failed;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${styled('red', 'forerun:', process.stderr)} ${message}\n`);
+  const text = wrapped(`forerun: ${message}`, process.stderr);
+  process.stderr.write(`${text.replace('forerun:', styled('red', 'forerun:', process.stderr))}\n`);
   if (verbose) process.stderr.write(`${error instanceof Error ? error.stack : ''}\n${causeOf(error)}`);
   else if (!isExpected(error))
     process.stderr.write('This was not expected. Run it again with --verbose to see where it comes from.\n');

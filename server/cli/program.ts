@@ -15,6 +15,8 @@ export function program(): Command {
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'forerun: ').replace(/\n\(/, ' (')),
     })
+    // Descriptions are broken at 80 columns too, beside the longest command.
+    .configureHelp({ minWidthToWrap: 20 })
     .exitOverride()
     .addHelpText('after', '\nExit codes: 1 refused or failed, 2 wrong usage, 3 no server reached.');
   addProjectCommands(forerun);

@@ -13,6 +13,21 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/**
+ * Lines of prose, broken between words where a terminal ends; a line that begins with a space is someone else's text, and
+ * stays. Anywhere else than at a terminal nothing is broken.
+ */
+export function wrapped(text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  if (!stream.isTTY) return text;
+  const width = stream.columns;
+  return text
+    .split('\n')
+    .map((line) =>
+      line.startsWith(' ') ? line : line.replaceAll(new RegExp(`(?=.{${width + 1}})(.{1,${width}}) +`, 'g'), '$1\n'),
+    )
+    .join('\n');
+}
+
 export type Cell = string | number | boolean | null;
 
 const columnWidthMin = 6;

@@ -99,21 +99,9 @@ export class Home {
     rmSync(join(to, 'node_modules/.vite'), { recursive: true, force: true });
   }
 
-  /** What a person at a terminal of this width sees in the end, by the program `script`, typing a line at each prompt. */
-  async screen(cwd: string, columns: number, args: readonly string[], lines: readonly string[] = []): Promise<string> {
-    const command = `stty cols ${columns}; exec ${[process.execPath, this.program(cwd), ...args].map(quoted).join(' ')}`;
-    const child = spawn('script', ['-qec', command, '/dev/null'], {
-      cwd,
-      env: { ...plainEnv(), TERM: 'xterm', SHELL: '/bin/sh' },
-    });
-    const running = new Running(child);
-    for (const line of lines) {
-      await running.says(/main> |^ +… /m);
-      child.stdin?.write(`${line}\n`);
-    }
-    await running.ended;
-    child.stdin?.end();
-    return stripVTControlCharacters(running.text.replaceAll('\r', '')).trimEnd();
+  /** As `screen`, of the installed command line. */
+  screen(cwd: string, columns: number, args: readonly string[], lines: readonly string[] = []): Promise<string> {
+    return screen({ cwd, columns, command: [process.execPath, this.program(cwd), ...args], lines });
   }
 
   async remove(): Promise<void> {
@@ -126,6 +114,30 @@ export class Home {
     mkdirSync(folder, { recursive: true });
     return folder;
   }
+}
+
+export interface ScreenOptions {
+  readonly cwd: string;
+  readonly columns: number;
+  readonly command: readonly string[];
+  /** Typed at a prompt each. */
+  readonly lines: readonly string[];
+}
+
+/** What a person at a terminal of this width sees in the end, by the program `script`. */
+export async function screen({ cwd, columns, command, lines }: ScreenOptions): Promise<string> {
+  const child = spawn('script', ['-qec', `stty cols ${columns}; exec ${command.map(quoted).join(' ')}`, '/dev/null'], {
+    cwd,
+    env: { ...plainEnv(), TERM: 'xterm', SHELL: '/bin/sh' },
+  });
+  const running = new Running(child);
+  for (const line of lines) {
+    await running.says(/main> |^ +… /m);
+    child.stdin?.write(`${line}\n`);
+  }
+  await running.ended;
+  child.stdin?.end();
+  return stripVTControlCharacters(running.text.replaceAll('\r', '')).trimEnd();
 }
 
 function quoted(text: string): string {
