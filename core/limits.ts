@@ -48,10 +48,12 @@ export const limits = {
   tabLockMsMax: 3_000,
   /** A client that waits so long for the storage of its device goes on in memory. */
   storageMsMax: 10_000,
-  /** A connection that has so many subscriptions is refused another one with `limit-reached`. */
+  /** A connection that is subscribed to so many queries is refused another subscription with `limit-reached`. */
   subscriptionsMax: 1_000,
   /** Longer texts of queries are refused with `query-invalid`. */
   queryLengthMax: 65_536,
+  /** Conditions of more comparisons are refused with `query-invalid`. */
+  queryTermsMax: 500,
   /** Conditions nested deeper are refused with `query-invalid`. */
   queryDepthMax: 64,
   /** Queries that join more tables are refused with `query-invalid`. */

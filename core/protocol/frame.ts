@@ -61,7 +61,7 @@ import type {
   SubscriptionRequest,
   WelcomeMessage,
 } from './messages.ts';
-import { elements, list } from './lists.ts';
+import { asked, elements, list } from './lists.ts';
 import { decodeOutline, encodeOutline } from './outline-codec.ts';
 import { oldestProtocolVersion, protocolVersion } from './version.ts';
 
@@ -277,7 +277,7 @@ function decodeHello(reader: ByteReader): HelloMessage {
     token: reader.string(),
     position: reader.bool() ? { epoch: epochFromBytes(reader.raw(8)), seq: reader.varint() as Seq } : undefined,
     settledCallId: reader.varint() as CallId,
-    subscriptions: list(reader, decodeSubscription),
+    subscriptions: asked(reader, decodeSubscription),
   };
 }
 
@@ -325,7 +325,7 @@ function encodeSubscription(writer: ByteWriter, { subscriptionId, queries }: Sub
 }
 
 function decodeSubscription(reader: ByteReader): SubscriptionRequest {
-  return { subscriptionId: reader.varint(), queries: list(reader, () => reader.string()) };
+  return { subscriptionId: reader.varint(), queries: asked(reader, () => reader.string()) };
 }
 
 function encodeWelcome(writer: ByteWriter, message: WelcomeMessage): void {

@@ -99,6 +99,7 @@ class Parser {
   readonly #sources: QuerySource[] = [];
   #position = 0;
   #depth = 0;
+  #terms = 0;
 
   constructor(sql: string, definition: Pick<ModuleDefinition, 'tables'>, options: ParseOptions) {
     if (sql.length > limits.queryLengthMax)
@@ -206,6 +207,12 @@ class Parser {
   }
 
   #comparison(): Expression {
+    if (++this.#terms > limits.queryTermsMax)
+      throw queryError(
+        this.#sql,
+        this.#peek().at,
+        `it has more than ${limits.queryTermsMax} comparisons (queryTermsMax); one IN takes many values`,
+      );
     const left = this.#operand();
     const operator = this.#peek();
     const op = operator.type === 'symbol' ? compareOps[operator.text] : undefined;

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { identityOf, clientIdOf, Home } from '../authority/home.testing.ts';
 import * as ledger from '../authority/ledger.testing.ts';
+import { limits } from '../limits.ts';
 import { CallMeter } from './call-meter.ts';
 import { SessionHub, type SessionLimits } from './hub.ts';
 import { Visitor } from './visitor.testing.ts';
@@ -52,6 +53,41 @@ describe('a connection', () => {
     await home.time.settle();
     expect(calm.outcomes).toMatchObject([{ type: 'committed' }]);
     expect(home.rows('entry')).toHaveLength(351);
+  });
+
+  it('[LIM-5] that asks too much otherwise is ended, in the middle of a frame', async () => {
+    const { home, visit } = await open({ callsPerSecondMax: 100, pendingCallsMax: 400 });
+    const visitor = await visit(1);
+    const message = {
+      type: 'subscribe',
+      subscription: { subscriptionId: 2, queries: ['SELECT * FROM nothing'] },
+    } as const;
+    visitor.say(...Array.from({ length: 10 }, () => message));
+    await home.time.settle();
+    expect(visitor.error).toBeUndefined();
+    visitor.say(...Array.from({ length: 1_000 }, () => message));
+    await home.time.settle();
+    expect(visitor.error).toMatchObject({ code: 'limit-reached' });
+  });
+
+  it('[LIM-8] that asks for more queries than one may have is refused, and its frame is not read', async () => {
+    const { home, visit } = await open({});
+    const [many, more] = [await visit(1), await visit(2)];
+    const queries = (count: number): string[] =>
+      Array.from({ length: count }, (_, n) => `SELECT * FROM entry WHERE id = ${n}`);
+    many.say({ type: 'subscribe', subscription: { subscriptionId: 2, queries: queries(limits.subscriptionsMax + 1) } });
+    await home.time.settle();
+    expect(many.error).toMatchObject({ code: 'frame-invalid', message: expect.stringMatching(/subscriptionsMax/) });
+    more.say({ type: 'subscribe', subscription: { subscriptionId: 2, queries: queries(limits.subscriptionsMax) } });
+    await home.time.settle();
+    more.say({ type: 'subscribe', subscription: { subscriptionId: 3, queries: queries(1) } });
+    await home.time.settle();
+    expect(more.error).toBeUndefined();
+    expect(more.messages).toContainEqual({
+      type: 'subscriptionRefused',
+      subscriptionId: 3,
+      message: expect.stringMatching(/subscriptionsMax/),
+    });
   });
 
   it('[LIM-6] with too many calls that wait for their outcome is ended, and those that were taken count', async () => {

@@ -23,7 +23,7 @@ import type { Transport, TransportEvents } from '../protocol/transport.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { readCall } from './call-reader.ts';
-import { CallMeter } from './call-meter.ts';
+import { CallMeter, callsWorth } from './call-meter.ts';
 import { allEphemeralRows, type EphemeralBytes, ephemeralMessage, type EphemeralScope } from './ephemeral-feed.ts';
 import { batchMessage, type CommitBytes, outcomesMessage, stagedMessage } from './fan-out.ts';
 import { type HeldFrame, HeldFrames } from './held-frames.ts';
@@ -92,7 +92,12 @@ export class Session implements TransportEvents, SlowSession {
           this.#meter?.take(nowMicros);
           this.#call(state.client, readCall(reader, this.#argsCodec, state.connectionId, nowMicros));
         } else if (state.type === 'closed') return;
-        else this.#handle(decodeClientMessage(reader));
+        else {
+          const message = decodeClientMessage(reader);
+          nowMicros ??= this.#hub.nowMicros();
+          this.#meter?.spend(callsWorth(message), nowMicros);
+          this.#handle(message);
+        }
       }
     } catch (error) {
       if (!(error instanceof ForerunError)) throw error;

@@ -265,7 +265,7 @@ export class Subscriptions {
     const { authority } = this.#options;
     const taken: SharedQuery[] = [];
     try {
-      this.#checkRoom(subscriptionId);
+      this.#checkRoom(subscriptionId, queries.length);
       for (const sql of queries) {
         const plan = parseQuery(sql, authority.definition, { isVisible: (table) => table.public });
         taken.push(this.#asked(plan));
@@ -289,14 +289,16 @@ export class Subscriptions {
     }
   }
 
-  #checkRoom(subscriptionId: number): void {
+  #checkRoom(subscriptionId: number, wanted: number): void {
     const begun = [...this.#waiting, ...(this.#current === undefined ? [] : [this.#current.work])];
     if (this.#active.has(subscriptionId) || begun.some((work) => work.subscriptionId === subscriptionId))
       throw new ForerunError('frame-invalid', `There is a subscription number ${subscriptionId} already.`);
-    if (this.#active.size + begun.length >= limits.subscriptionsMax)
+    const known = [...this.#active.values(), ...begun.map(({ queries }) => queries)];
+    const room = limits.subscriptionsMax - known.reduce((sum, { length }) => sum + Math.max(1, length), 0);
+    if (Math.max(1, wanted) > room)
       throw new ForerunError(
         'limit-reached',
-        `A connection has at most ${limits.subscriptionsMax} subscriptions (subscriptionsMax). End some first.`,
+        `A connection is subscribed to at most ${limits.subscriptionsMax} queries (subscriptionsMax). End some first.`,
       );
   }
 
