@@ -28,15 +28,15 @@ const measured: readonly Measured[] = [
     // `attachWorker` is what the Vite plugin adds to a module.
     code: "import { attachWorker, connect } from '/dist/worker/index.js'; use(attachWorker, connect);",
     external: [],
-    gzipBytesMax: 20_500,
+    gzipBytesMax: 21_000,
     gzipBytesWanted: 12_000,
-    laterGzipBytesMax: 92_000,
+    laterGzipBytesMax: 96_000,
   },
   {
     name: 'worker without sql.js',
     code: "import { host } from '/dist/worker/worker.js'; use(host);",
     external: ['sql.js'],
-    gzipBytesMax: 82_000,
+    gzipBytesMax: 87_000,
     gzipBytesWanted: 45_000,
     laterGzipBytesMax: 2_000,
   },
