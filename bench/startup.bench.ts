@@ -4,12 +4,20 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright';
-import { createServer, defaultClientConditions, defaultServerConditions } from 'vite';
+import { build, defaultClientConditions } from 'vite';
 import { loadFlights } from '../demo/flights/load.ts';
-import { forerun } from '../server/vite.ts';
+import * as flights from '../demo/flights/module.ts';
+import { StaticFiles } from '../server/cli/static-files.ts';
+import { answerNotFound } from '../server/http.ts';
+import { nodeEnvironment } from '../server/environment.ts';
+import { listen } from '../server/listen.ts';
+import { OwnCalls, type OwnReducers } from '../server/own-calls.ts';
+import { serve } from '../server/serve.ts';
+import { forerun, type OwnDatabase } from '../server/vite.ts';
 import { chromiumArgs, findChromium } from '../test/browser/chromium.ts';
 import type { Floor } from './startup/floor.worker.ts';
 import type { Startup } from './startup/page.ts';
@@ -30,7 +38,7 @@ export async function run([rounds = '3']: readonly string[]): Promise<void> {
   const executablePath = findChromium();
   const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...chromiumArgs] });
   try {
-    // Once beforehand: Vite transforms files when they are first asked for.
+    // Once beforehand, for what the browser compiles once.
     await roundOf(browser, url);
     const all: Round[] = [];
     for (let i = 0; i < Number(rounds); i++) all.push(await roundOf(browser, url));
@@ -42,28 +50,38 @@ export async function run([rounds = '3']: readonly string[]): Promise<void> {
   }
 }
 
+/** The page as built for production: what a development server takes for its many files is nobody's start. */
 async function served(data: string): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
-  const loaded = Promise.withResolvers<void>();
-  const server = await createServer({
+  const page = join(data, 'page');
+  await build({
     root: join(import.meta.dirname, 'startup'),
     configFile: false,
     logLevel: 'error',
     cacheDir: join(root, 'node_modules/.vite-startup'),
-    plugins: [
-      forerun({
-        module: '../../demo/flights/module.ts',
-        data,
-        ready: (database) => loadFlights(database, flightCount).then(loaded.resolve, loaded.reject),
-      }),
-    ],
+    plugins: forerun({ module: '../../demo/flights/module.ts' }).map((plugin) => ({
+      ...plugin,
+      closeBundle: undefined,
+    })),
     resolve: { conditions: [condition, ...defaultClientConditions] },
-    ssr: { resolve: { conditions: [condition, ...defaultServerConditions], externalConditions: [condition] } },
-    optimizeDeps: { include: ['@noble/hashes/blake3.js', '@noble/hashes/utils.js', 'comlink', 'idb', 'sql.js'] },
-    server: { port: 0, watch: null, hmr: false, fs: { allow: [root] } },
+    worker: { format: 'es' },
+    build: { outDir: page, emptyOutDir: true },
   });
-  await server.listen();
-  await loaded.promise;
-  return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
+  const server = createServer();
+  const database = await serve({ server, name: 'main', module: flights, data: join(data, 'data') });
+  const files = new StaticFiles(page);
+  server.on('request', (request, response) => {
+    if (!database.handle(request, response) && !files.handle(request, response)) answerNotFound(request, response);
+  });
+  await listen(server, 0, 'localhost');
+  const calls = new OwnCalls(database.authority, nodeEnvironment());
+  const reducers = { importFlights: (args: unknown) => calls.call('importFlights', args) } as OwnReducers<
+    typeof flights
+  >;
+  const query: OwnDatabase['query'] = (sql, ...params) => database.authority.engine.select(sql, params).rows;
+  await loadFlights({ name: 'main', url: '', reducers: () => reducers as never, query }, flightCount);
+  calls.close();
+  const { port } = server.address() as { readonly port: number };
+  return { url: `http://localhost:${port}`, close: () => database.close() };
 }
 
 async function roundOf(browser: Browser, url: string): Promise<Round> {
@@ -83,9 +101,13 @@ async function roundOf(browser: Browser, url: string): Promise<Round> {
   }
 }
 
-/** Until the rows are on the device. */
+/** Until the rows are on the device. A predicate that is async would count as true at once. */
 async function kept(page: Page): Promise<void> {
-  await page.waitForFunction(async () => {
+  while (!(await hasImage(page))) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+function hasImage(page: Page): Promise<boolean> {
+  return page.evaluate(async () => {
     const opened = indexedDB.open('forerun/main');
     const db = await new Promise<IDBDatabase>((resolve) =>
       opened.addEventListener('success', () => resolve(opened.result)),

@@ -405,7 +405,7 @@ export class HostLoop {
     this.#pages.status({
       ...link,
       ready: this.#rows.isReady,
-      pending: this.#predictor.pending.size,
+      pending: this.#calls.waitingCount,
       identity: this.#credentials.identity?.toHexString(),
       storage: this.#device.storage,
     });

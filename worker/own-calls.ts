@@ -85,6 +85,11 @@ export class OwnCalls {
     this.#argsCodecs = options.engine.definition.reducers.map((reducer) => compileCodec(reducer.params));
   }
 
+  /** Calls whose answer the pages have not been told: it may have come, and not be in the rows yet. */
+  get waitingCount(): number {
+    return this.#callers.size;
+  }
+
   /** Calls of an earlier start, in order. */
   restore(
     calls: readonly { readonly call: Call; readonly origin: CallOrigin }[],

@@ -6,6 +6,9 @@ import { Book, has, note, rows, settled } from './tabs.testing.ts';
 
 let book: Book;
 
+/** Thirty of them take a minute and more. */
+const reloads = Number(process.env['FORERUN_RELOADS'] ?? 8);
+
 beforeAll(async () => {
   book = await Book.open();
 }, 60_000);
@@ -19,37 +22,108 @@ async function mine(tab: Page, prefix: string): Promise<ReadonlyMap<string, numb
   );
 }
 
+/** Makes 200 calls, and notes each that is stored. Ends when the one of this number is. */
+const burst = (tab: Page, prefix: string, last: number): Promise<void> =>
+  tab.evaluate(
+    async ([start, awaited]) => {
+      const { isStored } = window as unknown as { isStored?: (id: string) => void };
+      const kept = Array.from({ length: 200 }, async (_, n) => {
+        const id = `${start}${n}`;
+        await window.client.reducers.note({ id }).stored;
+        if (isStored === undefined) sessionStorage.setItem(id, '');
+        else isStored(id);
+      });
+      for (const each of kept) each.catch(() => {});
+      await kept[awaited];
+    },
+    [prefix, last] as const,
+  );
+
 test('[OFF-2] reloads in the middle of a burst lose no stored call and repeat none', async () => {
   const context = await book.person();
   onTestFinished(() => context.close());
   const tab = await book.tab(context);
-  const stored = new Set<string>();
-  await tab.exposeFunction('isStored', (id: string) => void stored.add(id));
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < reloads; round++) {
     // Until one of them is stored, another one each time; some later ones may be as well.
-    await tab.evaluate(
-      async ([start, last]) => {
-        const { isStored } = window as unknown as { isStored: (id: string) => Promise<void> };
-        const kept = Array.from({ length: 200 }, async (_, n) => {
-          const id = `burst${start}-${n}`;
-          await window.client.reducers.note({ id }).stored;
-          await isStored(id);
-        });
-        for (const each of kept) each.catch(() => {});
-        await kept[last];
-      },
-      [round, (round * 83) % 200] as const,
-    );
-    await tab.reload();
+    await burst(tab, `burst${round}-`, (round * 83) % 200);
+    await tab.reload({ waitUntil: 'commit' });
     await tab.waitForFunction(() => window.client !== undefined);
   }
   await has(tab, 'live');
   await settled(tab);
   const counted = await mine(tab, 'burst');
   expect([...counted.values()].every((times) => times === 1)).toBe(true);
+  const stored = await tab.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith('burst')));
+  expect(stored.length).toBeGreaterThan(reloads);
   for (const id of stored) expect(counted.has(id), id).toBe(true);
-  expect(stored.size).toBeGreaterThan(0);
 }, 120_000);
+
+test('[OFF-2] the death of the process of page and host loses no stored call and repeats none', async () => {
+  const context = await book.person({ leader: true });
+  onTestFinished(() => context.close());
+  const tab = await book.tab(context);
+  const stored = new Set<string>();
+  await tab.exposeFunction('isStored', (id: string) => void stored.add(id));
+  await burst(tab, 'crash', 50);
+  const crashed = tab.waitForEvent('crash');
+  const devtools = await context.newCDPSession(tab);
+  // Nobody is left to answer.
+  devtools.send('Page.crash').catch(() => {});
+  await crashed;
+  const again = await book.tab(context);
+  await settled(again);
+  const counted = await mine(again, 'crash');
+  expect([...counted.values()].every((times) => times === 1)).toBe(true);
+  expect(stored.size).toBeGreaterThan(0);
+  for (const id of stored) expect(counted.has(id), id).toBe(true);
+}, 60_000);
+
+test('[OFF-2] [EXO-6] a server that is killed under load and starts again makes each call once', async () => {
+  const context = await book.person();
+  onTestFinished(() => context.close());
+  const tab = await book.tab(context);
+  const calls = tab.evaluate(async () => {
+    const made: Promise<unknown>[] = [];
+    for (let n = 0; n < 300; n++) {
+      made.push(window.client.reducers.note({ id: `load-${n}` }).confirmed);
+      if (n === 50) await made[0];
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await Promise.all(made);
+  });
+  await tab.waitForFunction(() => window.client.counters.confirmed > 50);
+  await book.killServer();
+  await book.startServer();
+  await calls;
+  const counted = await mine(tab, 'load-');
+  expect(counted.size).toBe(300);
+  expect([...counted.values()].every((times) => times === 1)).toBe(true);
+}, 60_000);
+
+test('[OFF-7] what is deleted underneath leaves the client in memory, which says so', async () => {
+  const context = await book.person();
+  onTestFinished(() => context.close());
+  const tab = await book.tab(context);
+  await note(tab, 'deleted-before');
+  await tab.evaluate(() => void indexedDB.deleteDatabase('forerun/main'));
+  await tab.waitForFunction(() => window.client.status.storage.type === 'memory');
+  const { storage } = await tab.evaluate(() => window.client.status);
+  expect(storage).toEqual({ type: 'memory', reason: expect.stringContaining('deleted') });
+  await note(tab, 'deleted-after');
+  expect((await mine(tab, 'deleted-')).size).toBe(2);
+}, 60_000);
+
+test('[CLI-1] [CLI-13] without a network it waits, and is back with it', async () => {
+  const context = await book.person({ leader: true });
+  onTestFinished(() => context.close());
+  const tab = await book.tab(context);
+  await context.setOffline(true);
+  await has(tab, 'offline');
+  await note(tab, 'unplugged', 'stored');
+  await context.setOffline(false);
+  await settled(tab);
+  expect(await mine(tab, 'unplugged')).toEqual(new Map([['unplugged', 1]]));
+}, 60_000);
 
 test('[OFF-1] [OFF-2] calls made without a network survive the end of the page, and are made once', async () => {
   const context = await book.person();

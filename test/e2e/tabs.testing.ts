@@ -1,4 +1,4 @@
-/** The book in front of a dev server with its authority, and Chromium's tabs on it. */
+/** The book as it is served with its authority, and Chromium's tabs on it. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -39,11 +39,14 @@ export class Book {
     const port = this.#url === '' ? '0' : new URL(this.#url).port;
     this.#server = new Child('test/e2e/book-server.ts', [this.#folder, port]);
     this.#url = await this.#server.says(/http:\/\/localhost:\d+/);
-    await this.#server.says(/Database main/);
   }
 
   async stopServer(): Promise<void> {
     await this.#server?.end();
+  }
+
+  async killServer(): Promise<void> {
+    await this.#server?.kill();
   }
 
   /** Somebody new, without anything kept. `leader`: in a browser without shared workers. */
@@ -84,8 +87,11 @@ export const note = (tab: Page, id: string, until: 'stored' | 'confirmed' = 'con
     until,
   ] as const);
 
-/** Until nothing waits for its answer. */
+/** Until the rows are here and nothing waits for its answer. */
 export async function settled(...tabs: Page[]): Promise<void> {
   for (const tab of tabs)
-    await tab.waitForFunction(() => window.client.status.type === 'live' && window.client.status.pending === 0);
+    await tab.waitForFunction(() => {
+      const { type, ready, pending } = window.client.status;
+      return type === 'live' && ready && pending === 0;
+    });
 }

@@ -70,10 +70,12 @@ async function openDatabase(replica: string, lost: Lost, blocked: () => void): P
       (db as unknown as IDBPDatabase).deleteObjectStore('meta');
     },
     blocked,
-    blocking: (_, __, event) => {
-      // A newer version waits for this one, which must not hold it up.
+    blocking: (_, newVersion, event) => {
+      // Who wants it waits for this one, which must not hold them up.
       (event.target as IDBDatabase).close();
-      lost.tell('a newer version of this app has taken it over, reload this page');
+      lost.tell(
+        newVersion === null ? 'it was deleted' : 'a newer version of this app has taken it over, reload this page',
+      );
     },
     terminated: () => lost.tell('the browser has closed or deleted it'),
   });

@@ -184,6 +184,31 @@ describe('a start of a client', () => {
     expect(again.heard).toEqual(['put stored', 'put confirmed']);
   });
 
+  test('[OFF-3] counts a call as waiting until its answer is in the rows, however long that takes', async () => {
+    const desk = await Desk.open();
+    const [other, seat] = [await desk.seat(), await desk.seat({ store: memoryStore() })];
+    other.client.reducers.put({ id: 1, text: 'x' });
+    await desk.time.advance(1_000);
+    const made = 60;
+    seat.client.simulate({ latencyMs: 200 });
+    for (let i = 0; i < made; i++) seat.client.reducers.bump({ id: 1 });
+    await desk.time.advance(1);
+    // All of them run again on this, and with each look at the clock a millisecond has gone by: in many slices.
+    other.client.reducers.put({ id: 1, text: 'y' });
+    let ms = desk.time.nowMs;
+    Object.defineProperty(desk.time, 'nowMs', { get: () => ms++, set: (value: number) => (ms = value) });
+    const toldBefore = seat.told.length;
+    await desk.time.advance(20_000);
+    let answered = 0;
+    const waiting: [told: number, are: number][] = [];
+    for (const list of seat.told.slice(toldBefore)) {
+      for (const event of list) if (event.type === 'call' && event.progress.type === 'confirmed') answered++;
+      for (const event of list) if (event.type === 'status') waiting.push([event.status.pending, made - answered]);
+    }
+    expect(answered).toBe(made);
+    for (const [told, are] of waiting) expect(told).toBe(are);
+  });
+
   test('[OFF-4] resumes: only what it missed is sent', async () => {
     const desk = await Desk.open();
     const store = memoryStore();
