@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- rooms [--seconds 6]`: server CPU per commit with 20 and with 2,000 sockets, each subscribed to a room of
+ * `npm run bench -- rooms [--seconds 6] [--only match]`: server CPU per commit with 20 and with 2,000 sockets, each subscribed to a room of
  * its own, the floor of both being the same commits with no socket subscribed; the time to find the queries of a changed
  * row among 100,000; and how long a snapshot of 200,000 rows holds up the server's loop.
  */
@@ -25,9 +25,13 @@ const queryCount = 100_000;
 const snapshotRows = 200_000;
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { seconds: { type: 'string', default: '6' } } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: { seconds: { type: 'string', default: '6' }, only: { type: 'string' } },
+  });
   const measureMs = Number(values.seconds) * 1000;
   const matchMicros = matchTime();
+  if (values.only === 'match') return console.log(JSON.stringify({ bench: 'rooms', match_us_100k: matchMicros }));
   const none = await roomsRun(0, measureMs);
   const few = await roomsRun(20, measureMs);
   const many = await roomsRun(2_000, measureMs);
