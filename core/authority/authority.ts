@@ -380,7 +380,7 @@ export class Authority {
     const logged = this.#ephemeral.without(changes);
     if (logged.length > 0) {
       if (open.commit(this.engine, client, callId, call.timestampMicros, logged) === undefined)
-        return this.#takeBack(client, callId, changes);
+        return this.#takeBack(client, call, changes);
       this.#pipeline.executed(logged);
     } else if (!this.#ephemeral.hasTables) open.unchanged(client, callId);
     // Of a call of the database nobody asks what came of it.
@@ -394,10 +394,10 @@ export class Authority {
   }
 
   /** It has run, and would be too large a commit. */
-  #takeBack(client: ClientRecord, callId: CallId, changes: readonly RowChange[]): void {
+  #takeBack(client: ClientRecord, { callId, reducerId }: Call, changes: readonly RowChange[]): void {
     this.engine.rollBack(changes);
-    const { message } = tooManyBytes();
-    if (client !== this.#clients.database) this.#reject(client, callId, { code: 'limit-reached', message });
+    if (client === this.#clients.database) return this.#calls.failed(reducerId, tooManyBytes());
+    this.#reject(client, callId, { code: 'limit-reached', message: tooManyBytes().message });
   }
 
   #reject(client: ClientRecord, callId: CallId, rejection: Rejection): void {

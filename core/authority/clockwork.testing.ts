@@ -26,6 +26,12 @@ export default clockwork;
 /** What a row of `beat` has to say decides what becomes of it. */
 export const tick = clockwork.reducer({ onSchedule: beat }, { row: beat.rowType }, (ctx, { row }) => {
   if (row.what === 'idle') return;
+  if (row.what === 'flood') {
+    const what = 'x'.repeat(1_000_000);
+    for (let n = 0; n < 40; n++)
+      ctx.db.run.insert({ id: 0n, what, at: ctx.timestamp, by: ctx.sender, internal: true, dice: n });
+    return;
+  }
   if (row.what === 'throw') {
     ctx.db.run.insert({ id: 0n, what: 'thrown', at: ctx.timestamp, by: ctx.sender, internal: true, dice: 0 });
     throw new SenderError('as told');

@@ -77,6 +77,12 @@ export class DatabaseCalls {
     this.#commit(this.#call(reducerId, undefined, sender, null), changes);
   }
 
+  /** Its commit was refused: nobody else hears of that. */
+  failed(reducerId: number, error: unknown): void {
+    const reducer = this.#home.definition().reducers.find((each) => each.reducerId === reducerId);
+    if (reducer !== undefined) this.#tell(reducer, error);
+  }
+
   #call(reducerId: number, args: unknown, sender: Identity, connectionId: ConnectionId | null): Call {
     const { database, nowMicros } = this.#home;
     const now = nowMicros();

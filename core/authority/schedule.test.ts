@@ -135,6 +135,21 @@ describe('a row with an interval', () => {
     expect(failures).toHaveLength(1);
   });
 
+  it('[LIM-3] [SCH-6] whose run changes too much is told of to the diagnostics, and leaves nothing', async () => {
+    const failures: unknown[] = [];
+    const diagnostics = { reducerThrew: (_: string, error: unknown) => void failures.push(error), logFailed: () => {} };
+    const { home, call } = await open({ diagnostics });
+    call('every', { micros: 100_000n, what: 'flood' });
+    await home.time.advance(150);
+    expect(failures).toEqual([
+      expect.objectContaining({ code: 'limit-reached', message: expect.stringMatching(/callBytesMax/) }),
+    ]);
+    expect(runs(home)).toEqual([]);
+    call('rename', { id: 1n, what: 'tick' });
+    await home.time.advance(100);
+    expect(whats(home)).toEqual(['tick']);
+  });
+
   it('[SCH-7] begins a new interval when the authority starts again', async () => {
     const { home, call } = await open();
     call('every', { micros: 100_000n, what: 'tick' });

@@ -3,7 +3,8 @@
  *
  * Laws: for each table, a session is sent the newest row of each key that changed, at most `sendsPerSecondMax` times a
  * second, and at once when nothing was sent for that long. A key that changed is sent whatever it was before: a snapshot
- * may have caught what was between two sends. A session that is too slow misses sends, and is then sent all rows there
+ * may have caught what was between two sends. Where a row is somebody's because of other rows, it is remembered who has been
+ * sent it: what it was before can't be asked any more when it is time to say that it has left. A session that is too slow misses sends, and is then sent all rows there
  * are; so what waits for it is bounded.
  */
 
@@ -21,6 +22,28 @@ export interface EphemeralScope {
   readonly key: string;
   readonly has: (tableId: number) => boolean;
   readonly holds: (tableId: number, row: Row) => boolean;
+  /** Whether a row of this table is in it may follow from other rows. */
+  readonly isJoined: (tableId: number) => boolean;
+}
+
+/** Keys of rows that one session has been sent, of tables of which its scope says `isJoined`. */
+export class ToldRows {
+  readonly #tables = new Map<number, Set<Key>>();
+
+  has(tableId: number, key: Key): boolean {
+    return this.#tables.get(tableId)?.has(key) === true;
+  }
+
+  set(tableId: number, key: Key, isTold: boolean): void {
+    let keys = this.#tables.get(tableId);
+    if (keys === undefined) this.#tables.set(tableId, (keys = new Set()));
+    if (isTold) keys.add(key);
+    else keys.delete(key);
+  }
+
+  forget(tableId: number): void {
+    this.#tables.delete(tableId);
+  }
 }
 
 export interface EphemeralSession {
@@ -65,6 +88,12 @@ export class EphemeralFeed {
       const before = changed?.get(change.key)?.before ?? change.before;
       changed?.set(change.key, { ...change, before });
     }
+  }
+
+  /** This row may be another's now, though it has not changed. */
+  turned({ tableId, key, row }: { readonly tableId: number; readonly key: Key; readonly row: Row | undefined }): void {
+    const changed = this.#tables.get(tableId)?.changed;
+    if (row !== undefined && changed?.has(key) === false) changed.set(key, { tableId, key, before: row, after: row });
   }
 
   /** Sends what may be sent now, and sees to the rest. */
@@ -125,33 +154,54 @@ export class EphemeralBytes {
     this.#changes = changes;
   }
 
-  message(scope: EphemeralScope): Uint8Array | undefined {
-    if (!this.#bySet.has(scope.key)) this.#bySet.set(scope.key, ephemeralMessage(this.#engine, scope, this.#changes));
+  /** Whose these rows are follows from other rows. */
+  isJoined(scope: EphemeralScope | undefined): boolean {
+    return scope !== undefined && this.#changes.some(({ tableId }) => scope.isJoined(tableId));
+  }
+
+  message(scope: EphemeralScope, told: ToldRows): Uint8Array | undefined {
+    if (this.isJoined(scope)) return ephemeralMessage(this.#engine, { scope, told }, this.#changes);
+    if (!this.#bySet.has(scope.key))
+      this.#bySet.set(scope.key, ephemeralMessage(this.#engine, { scope, told }, this.#changes));
     return this.#bySet.get(scope.key);
   }
+}
+
+/** What a session is sent ephemeral rows of, and has been sent. */
+export interface EphemeralReader {
+  readonly scope: EphemeralScope | undefined;
+  readonly told: ToldRows;
 }
 
 /** Undefined when none of the changes is of the set's tables. */
 export function ephemeralMessage(
   engine: Engine,
-  scope: EphemeralScope | undefined,
+  { scope, told }: EphemeralReader,
   changes: readonly RowChange[],
   callId?: CallId,
 ): Uint8Array | undefined {
-  const visible = scope === undefined ? [] : changes.flatMap((change) => seenIn(scope, change) ?? []);
+  const visible =
+    scope === undefined ? [] : changes.flatMap((change) => seenIn(scope, told, change, callId !== undefined) ?? []);
   return visible.length === 0 ? undefined : encoded(engine, callId, [], visible);
 }
 
 /** The change as it is for the scope: a row that is not in it, and may have been, leaves it. */
-function seenIn(scope: EphemeralScope, change: RowChange): RowChange | undefined {
-  const { tableId, before, after } = change;
+function seenIn(scope: EphemeralScope, told: ToldRows, change: RowChange, isOwn: boolean): RowChange | undefined {
+  const { tableId, key, before, after } = change;
   if (!scope.has(tableId)) return undefined;
-  if (after !== undefined && scope.holds(tableId, after)) return change;
+  const isHere = after !== undefined && scope.holds(tableId, after);
+  if (scope.isJoined(tableId)) {
+    const wasHere = told.has(tableId, key);
+    // What is told of own calls may overtake what waits for its batch, so that it has left is told again.
+    told.set(tableId, key, isHere || (isOwn && wasHere));
+    return isHere ? change : wasHere ? { ...change, after: undefined } : undefined;
+  }
+  if (isHere) return change;
   return before === undefined || scope.holds(tableId, before) ? { ...change, after: undefined } : undefined;
 }
 
 /** All ephemeral rows of the scope, as they are in the engine; undefined when it has no such table. */
-export function allEphemeralRows(engine: Engine, scope: EphemeralScope | undefined): Uint8Array | undefined {
+export function allEphemeralRows(engine: Engine, { scope, told }: EphemeralReader): Uint8Array | undefined {
   if (scope === undefined) return undefined;
   const tables = engine.definition.tables.filter(({ tableId, ephemeral }) => ephemeral && scope.has(tableId));
   if (tables.length === 0) return undefined;
@@ -162,6 +212,8 @@ export function allEphemeralRows(engine: Engine, scope: EphemeralScope | undefin
       .filter((row) => scope.holds(tableId, row))
       .map((after) => ({ tableId, key: engine.shape(tableId).keyOf(after), before: undefined, after })),
   );
+  for (const tableId of tableIds) told.forget(tableId);
+  for (const { tableId, key } of rows) if (scope.isJoined(tableId)) told.set(tableId, key, true);
   return encoded(engine, undefined, tableIds, rows);
 }
 

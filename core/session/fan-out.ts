@@ -132,7 +132,8 @@ export class FanOut {
   #turn(noted: readonly JoinNote[]): void {
     const byRow = new Map<string, JoinNote[]>();
     for (const note of noted) {
-      if (note.isChanged || note.row === undefined) continue;
+      // Ephemeral rows have a way of their own.
+      if (note.isChanged || note.row === undefined || note.query.table.ephemeral) continue;
       const known = byRow.get(nameOf(note));
       if (known === undefined) byRow.set(nameOf(note), [note]);
       else known.push(note);

@@ -285,11 +285,11 @@ export class SessionHub {
     this.#undurable.durable(batch.lastSeq);
     for (const [audience, commits] of this.#fanOut.distribute(batch, batch.lastSeq, this.#notes, views))
       this.#deliver(batch, audience, commits, outcomes);
-    if (this.#notes.size > 0) for (const { seq } of batch.commits) this.#notes.delete(seq);
+    const turned = this.#notes.size > 0 && this.#forgetNotes(batch);
     for (const [session, own] of outcomes) session.durable(batch, undefined, own);
     if (views !== undefined) this.slowReaders?.viewsChanged(views.changes);
     for (const session of this.#waiting) if (!session.releaseHeld()) this.#waiting.delete(session);
-    if (batch.ephemeral.length > 0) this.#ephemeral.flush();
+    if (batch.ephemeral.length > 0 || turned) this.#ephemeral.flush();
     this.checks.distributed();
   }
 
@@ -314,6 +314,20 @@ export class SessionHub {
       } else if (receiver instanceof StagedReceiver && receiver.session instanceof Session)
         receiver.session.staged(batch, receiver.subscriptionId, commits);
     }
+  }
+
+  /** They have been told, but for those about ephemeral rows: gives whether there are any. */
+  #forgetNotes({ commits }: DurableBatch): boolean {
+    let turned = false;
+    for (const { seq } of commits) {
+      for (const note of this.#notes.get(seq) ?? []) {
+        if (!note.query.table.ephemeral) continue;
+        this.#ephemeral.turned(note);
+        turned = true;
+      }
+      this.#notes.delete(seq);
+    }
+    return turned;
   }
 
   #executed(seq: Seq, changes: readonly RowChange[]): void {

@@ -173,6 +173,8 @@ export class JoinedNet implements MissedNet {
     const { plus, minus, queries } = this.#options;
     const asked = new Set<SharedQuery>([...plus, ...minus]);
     return queries.reachedBy(changes, before, now).flatMap(({ tableId, key, targets }) => {
+      // Ephemeral rows have a way of their own.
+      if (this.#options.engine.shape(tableId).table.ephemeral) return [];
       if (this.#net.has(nameOf(tableId, key)) || ![...targets].some((query) => asked.has(query))) return [];
       const row = now.row(tableId, key);
       const [was, is] = [this.#isIn(tableId, row, before), this.#isIn(tableId, row, now)];

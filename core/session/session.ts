@@ -24,7 +24,8 @@ import type { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
 import { readCall } from './call-reader.ts';
 import { CallMeter, callsWorth } from './call-meter.ts';
-import { allEphemeralRows, type EphemeralBytes, ephemeralMessage, type EphemeralScope } from './ephemeral-feed.ts';
+import { allEphemeralRows, type EphemeralBytes, ephemeralMessage, ToldRows } from './ephemeral-feed.ts';
+import type { EphemeralReader } from './ephemeral-feed.ts';
 import { batchMessage, type CommitBytes, outcomesMessage, stagedMessage } from './fan-out.ts';
 import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { SessionHub } from './hub.ts';
@@ -62,6 +63,7 @@ export class Session implements TransportEvents, SlowSession {
   #meter: CallMeter | undefined;
   /** It is sent no batches, and then the net of them. */
   #behind: Behind | undefined;
+  readonly #toldEphemeral = new ToldRows();
   /** The batch of which it has been decided that it is sent. */
   #sentBatch = 0;
 
@@ -179,22 +181,23 @@ export class Session implements TransportEvents, SlowSession {
 
   /** What a call of this session's own did to ephemeral rows; its outcome follows. */
   ownEphemeral(callId: CallId, changes: readonly RowChange[]): void {
-    const message = ephemeralMessage(this.#authority.engine, this.#scope, changes, callId);
+    const message = ephemeralMessage(this.#authority.engine, this.#reader, changes, callId);
     if (message !== undefined) this.#transmit(message);
   }
 
   sendEphemeral(bytes: EphemeralBytes): boolean {
     if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
-    const scope = this.#scope;
-    const message = scope === undefined ? undefined : bytes.message(scope);
-    if (message !== undefined) this.#transmit(message);
+    const { scope, told } = this.#reader;
+    const message = scope && bytes.message(scope, told);
+    // Whose rows they are may follow from commits that are not durable yet.
+    if (message !== undefined) bytes.isJoined(scope) ? this.hold(message) : this.#transmit(message);
     return true;
   }
 
   sendAllEphemeral(): boolean {
     if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
     this.#authority.betweenBatches(() => {
-      const message = allEphemeralRows(this.#authority.engine, this.#scope);
+      const message = allEphemeralRows(this.#authority.engine, this.#reader);
       if (message !== undefined) this.hold(message);
     });
     return true;
@@ -225,8 +228,7 @@ export class Session implements TransportEvents, SlowSession {
     this.#sentBatch = number;
     // What is held back is as of a batch that must be sent before it.
     if (!this.#held.isEmpty || !isSlow(this)) return false;
-    const { main, staged } = this.audiences();
-    this.#behind = new Behind((firstSeq - 1) as Behind['seq'], [main, staged]);
+    this.#behind = new Behind((firstSeq - 1) as Behind['seq'], Object.values(this.audiences()));
     slowReaders.add(this);
     return true;
   }
@@ -326,8 +328,9 @@ export class Session implements TransportEvents, SlowSession {
   }
 
   /** What this session is sent ephemeral rows of. */
-  get #scope(): EphemeralScope | undefined {
-    return this.#state.type === 'live' ? this.#state.subscriptions.scope : undefined;
+  get #reader(): EphemeralReader {
+    const scope = this.#state.type === 'live' ? this.#state.subscriptions.scope : undefined;
+    return { scope, told: this.#toldEphemeral };
   }
 
   #welcome(

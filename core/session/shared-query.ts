@@ -103,6 +103,10 @@ export class Audience {
     return this.plus.some(({ table }) => table.tableId === tableId);
   }
 
+  isJoined(tableId: number): boolean {
+    return this.plus.some((query) => query.isJoined && query.table.tableId === tableId);
+  }
+
   holds(tableId: number, row: Row): boolean {
     return this.plus.some((query) => query.table.tableId === tableId && query.contains(row));
   }

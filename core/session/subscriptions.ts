@@ -124,6 +124,9 @@ export class Subscriptions {
       end: 'applied',
       afterwards: () => {
         this.#isGreeting = false;
+        // Whose they are because of other rows has to be remembered of those that were sent.
+        if (this.queries.some(({ table, isJoined }) => table.ephemeral && isJoined))
+          this.#options.session.sendAllEphemeral();
         this.#next();
       },
     });

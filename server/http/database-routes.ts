@@ -125,7 +125,7 @@ export class DatabaseRoutes {
     }
     const query = queryOf({ engine: authority.engine, views }, text, asker);
     if (parameters(request).get('follow') === 'true') return this.#follow(query, response, asker);
-    const result = query();
+    const result = await betweenBatches(authority, query);
     await authority.settled();
     const micros = Math.round((performance.now() - started) * 1000);
     answer(response, 200, resultJson(result, micros), asker.headers);
@@ -183,6 +183,19 @@ export class DatabaseRoutes {
     const stop = diagnostics.follow((line) => response.write(`${JSON.stringify(line)}\n`));
     response.once('close', stop);
   }
+}
+
+/** When views are as of the same commit as tables. */
+function betweenBatches<T>(authority: Authority, task: () => T): Promise<T> {
+  return new Promise((resolve, reject) =>
+    authority.betweenBatches(() => {
+      try {
+        resolve(task());
+      } catch (error) {
+        reject(error);
+      }
+    }),
+  );
 }
 
 function parameters({ url = '' }: IncomingMessage): URLSearchParams {
