@@ -249,7 +249,8 @@ describe('the time of a call', () => {
     const at = home
       .rows('entry')
       .map((row) => Number((row['at'] as { microsSinceUnixEpoch: bigint }).microsSinceUnixEpoch) - now);
-    expect(at).toEqual([-100_000, ...Array(7).fill(100_000), 101_000, 101_000, -3_599_999_000]);
+    const late = [100_001, 100_002, 100_003, 100_004, 100_005];
+    expect(at).toEqual([-100_000, 100_000, 100_000, ...late, 101_000, 101_000, -3_599_999_000]);
   });
 
   it('[AUT-9] does not go back across a restart', async () => {
