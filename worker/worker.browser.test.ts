@@ -7,8 +7,9 @@ let client: DeskClient;
 
 function connectToDesk(
   worker = new Worker(new URL('./desk-worker.testing.ts', import.meta.url), { type: 'module' }),
+  subscribe: 'all' | readonly string[] = 'all',
 ): void {
-  client = connect({ module: deskModule, worker: () => worker, storage: 'memory' });
+  client = connect({ module: deskModule, worker: () => worker, storage: 'memory', subscribe });
 }
 
 afterEach(() => client.close());
@@ -25,6 +26,45 @@ test('calls and queries made before the worker runs are carried out when it does
     { id: 1, text: 'a', count: 1 },
     { id: 2, text: 'b', count: 0 },
   ]);
+});
+
+test('ready() waits for the live queries that there are; one made later has its own', async () => {
+  connectToDesk();
+  await client.reducers.put({ id: 1, text: 'a' });
+  const items = client.live(client.tables.item);
+  expect([items.isReady, items.rows]).toEqual([false, []]);
+  await client.ready();
+  expect(items.rows).toEqual([{ id: 1, text: 'a', count: 0 }]);
+  const later = client.live(client.tables.item);
+  expect(later.rows).toEqual([]);
+  expect(await later.ready()).toEqual(items.rows);
+});
+
+test('[SUB-1] [SUB-4] a subscription has its rows when it says so, says where a refused one is wrong, and lets go', async () => {
+  connectToDesk(undefined, []);
+  await client.reducers.put({ id: 1, text: 'a' });
+  await client.reducers.put({ id: 2, text: 'b' });
+  const items = client.live(client.tables.item);
+  await client.ready();
+  expect(items.rows).toEqual([]);
+
+  const applied = Promise.withResolvers<void>();
+  const handle = client.subscribe("SELECT * FROM item WHERE text = 'a'", { onApplied: applied.resolve });
+  expect(handle.isActive()).toBe(false);
+  await applied.promise;
+  expect(handle.isActive()).toBe(true);
+  expect(items.rows).toEqual([{ id: 1, text: 'a', count: 0 }]);
+
+  const refused = Promise.withResolvers<unknown>();
+  const wrong = client.subscribe('SELECT * FROM item WHERE colour = 3', { onError: refused.resolve });
+  expect(await refused.promise).toMatchObject({
+    code: 'query-invalid',
+    message: expect.stringMatching(/position 26: there is no column 'colour'/),
+  });
+  expect([wrong.isEnded(), client.status.type]).toEqual([true, 'live']);
+
+  await new Promise<void>((resolve) => handle.unsubscribeThen(resolve));
+  expect([handle.isActive(), handle.isEnded(), items.rows]).toEqual([false, true, []]);
 });
 
 test('a prediction is in the rows while the authority has not answered', async () => {

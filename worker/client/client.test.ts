@@ -1,7 +1,7 @@
 import { ForerunError, SenderError } from 'forerun';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../core/limits.ts';
-import { Desk } from '../desk.testing.ts';
+import { Desk, Seat } from '../desk.testing.ts';
 import { memoryStore } from '../persist/store.ts';
 
 describe('a call', () => {
@@ -152,6 +152,21 @@ describe('a client', () => {
 });
 
 describe('live rows', () => {
+  test('are all there when the client is ready, of a query too that was made while it waited', async () => {
+    const desk = await Desk.open();
+    const writer = await desk.seat();
+    writer.client.reducers.put({ id: 1, text: 'a' });
+    await desk.time.advance(1);
+    const { client, opened } = new Seat(desk, {});
+    await opened;
+    const items = client.live(client.tables.item);
+    const ready = client.ready().then(() => [items.rows, byText.rows]);
+    const byText = client.live('SELECT text FROM item');
+    expect([client.status.ready, items.rows]).toEqual([false, []]);
+    await desk.time.advance(1);
+    expect(await ready).toEqual([[{ id: 1, text: 'a', count: 0 }], [{ text: 'a' }]]);
+  });
+
   test('[LIV-2] that did not change stay the same objects, and an unchanged result calls nobody', async () => {
     const desk = await Desk.open();
     const { client } = await desk.seat();

@@ -72,7 +72,7 @@ export interface Client<M extends ModuleExports> {
   readonly onCall: (listener: (handle: CallHandle) => void) => () => void;
   /** Calls back when rows here turn out not to be the authority's: what differed, once it is repaired. The result stops it. */
   readonly onDifference: (listener: (difference: ReplicaDifference) => void) => () => void;
-  /** Resolves when the subscribed rows are here, in the live queries too that there are; rejects when the client stops before. */
+  /** Resolves when the subscribed rows are here, and in the live queries that there are by then: one made later may be empty until its own `ready()`. Rejects when the client stops before. */
   readonly ready: () => Promise<void>;
   /**
    * Calls back with the calls that this version of the module can't take, when they are found and when they are
