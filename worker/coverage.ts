@@ -2,20 +2,25 @@
  * Which rows are here: what a prediction may read without guessing.
  *
  * A read is covered when every row that it could find is in an applied subscription. What a prediction reads beyond that
- * may exist at the authority and not here, so what it did is a guess.
+ * may exist at the authority and not here, so what it did is a guess; and what it writes beyond that nobody tells of here.
  */
 
-import type { Key, RowChange } from '../core/commit/row-change.ts';
+import type { Key, Row, RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { KeyRange, ReadSet } from '../core/engine/read-set.ts';
 import type { ModuleDefinition, TableDefinition } from '../core/module/definition.ts';
 import { conjuncts, type Expression, isTrue } from '../core/query/expression.ts';
 import { type QueryPlan, resultTable } from '../core/query/plan.ts';
-import { predicate } from '../core/query/predicate.ts';
+import { type Predicate, predicate } from '../core/query/predicate.ts';
 import { Visibility } from '../core/query/visibility.ts';
 
+interface Held {
+  readonly plan: QueryPlan;
+  readonly test: Predicate;
+}
+
 export class Coverage {
-  #byTable = new Map<number, QueryPlan[]>();
+  #byTable = new Map<number, Held[]>();
   /** Tables of which the authority may hold rows back from this viewer. */
   readonly #restricted: ReadonlySet<number>;
 
@@ -31,8 +36,9 @@ export class Coverage {
     for (const plan of plans) {
       const { tableId } = resultTable(plan);
       const known = this.#byTable.get(tableId);
-      if (known === undefined) this.#byTable.set(tableId, [plan]);
-      else known.push(plan);
+      const held = { plan, test: predicate(plan.where) };
+      if (known === undefined) this.#byTable.set(tableId, [held]);
+      else known.push(held);
     }
   }
 
@@ -58,7 +64,7 @@ export class Coverage {
 
   #isWhole(tableId: number): boolean {
     if (this.#restricted.has(tableId)) return false;
-    return this.#byTable.get(tableId)?.some((plan) => plan.sources.length === 1 && isTrue(plan.where)) === true;
+    return this.#byTable.get(tableId)?.some(({ plan }) => plan.sources.length === 1 && isTrue(plan.where)) === true;
   }
 
   /** A row that is here is known, and so is its absence where a subscription would hold it. */
@@ -83,11 +89,28 @@ export class Coverage {
   #covers(tableId: number, fields: ReadonlySet<string>, row: Readonly<Record<string, unknown>>): boolean {
     if (this.#restricted.has(tableId)) return false;
     return (this.#byTable.get(tableId) ?? []).some(
-      (plan) =>
+      ({ plan, test }) =>
         plan.sources.length === 1 &&
         conjuncts(plan.where).every((part) => fieldsOf(part).every((field) => fields.has(field))) &&
         fieldsOf(plan.where).length > 0 &&
-        predicate(plan.where)([row], undefined),
+        test([row], undefined),
+    );
+  }
+
+  /**
+   * What the authority says here of such a change: that the row is gone where it has left what is subscribed to, and
+   * nothing where it never was in it. A row whose place can't be told from itself alone counts as subscribed to.
+   */
+  told(change: RowChange): RowChange | undefined {
+    if (this.#mayHold(change.tableId, change.after)) return change;
+    return this.#mayHold(change.tableId, change.before) ? { ...change, after: undefined } : undefined;
+  }
+
+  #mayHold(tableId: number, row: Row | undefined): boolean {
+    if (row === undefined) return false;
+    if (this.#restricted.has(tableId)) return true;
+    return (this.#byTable.get(tableId) ?? []).some(
+      ({ plan, test }) => plan.sources.length > 1 || test([row], undefined),
     );
   }
 }

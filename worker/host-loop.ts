@@ -67,7 +67,7 @@ export class HostLoop {
     this.#authorityModule = new AuthorityModule(definition, (tableId) => engine.shape(tableId));
     this.#settledCallId = start.settledCallId;
     this.#isToBeReviewed = start.isToBeReviewed;
-    const predictor = (this.#predictor = new Predictor(engine, ids));
+    const predictor = (this.#predictor = new Predictor(engine, ids, 'selective', start.coverage));
     const pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) });
     this.#pages = pages;
     this.#answered = new AnsweredCalls(environment.clock, start.answered);

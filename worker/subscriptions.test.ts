@@ -137,12 +137,33 @@ describe('a client that subscribes to some rows', () => {
     await call.predicted;
     expect(ids(seat)).toEqual([2, 4, 6, 9]);
     await desk.time.settle();
-    await call;
+    expect(await call).toMatchObject({ asPredicted: true });
     expect(ids(seat)).toEqual([2, 4, 6]);
     const moved = seat.client.reducers.put({ id: 2, text: 'odd' });
     await desk.time.settle();
-    await moved;
+    expect(await moved).toMatchObject({ asPredicted: true });
     expect(ids(seat)).toEqual([4, 6]);
+    expect(seat.client.counters).toMatchObject({ confirmed: 2, diverged: 0 });
+  });
+
+  test('[PRE-22] counts a call as diverged where a row that it holds came out otherwise, and not where others did', async () => {
+    const { desk } = await open();
+    const outcome = async (query: string) => {
+      const seat = await desk.seat({ subscribe: [query] });
+      // Of the three odd ones it has none, so it counts none.
+      const call = seat.client.reducers.tally({ id: 20, text: 'odd' });
+      await desk.time.settle();
+      const { asPredicted } = await call;
+      expect(desk.home.rows('item')).toContainEqual({ id: 20, text: 'tally', count: 3 });
+      seat.client.reducers.drop({ id: 20 });
+      await desk.time.settle();
+      return { asPredicted, diverged: seat.client.counters.diverged };
+    };
+    expect(await outcome("SELECT * FROM item WHERE text = 'tally'")).toEqual({ asPredicted: false, diverged: 1 });
+    expect(await outcome("SELECT * FROM item WHERE text = 'even'")).toEqual({ asPredicted: true, diverged: 0 });
+    // Whether a row is in a join is not seen from the row alone.
+    const join = 'SELECT item.* FROM item JOIN other ON item.id = other.id';
+    expect(await outcome(join)).toEqual({ asPredicted: false, diverged: 1 });
   });
 
   test('[PRE-23] marks a prediction that read what may lie outside its subscriptions as a guess', async () => {

@@ -11,7 +11,7 @@ import type { Commit } from '../../core/commit/commit.ts';
 import type { Key, RowChange } from '../../core/commit/row-change.ts';
 import { appliedChanges, type PendingCall, type PendingCalls } from './pending.ts';
 import type { ReconcileEffect, ReconcileEvent, ReconcileState } from './reconcile.ts';
-import { isAsPredicted, type RowComparison } from './same-outcome.ts';
+import { isAsPredicted, isAsPredictedHere, type RowComparison } from './same-outcome.ts';
 
 /** Commits, or what gives them when it has been asked often enough: there may be too many for one step to find. */
 export type CommitSource = readonly Commit[] | Generator<undefined, readonly Commit[]>;
@@ -75,7 +75,8 @@ export function* planOf(
   for (const [i, { call, outcome, asPredicted: matches }] of settled.entries()) {
     pending.remove(call);
     affected.delete(call);
-    effects.push({ type: 'settle', pending: call, outcome, asPredicted: matches });
+    const asPredicted = matches || isAsPredictedHere(call, outcome, ownCommits.get(outcome.callId), rows);
+    effects.push({ type: 'settle', pending: call, outcome, asPredicted });
     if (i % stepsPerLook === stepsPerLook - 1) yield;
   }
   const again = rolledBack.length === affected.size ? rolledBack : rolledBack.filter((call) => affected.has(call));

@@ -58,6 +58,8 @@ export type HasTime = () => boolean;
 
 const always: HasTime = () => true;
 
+const toEverything: Pick<RowComparison, 'told'> = { told: (change) => change };
+
 export class Predictor {
   readonly counters: PredictionCounters = {
     confirmed: 0,
@@ -83,13 +85,19 @@ export class Predictor {
   /** What calls have changed while the last complete state was shown. */
   #shown: RowChange[] = [];
 
-  constructor(engine: Engine, ids: ClientIds, mode: ReconcileState['mode'] = 'selective') {
+  constructor(
+    engine: Engine,
+    ids: ClientIds,
+    mode: ReconcileState['mode'] = 'selective',
+    subscribed: Pick<RowComparison, 'told'> = toEverything,
+  ) {
     this.#engine = engine;
     this.#net = new AppChanges(engine);
     this.#ids = ids;
     this.#state = initialState(new PendingCalls(), mode);
     this.#rows = {
       equal: (tableId, a, b) => a === b || (a !== undefined && b !== undefined && engine.equal(tableId, a, b)),
+      told: (change) => subscribed.told(change),
     };
   }
 

@@ -66,7 +66,7 @@ export type ReconcileEffect =
   | { readonly type: 'apply'; readonly changes: readonly RowChange[] }
   /** Run it on the rows as they are now, and answer with `ran`. `again`: the run before this one was of it, and doesn't count. */
   | { readonly type: 'run'; readonly pending: PendingCall; readonly again: boolean }
-  /** The call is pending no longer. `asPredicted`: its commit did what was predicted, and nothing was touched. */
+  /** The call is pending no longer. `asPredicted`: its commit did what was predicted, as far as this client is told. */
   | { readonly type: 'settle'; readonly pending: PendingCall; readonly outcome: Outcome; readonly asPredicted: boolean }
   /** It takes longer to see what the batch touches, and no row is another one yet: answer with `considered`. */
   | { readonly type: 'consider' }

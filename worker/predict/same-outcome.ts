@@ -13,6 +13,8 @@ import type { PendingCall, Prediction } from './pending.ts';
 /** What it must know of rows. */
 export interface RowComparison {
   readonly equal: (tableId: number, a: RowChange['after'], b: RowChange['after']) => boolean;
+  /** What the authority says here of such a change, if anything: rows outside the subscriptions it doesn't tell of. */
+  readonly told: (change: RowChange) => RowChange | undefined;
 }
 
 export function isAsPredicted(
@@ -30,6 +32,21 @@ export function isAsPredicted(
       // What comes without changes did none, or none to rows that are replicated here.
       return prediction.type === 'predicted' && sameChanges(prediction.changes, commit?.changes ?? [], rows);
   }
+}
+
+/**
+ * Whether nothing that this client is told of the outcome speaks against the prediction. Its rows may be others all the
+ * same: those that were predicted outside the subscriptions have no place here once the call is confirmed.
+ */
+export function isAsPredictedHere(
+  { prediction }: PendingCall,
+  outcome: Outcome,
+  commit: Commit | undefined,
+  rows: RowComparison,
+): boolean {
+  if (outcome.type === 'rejected' || prediction.type !== 'predicted') return false;
+  const told = prediction.changes.flatMap((change) => rows.told(change) ?? []);
+  return sameChanges(told, commit?.changes ?? [], rows);
 }
 
 export function samePrediction(a: Prediction, b: Prediction, rows: RowComparison): boolean {
