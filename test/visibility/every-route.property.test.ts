@@ -220,6 +220,8 @@ class Scene {
       await home.time.advance(100);
       await home.time.settle();
       this.#compareIfRead();
+      // It asks again for what it was not refused.
+      this.#forgetRefused(client);
       visitor.hangUp();
       await home.time.settle();
       this.#change({ type: 'message', viewer: 0, id: n % 4, who: 3, n, own: false });
@@ -313,12 +315,9 @@ class Scene {
   }
 
   #compare(): void {
-    for (const { viewer, visitor, asked } of this.#clients) {
-      // While the view fails.
-      for (const { subscriptionId } of visitor.of('subscriptionRefused')) {
-        this.#add('refused', 1);
-        asked.delete(subscriptionId);
-      }
+    for (const client of this.#clients) {
+      this.#forgetRefused(client);
+      const { viewer, visitor, asked } = client;
       for (const accessor of ['room', 'message', 'cursor', 'opened', 'notices']) {
         const expected = this.#expected(viewer, [...asked.values()], accessor);
         expect([accessor, viewer, visitor.rows(accessor).map(textOf).sort()]).toEqual([accessor, viewer, expected]);
@@ -326,6 +325,12 @@ class Scene {
         this.#add('hidden', this.#home.rows(accessor).length - expected.length);
       }
     }
+  }
+
+  /** While the view fails. */
+  #forgetRefused({ visitor, asked }: Watcher): void {
+    for (const { subscriptionId } of visitor.of('subscriptionRefused'))
+      if (asked.delete(subscriptionId)) this.#add('refused', 1);
   }
 
   #checkBytes(): void {
