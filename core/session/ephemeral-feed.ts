@@ -15,6 +15,7 @@ import { encodeChange } from '../engine/change-codec.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Environment } from '../environment.ts';
 import { limits } from '../limits.ts';
+import type { TableDefinition } from '../module/definition.ts';
 import { serverTag } from '../protocol/frame.ts';
 
 /** What a session is sent ephemeral rows of; equal ids mean the same rows. */
@@ -29,6 +30,11 @@ export interface EphemeralScope {
 /** Keys of rows that one session has been sent, of tables of which its scope says `isJoined`. */
 export class ToldRows {
   readonly #tables = new Map<number, Set<Key>>();
+  /**
+   * Of subscriptions that have ended, until it is told which rows there are. Their ends name the rows that they had last;
+   * of one that had left just before, and was to be told with the next send, nobody would say so.
+   */
+  readonly ended: Set<number> = new Set();
 
   has(tableId: number, key: Key): boolean {
     return this.#tables.get(tableId)?.has(key) === true;
@@ -39,6 +45,10 @@ export class ToldRows {
     if (keys === undefined) this.#tables.set(tableId, (keys = new Set()));
     if (isTold) keys.add(key);
     else keys.delete(key);
+  }
+
+  end(queries: readonly { readonly table: TableDefinition }[]): void {
+    for (const { table } of queries) if (table.ephemeral) this.ended.add(table.tableId);
   }
 
   forget(tableId: number): void {
@@ -159,7 +169,8 @@ export class EphemeralBytes {
     return scope !== undefined && this.#changes.some(({ tableId }) => scope.isJoined(tableId));
   }
 
-  message(scope: EphemeralScope, told: ToldRows): Uint8Array | undefined {
+  message({ scope, told }: EphemeralReader): Uint8Array | undefined {
+    if (scope === undefined) return undefined;
     if (this.isJoined(scope)) return ephemeralMessage(this.#engine, { scope, told }, this.#changes);
     if (!this.#bySet.has(scope.key))
       this.#bySet.set(scope.key, ephemeralMessage(this.#engine, { scope, told }, this.#changes));
@@ -200,20 +211,22 @@ function seenIn(scope: EphemeralScope, told: ToldRows, change: RowChange, isOwn:
   return before === undefined || scope.holds(tableId, before) ? { ...change, after: undefined } : undefined;
 }
 
-/** All ephemeral rows of the scope, as they are in the engine; undefined when it has no such table. */
+/** All ephemeral rows of the scope, as they are in the engine; undefined when it has no such table, and has lost none. */
 export function allEphemeralRows(engine: Engine, { scope, told }: EphemeralReader): Uint8Array | undefined {
-  if (scope === undefined) return undefined;
-  const tables = engine.definition.tables.filter(({ tableId, ephemeral }) => ephemeral && scope.has(tableId));
-  if (tables.length === 0) return undefined;
-  const tableIds = tables.map(({ tableId }) => tableId);
-  const rows = tableIds.flatMap((tableId) =>
+  const inScope = (tableId: number): boolean => scope?.has(tableId) === true;
+  const tableIds = engine.definition.tables.flatMap(({ tableId, ephemeral }) =>
+    ephemeral && (inScope(tableId) || told.ended.has(tableId)) ? [tableId] : [],
+  );
+  told.ended.clear();
+  if (tableIds.length === 0) return undefined;
+  const rows = tableIds.filter(inScope).flatMap((tableId) =>
     engine
       .rows(tableId)
-      .filter((row) => scope.holds(tableId, row))
+      .filter((row) => scope?.holds(tableId, row))
       .map((after) => ({ tableId, key: engine.shape(tableId).keyOf(after), before: undefined, after })),
   );
   for (const tableId of tableIds) told.forget(tableId);
-  for (const { tableId, key } of rows) if (scope.isJoined(tableId)) told.set(tableId, key, true);
+  for (const { tableId, key } of rows) if (scope?.isJoined(tableId)) told.set(tableId, key, true);
   return encoded(engine, undefined, tableIds, rows);
 }
 

@@ -187,14 +187,14 @@ export class Session implements TransportEvents, SlowSession {
 
   sendEphemeral(bytes: EphemeralBytes): boolean {
     if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
-    const { scope, told } = this.#reader;
-    const message = scope && bytes.message(scope, told);
+    const message = bytes.message(this.#reader);
     // Whose rows they are may follow from commits that are not durable yet.
-    if (message !== undefined) bytes.isJoined(scope) ? this.hold(message) : this.#transmit(message);
+    if (message !== undefined) bytes.isJoined(this.#reader.scope) ? this.hold(message) : this.#transmit(message);
     return true;
   }
 
-  sendAllEphemeral(): boolean {
+  sendAllEphemeral(ended: readonly SharedQuery[] = []): boolean {
+    this.#toldEphemeral.end(ended);
     if (this.bufferedBytes() > limits.ephemeralBufferedBytesMax) return false;
     this.#authority.betweenBatches(() => {
       const message = allEphemeralRows(this.#authority.engine, this.#reader);
@@ -314,7 +314,7 @@ export class Session implements TransportEvents, SlowSession {
         hold: (frame, condition) => this.hold(frame, condition),
         // A snapshot waits as well.
         bufferedBytes: () => (this.#behind === undefined ? this.bufferedBytes() : Number.POSITIVE_INFINITY),
-        sendAllEphemeral: () => this.sendAllEphemeral(),
+        sendAllEphemeral: (ended) => this.sendAllEphemeral(ended),
         send: (message) => this.send(message),
         encode: encoded,
       },

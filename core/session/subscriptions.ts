@@ -47,7 +47,8 @@ export interface SubscriptionsOptions {
       condition?: { readonly isWanted: () => boolean; readonly afterwards: () => void },
     ) => void;
     readonly bufferedBytes: () => number;
-    readonly sendAllEphemeral: () => void;
+    /** `ended`: queries that it may have no rows of any more. */
+    readonly sendAllEphemeral: (ended?: readonly SharedQuery[]) => void;
     readonly send: (message: Exclude<ServerMessage, RowsFrame>) => void;
     readonly encode: (message: Extract<ServerMessage, { type: 'applied' | 'ended' }>) => Uint8Array;
   };
@@ -203,7 +204,8 @@ export class Subscriptions {
     else this.#active.delete(subscriptionId);
     this.#join();
     // Ephemeral rows are in no batch, so nothing was staged of what changed meanwhile.
-    if (queries.some(({ table }) => table.ephemeral)) this.#options.session.sendAllEphemeral();
+    if (queries.some(({ table }) => table.ephemeral))
+      this.#options.session.sendAllEphemeral(type === 'end' ? queries : []);
     if (type === 'end') this.#release(queries);
     this.#next();
   }

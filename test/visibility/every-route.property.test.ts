@@ -112,6 +112,17 @@ describe('what a client can ever observe', () => {
     );
     for (const [what, count] of Object.entries(seen)) expect([what, count > 10]).toEqual([what, true]);
   }, 90_000);
+
+  test('[EPH-12] [SUB-2] leaves nothing of a subscription that ends just when a row has left it for another one’s sake', async () => {
+    const by = { viewer: 0, id: 2, own: false };
+    const acts: readonly Act[] = [
+      { ...by, type: 'room', who: 2, n: 2 },
+      { ...by, type: 'end', who: 2, n: 2 },
+      { ...by, type: 'member', who: 2, n: 2 },
+    ];
+    const cursors = queries.findIndex(([, accessor]) => accessor === 'cursor');
+    await new Scene(await openHome(), {}).play(acts, [cursors]);
+  });
 });
 
 async function openHome(): Promise<Home> {
