@@ -85,6 +85,7 @@ export default defineConfig(({ mode }) => ({
           name: 'node',
           include: ['{core,worker,server,demo,test,bench,.ci}/**/*.test.{ts,tsx}'],
           exclude: ['**/*.browser.test.{ts,tsx}', '**/{node_modules,dist}/**'],
+          setupFiles: ['test/seed.ts'],
           // Compiled as a whole; errors elsewhere are the typecheck script's.
           typecheck: { enabled: true, include: ['{core,worker,server,test}/**/*.test-d.ts'], ignoreSourceErrors: true },
         },

@@ -109,8 +109,10 @@ export class Pipeline {
 
   /** Runs a task when the open batch is empty: now, or when it has been closed. */
   betweenBatches(task: () => void): void {
-    if (this.#open.isEmpty) task();
-    else this.#waiting.push(task);
+    if (this.#open.isEmpty) return task();
+    this.#waiting.push(task);
+    // Ids that a rejected call drew are in it, say, which nobody else waits for.
+    this.askFlush();
   }
 
   /** The client's first call that is not durable yet. */

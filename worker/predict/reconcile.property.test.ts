@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { closeStage, openStage, Run, type Stage, type Tally, schedule } from './schedule.testing.ts';
 
-const numRuns = Number(process.env['FORERUN_RECONCILE_RUNS'] ?? 1_200);
+const numRuns = Number(process.env['FORERUN_RECONCILE_RUNS'] ?? 3_000);
 const seed = Number(process.env['FORERUN_RECONCILE_SEED'] ?? 20_261_124);
 const path = process.env['FORERUN_RECONCILE_PATH'];
 
