@@ -55,6 +55,7 @@ export default defineConfig(({ mode }) => ({
   // Workers are not scanned for dependencies; one found late would reload the page in the middle of a test.
   optimizeDeps: {
     include: [
+      'comlink',
       'idb',
       'sql.js',
       'fast-check',

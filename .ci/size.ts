@@ -28,7 +28,7 @@ const measured: readonly Measured[] = [
     // `attachWorker` is what the Vite plugin adds to a module.
     code: "import { attachWorker, connect } from '/dist/worker/index.js'; use(attachWorker, connect);",
     external: [],
-    gzipBytesMax: 19_700,
+    gzipBytesMax: 21_000,
     gzipBytesWanted: 12_000,
     laterGzipBytesMax: 92_500,
   },
@@ -36,7 +36,7 @@ const measured: readonly Measured[] = [
     name: 'worker without sql.js',
     code: "import { host } from '/dist/worker/worker.js'; use(host);",
     external: ['sql.js'],
-    gzipBytesMax: 82_600,
+    gzipBytesMax: 84_000,
     gzipBytesWanted: 45_000,
     laterGzipBytesMax: 2_000,
   },

@@ -6,14 +6,15 @@
  * long as it lives, so that even a crash is noticed.
  */
 
+import { type Endpoint, expose } from 'comlink';
 import type { HostApi, HostListener, HostOptions } from '../client/host-api.ts';
 import { answerFollowers } from './followers.ts';
-import { pageChannel, pageLock } from './names.ts';
-import { answerCalls, type Port, sendEvents } from './port-messages.ts';
+import { eventsChannel, pageChannel, pageLock } from './names.ts';
+import { hearCalls, sendEvents } from './one-way.ts';
 
 /** `HostApi`, and what is between the sides alone. */
 export interface ExposedHost extends Omit<HostApi, 'open'> {
-  /** Events go beside it. */
+  /** Events go beside it: on the same port, or through the page's channel. */
   readonly open: (options: HostOptions) => Promise<void>;
   readonly life: () => Promise<Life>;
   readonly serve: (replica: string, version: string) => Promise<void>;
@@ -29,28 +30,31 @@ export interface Life {
 export interface ExposeOptions {
   /** One page more. */
   readonly page: () => HostApi;
-  readonly port: Port;
+  readonly endpoint: Endpoint;
   /** Of the module, as `moduleVersion` gives it. */
   readonly version: string;
 }
 
-export function exposeHost({ page: newPage, port, version }: ExposeOptions): void {
-  answerCalls(port, exposed({ page: newPage(), newPage, version, listener: (events) => sendEvents(port, events) }));
+export function exposeHost({ page: newPage, endpoint, version }: ExposeOptions): void {
+  const page = newPage();
+  hearCalls(endpoint, page);
+  expose(exposed({ page, newPage, version, listener: (events) => sendEvents(endpoint, events) }), endpoint);
 }
 
 /** Makes a page of another tab one of this host's. The result lets go of it. */
 export function exposeToTab(newPage: () => HostApi, replica: string, pageId: string, attempt: number): () => void {
-  const channel = new BroadcastChannel(pageChannel(replica, pageId, attempt));
+  const calls = new BroadcastChannel(pageChannel(replica, pageId, attempt));
+  const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
   const page = newPage();
   const api: ExposedHost = {
-    ...exposed({ page, newPage, version: '', listener: (events) => sendEvents(channel, events) }),
+    ...exposed({ page, newPage, version: '', listener: (list) => events.postMessage(list) }),
     close: async () => {
       await page.close();
-      // Behind the answer.
-      setTimeout(() => channel.close());
+      calls.close();
+      events.close();
     },
   };
-  answerCalls(channel, api);
+  expose(api, calls as unknown as Endpoint);
   const leave = (): void => void api.close();
   whenGone(pageId, leave);
   return leave;
@@ -65,6 +69,7 @@ interface ExposedOptions {
 }
 
 function exposed({ page, newPage, version, listener }: ExposedOptions): ExposedHost {
+  // comlink passes on the methods of a plain object; those of a class instance's prototype as well, but not bound.
   return {
     open: async (options) => {
       await page.open(options, listener);

@@ -1,4 +1,4 @@
-/** A short name for a module's shape and how tabs talk, for tabs to see whether theirs are the same. */
+/** A short name for a module's shape, for tabs to see whether theirs are the same. */
 
 import { columnKey } from '../../core/module/column-builder.ts';
 import type { ModuleExports } from '../../core/module/module.ts';
@@ -6,7 +6,6 @@ import { pageModule } from '../../core/module/page-module.ts';
 import { schemaKey } from '../../core/module/schema.ts';
 import { tableKey } from '../../core/module/table.ts';
 import { checksum } from '../persist/checksum.ts';
-import { portVersion } from './port-messages.ts';
 
 /** Functions have no part in it. */
 export function moduleVersion(module: ModuleExports): string {
@@ -19,5 +18,5 @@ export function moduleVersion(module: ModuleExports): string {
     typeof value === 'bigint' ? String(value) : value,
   );
   const bytes = new TextEncoder().encode(text);
-  return `${checksum(bytes).toString(36)}-${checksum(bytes, 1).toString(36)}-${portVersion}`;
+  return `${checksum(bytes).toString(36)}-${checksum(bytes, 1).toString(36)}`;
 }

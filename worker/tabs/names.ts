@@ -3,6 +3,8 @@
 export const replicaChannel = (replica: string): string => `forerun/${replica}`;
 export const pageChannel = (replica: string, pageId: string, attempt: number): string =>
   `forerun/${replica}/${pageId}/${attempt}`;
+export const eventsChannel = (replica: string, pageId: string, attempt: number): string =>
+  `${pageChannel(replica, pageId, attempt)}/events`;
 /** Held by a page as long as it lives. */
 export const pageLock = (pageId: string): string => `forerun page ${pageId}`;
 /** Held by the one host of a replica, or by the tab that has it. */

@@ -1,11 +1,13 @@
 /**
- * A host on the other side of a message port, as its page sees it; and what the other side does to be reached.
+ * A host on the other side of a message port, as its page sees it; and what the other side does to be reached. Together
+ * with `exposed-host.ts` the door to comlink.
  */
 
-import type { HostApi } from '../client/host-api.ts';
+import { type Endpoint, releaseProxy, wrap } from 'comlink';
+import type { HostApi, HostListener } from '../client/host-api.ts';
 import type { ExposedHost, Life } from './exposed-host.ts';
-import { pageChannel } from './names.ts';
-import { CallPort, type Port } from './port-messages.ts';
+import { eventsChannel, pageChannel } from './names.ts';
+import { hearEvents, sendCall } from './one-way.ts';
 
 export interface RemoteHost {
   readonly host: HostApi;
@@ -16,40 +18,63 @@ export interface RemoteHost {
 }
 
 /** `broken` rejects when the other side will never answer. */
-export function remoteHost(port: Port, broken: Promise<never>): RemoteHost {
-  const remote = new CallPort<ExposedHost>(port);
+export function remoteHost(endpoint: Endpoint, broken: Promise<never>): RemoteHost {
+  const remote = wrap<ExposedHost>(endpoint);
+  let stopHearing = (): void => {};
+  const open: HostApi['open'] = (options, listener) => {
+    stopHearing();
+    stopHearing = hearEvents(endpoint, listener);
+    return remote.open(options);
+  };
   return {
-    host: hostOf(remote, broken),
-    life: () => remote.ask('life'),
-    serve: (replica, version) => remote.ask('serve', replica, version),
-    release: () => remote.release(),
+    host: { ...hostOf(remote, open, broken), call: (request) => sendCall(endpoint, request) },
+    life: () => remote.life(),
+    serve: (replica, version) => remote.serve(replica, version),
+    release: () => {
+      stopHearing();
+      remote[releaseProxy]();
+    },
   };
 }
 
-/** The host of another tab. */
+/** The host of another tab. Callbacks can't cross a broadcast channel, so events have one of their own. */
 export function channelHost(replica: string, pageId: string, attempt: number): Pick<RemoteHost, 'host' | 'release'> {
-  return remoteHost(new BroadcastChannel(pageChannel(replica, pageId, attempt)), new Promise<never>(() => {}));
+  const calls = new BroadcastChannel(pageChannel(replica, pageId, attempt));
+  const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
+  const remote = wrap<ExposedHost>(calls as unknown as Endpoint);
+  const open = async (options: Parameters<HostApi['open']>[0], listener: HostListener): Promise<void> => {
+    events.onmessage = ({ data }) => listener(data);
+    await remote.open(options);
+  };
+  return {
+    host: hostOf(remote, open, new Promise<never>(() => {})),
+    release: () => {
+      calls.close();
+      events.close();
+    },
+  };
 }
 
-function hostOf(remote: CallPort<ExposedHost>, broken: Promise<never>): HostApi {
+type Remote = ReturnType<typeof wrap<ExposedHost>>;
+
+function hostOf(remote: Remote, open: HostApi['open'], broken: Promise<never>): HostApi {
+  // What comes of these arrives as events; where the other side is gone, another one is found.
+  const send = (sent: Promise<unknown>): void => void sent.catch(() => {});
   return {
-    open: (options, listener) => {
-      remote.listen(listener);
-      return Promise.race([remote.ask('open', options), broken]);
-    },
-    call: (request) => remote.send('call', request),
-    watch: (request) => remote.send('watch', request),
-    unwatch: (queryId) => remote.send('unwatch', queryId),
-    watchRows: (tableId) => remote.send('watchRows', tableId),
-    subscribe: (request) => remote.send('subscribe', request),
-    unsubscribe: (subscriptionId) => remote.send('unsubscribe', subscriptionId),
-    simulate: (simulation) => remote.send('simulate', simulation),
-    wake: () => remote.send('wake'),
-    adopt: (url) => remote.ask('adopt', url),
-    answer: (answer) => remote.send('answer', answer),
-    forget: () => remote.ask('forget'),
+    open: (options, listener) => Promise.race([open(options, listener), broken]),
+    call: (request) => send(remote.call(request)),
+    watch: (request) => send(remote.watch(request)),
+    unwatch: (queryId) => send(remote.unwatch(queryId)),
+    watchRows: (tableId) => send(remote.watchRows(tableId)),
+    subscribe: (request) => send(remote.subscribe(request)),
+    unsubscribe: (subscriptionId) => send(remote.unsubscribe(subscriptionId)),
+    simulate: (simulation) => send(remote.simulate(simulation)),
+    wake: () => send(remote.wake()),
+    adopt: (url) => remote.adopt(url),
+    answer: (answer) => send(remote.answer(answer)),
+    forget: () => remote.forget(),
     // One that never began, or is gone, will not answer.
-    close: () => Promise.race([remote.ask('close'), broken.catch(() => {}), later(1_000)]),
+    close: () => Promise.race([remote.close(), broken.catch(() => {}), later(1_000)]),
   };
 }
 
