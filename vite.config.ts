@@ -55,6 +55,8 @@ export default defineConfig(({ mode }) => ({
   // Workers are not scanned for dependencies; one found late would reload the page in the middle of a test.
   optimizeDeps: {
     include: [
+      '@noble/hashes/blake3.js',
+      '@noble/hashes/utils.js',
       'comlink',
       'idb',
       'sql.js',

@@ -71,7 +71,7 @@ async function served(data: string): Promise<{ readonly url: string; readonly cl
     ],
     resolve: { conditions: [condition, ...defaultClientConditions] },
     ssr: { resolve: { conditions: [condition, ...defaultServerConditions], externalConditions: [condition] } },
-    optimizeDeps: { include: ['comlink', 'idb', 'sql.js'] },
+    optimizeDeps: { include: ['@noble/hashes/blake3.js', '@noble/hashes/utils.js', 'comlink', 'idb', 'sql.js'] },
     server: {
       port: 0,
       watch: null,

@@ -1,6 +1,7 @@
 /** The module's hash: which bytes this module and another one can exchange. */
 
-import { blake3 } from './blake3.ts';
+import { blake3 } from '@noble/hashes/blake3.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { ModuleDefinition } from './definition.ts';
 
 /** What a definition holds that is not shape: code, values, and what a client may change by itself. */
@@ -8,8 +9,7 @@ const notShape: ReadonlySet<string> = new Set(['run', 'defaultValue', 'predict',
 
 /** 32 hex digits: BLAKE3 of the shapes as canonical JSON. */
 export function moduleHash(definition: Omit<ModuleDefinition, 'hash'>): string {
-  const hash = blake3(new TextEncoder().encode(canonicalJson(definition)), 16);
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return bytesToHex(blake3(utf8ToBytes(canonicalJson(definition)), { dkLen: 16 }));
 }
 
 /** Equal shapes give equal text: keys are sorted, and what is not shape is left out. */
