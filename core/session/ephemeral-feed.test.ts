@@ -157,6 +157,32 @@ describe('the feed of ephemeral rows', () => {
     expect(home.time.timerCount).toBe(timersAtRest);
   });
 
+  it('[EPH-9] sends a subscription’s rows as they are at its end when its reader is fast enough again', async () => {
+    const { home, hub, visit } = await open();
+    await visit(1);
+    const slow = new Visitor(home, 2);
+    let waiting = 0;
+    hub.accept((events) => {
+      slow.attach({ send: (bytes) => events.receive(bytes), close: () => events.closed(), bufferedBytes: () => 0 });
+      return { send: (bytes) => slow.receive(bytes), close: () => slow.closed(), bufferedBytes: () => waiting };
+    });
+    slow.hello({ queries: ['SELECT * FROM ball'] });
+    await home.time.advance(200);
+    const before = slow.of('ephemeral').length;
+    const timersAtRest = home.time.timerCount;
+    waiting = limits.ephemeralBufferedBytesMax + 1;
+    slow.say({ type: 'subscribe', subscription: { subscriptionId: 7, queries: ['SELECT * FROM cursor'] } });
+    await home.time.advance(500);
+    expect(slow.of('applied').map(({ subscriptionId }) => subscriptionId)).toContain(7);
+    expect(slow.of('ephemeral')).toHaveLength(before);
+    waiting = 0;
+    await home.time.advance(200);
+    expect(slow.of('ephemeral').slice(before)).toMatchObject([
+      { completeTables: [expect.any(Number), expect.any(Number)] },
+    ]);
+    expect(home.time.timerCount).toBe(timersAtRest);
+  });
+
   it('[EPH-4] sends nothing of before a failure of the log to those who come after it', async () => {
     const { home, hub, visit } = await open();
     const writer = await visit(1);

@@ -70,7 +70,7 @@ interface TableFeed {
 }
 
 /** Those who were too slow are looked at again after so long. */
-const behindMs = 100;
+export const behindMs = 100;
 
 export class EphemeralFeed {
   readonly #engine: Engine;

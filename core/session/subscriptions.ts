@@ -15,6 +15,7 @@ import { parseQuery } from '../query/parse.ts';
 import type { QueryPlan } from '../query/plan.ts';
 import type { Visibility } from '../query/visibility.ts';
 import type { Environment } from '../environment.ts';
+import { behindMs } from './ephemeral-feed.ts';
 import type { Audience, Receiver, SharedQueries, SharedQuery } from './shared-query.ts';
 import { sendSnapshot } from './snapshot.ts';
 import { askedBy, type Viewer } from './viewer.ts';
@@ -47,8 +48,8 @@ export interface SubscriptionsOptions {
       condition?: { readonly isWanted: () => boolean; readonly afterwards: () => void },
     ) => void;
     readonly bufferedBytes: () => number;
-    /** `ended`: queries that it may have no rows of any more. */
-    readonly sendAllEphemeral: (ended?: readonly SharedQuery[]) => void;
+    /** `ended`: queries that it may have no rows of any more. Gives false when it is too slow to be sent anything now. */
+    readonly sendAllEphemeral: (ended: readonly SharedQuery[]) => boolean;
     readonly send: (message: Exclude<ServerMessage, RowsFrame>) => void;
     readonly encode: (message: Extract<ServerMessage, { type: 'applied' | 'ended' }>) => Uint8Array;
   };
@@ -126,8 +127,7 @@ export class Subscriptions {
       afterwards: () => {
         this.#isGreeting = false;
         // Whose they are because of other rows has to be remembered of those that were sent.
-        if (this.queries.some(({ table, isJoined }) => table.ephemeral && isJoined))
-          this.#options.session.sendAllEphemeral();
+        if (this.queries.some(({ table, isJoined }) => table.ephemeral && isJoined)) this.#sendAllEphemeral([]);
         this.#next();
       },
     });
@@ -204,8 +204,7 @@ export class Subscriptions {
     else this.#active.delete(subscriptionId);
     this.#join();
     // Ephemeral rows are in no batch, so nothing was staged of what changed meanwhile.
-    if (queries.some(({ table }) => table.ephemeral))
-      this.#options.session.sendAllEphemeral(type === 'end' ? queries : []);
+    if (queries.some(({ table }) => table.ephemeral)) this.#sendAllEphemeral(type === 'end' ? queries : []);
     if (type === 'end') this.#release(queries);
     this.#next();
   }
@@ -233,6 +232,12 @@ export class Subscriptions {
         session.hold(frame, { isWanted, afterwards });
       },
     });
+  }
+
+  #sendAllEphemeral(ended: readonly SharedQuery[]): void {
+    const { session, environment } = this.#options;
+    if (this.#isClosed || session.sendAllEphemeral(ended)) return;
+    environment.scheduler.after(behindMs, () => this.#sendAllEphemeral([]));
   }
 
   /** Makes the session's audience that of its active subscriptions. */
