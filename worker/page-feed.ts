@@ -2,7 +2,8 @@
  * What a host tells its page: gathered while one event is handled, delivered as one list.
  *
  * Law: a list is delivered when the rows are right again, never in the middle; live queries in it are as of its end.
- * Others' changes reach the queries at most once a frame, the page's own at once.
+ * Others' changes reach the queries at most once a frame, the page's own at once; and what becomes of a subscription is told
+ * together with the rows of the queries, and after them.
  */
 
 import type { Codec } from '../core/codec/bsatn.ts';
@@ -34,6 +35,7 @@ export class PageFeed {
   readonly #live: LiveQueries;
   readonly #watchedTables = new Set<number>();
   #events: HostEvent[] = [];
+  #ofSubscriptions: HostEvent[] = [];
   #status: string | undefined;
   #refreshedMs: number = Number.NEGATIVE_INFINITY;
   #wakeAsked = false;
@@ -48,7 +50,8 @@ export class PageFeed {
   }
 
   push(event: HostEvent): void {
-    this.#events.push(event);
+    if (event.type === 'subscription') this.#ofSubscriptions.push(event);
+    else this.#events.push(event);
   }
 
   /** Tells it when it is another one than last time. */
@@ -110,7 +113,9 @@ export class PageFeed {
 
   /** At once when the page has had a frame's rest, else at the end of it. */
   refreshSoon(): void {
-    if (!this.#live.isStale || this.#wakeAsked) return;
+    if (!this.#live.isStale) return;
+    if (this.#ofSubscriptions.length > 0) return this.refresh();
+    if (this.#wakeAsked) return;
     const { clock } = this.#environment;
     const restMs = this.#refreshedMs + refreshMs - clock.monotonicMs();
     if (restMs <= 0) return this.refresh();
@@ -134,9 +139,10 @@ export class PageFeed {
   }
 
   deliver(): void {
-    if (this.#events.length === 0) return;
-    const events = this.#events;
+    const events = [...this.#events, ...this.#ofSubscriptions];
+    if (events.length === 0) return;
     this.#events = [];
+    this.#ofSubscriptions = [];
     this.#listener(events);
   }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { schema, t, table } from 'forerun';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Client } from '../../worker/client/client.ts';
 import { connect } from '../../worker/client/connect.ts';
 import { Child } from './child.testing.ts';
@@ -105,7 +105,8 @@ test('[DEV-2] of a module that can not be read the terminal tells what and where
 
 test('[DEV-3] an error in a reducer is shown with the line of the module that it comes from', async () => {
   await saved(source('value.nothing.at'), /database main runs the new code/);
-  await expect(add()).rejects.toMatchObject({ code: 'reducer-threw' });
+  // What is said may be of the save before, made twice.
+  await vi.waitFor(() => expect(add()).rejects.toMatchObject({ code: 'reducer-threw' }), { timeout: 20_000 });
   const told = await vite.says(/The reducer 'add' threw[\s\S]*?\^/);
   expect(told).toMatch(/TypeError: .*undefined/);
   expect(told).toContain('at module.ts:9:');
