@@ -26,7 +26,10 @@ interface Taken extends Swap {
   descriptor: PropertyDescriptor | undefined;
 }
 
-const home = globalThis as unknown as Globals;
+/** Whoever holds names, to swap them. */
+const holderOf = (holder: object): Globals => holder as Globals;
+
+const home = holderOf(globalThis);
 
 /** Runs `run` with the guard up. Nested runs share the outer guard. */
 export function guarded<T>(run: () => T): T {
@@ -84,7 +87,7 @@ function makeSwaps(): Taken[] {
   const later = 'a scheduled table (see "scheduled reducers" in the docs)';
   const candidates: Swap[] = [
     { holder: home, name: 'Date', replacement: guardedDate() },
-    { holder: Math as unknown as Globals, name: 'random', replacement: forbidden('Math.random()', 'ctx.random()') },
+    { holder: holderOf(Math), name: 'random', replacement: forbidden('Math.random()', 'ctx.random()') },
     {
       holder: home,
       name: 'fetch',
@@ -113,12 +116,12 @@ function makeSwaps(): Taken[] {
       }),
     },
     ...localTime.map((name) => ({
-      holder: Date.prototype as unknown as Globals,
+      holder: holderOf(Date.prototype),
       name,
       replacement: forbidden(`${name}() of a Date, which reads the machine's time zone`, utcOf(name)),
     })),
     {
-      holder: String.prototype as unknown as Globals,
+      holder: holderOf(String.prototype),
       name: 'localeCompare',
       replacement: forbidden("localeCompare(), which reads the machine's language", 'a < b'),
     },

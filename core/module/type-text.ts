@@ -13,14 +13,23 @@ export function typeText(type: ColumnType): string {
     case 'product':
       return `{ ${namedTexts(type.fields)} }`;
     case 'sum':
-      return `enum(${namedTexts(type.variants)})`;
+      return `enum(${type.variants.map(variantText).join(', ')})`;
     default:
       return type.type;
   }
 }
 
 function namedTexts(list: readonly { readonly name: string; readonly type: ColumnType }[]): string {
-  return list.map(({ name, type }) => `${nameText(name)}: ${typeText(type)}`).join(', ');
+  return list.map(namedText).join(', ');
+}
+
+function namedText({ name, type }: { readonly name: string; readonly type: ColumnType }): string {
+  return `${nameText(name)}: ${typeText(type)}`;
+}
+
+/** A unit is said by the variant's name alone. */
+function variantText(variant: { readonly name: string; readonly type: ColumnType }): string {
+  return variant.type.type === 'unit' ? nameText(variant.name) : namedText(variant);
 }
 
 /** A name that could be taken for something else is quoted. */

@@ -26,7 +26,8 @@ import {
   type Operand,
 } from './expression.ts';
 import type { JoinCondition, QueryPlan, QuerySource } from './plan.ts';
-import { queryError, type Token, tokenise } from './token.ts';
+import { queryError, type Token } from './token.ts';
+import { TokenReader } from './token-reader.ts';
 
 const compareOps: Readonly<Record<string, CompareOp>> = {
   '=': 'eq',
@@ -92,12 +93,11 @@ type RawOperand =
 
 class Parser {
   readonly #sql: string;
-  readonly #tokens: readonly Token[];
+  readonly #tokens: TokenReader;
   readonly #bound: ReadonlyMap<Token, Bound>;
   readonly #definition: Pick<ModuleDefinition, 'tables'>;
   readonly #options: ParseOptions;
   readonly #sources: QuerySource[] = [];
-  #position = 0;
   #depth = 0;
   #terms = 0;
 
@@ -107,33 +107,33 @@ class Parser {
     this.#sql = sql;
     this.#definition = definition;
     this.#options = options;
-    this.#tokens = tokenise(sql);
-    this.#bound = boundValues(sql, this.#tokens, options.params ?? []);
+    this.#tokens = new TokenReader(sql);
+    this.#bound = boundValues(sql, this.#tokens.all, options.params ?? []);
   }
 
   query(): QueryPlan {
-    this.#keyword('select');
+    this.#tokens.word('select');
     const selected = this.#selected();
-    this.#keyword('from');
+    this.#tokens.word('from');
     this.#source();
     const joins: JoinCondition[] = [];
-    while (this.#takeKeyword('inner') ? this.#keyword('join') : this.#takeKeyword('join')) {
+    while (this.#tokens.takeWord('inner') ? this.#tokens.word('join') : this.#tokens.takeWord('join')) {
       this.#source();
-      this.#keyword('on');
+      this.#tokens.word('on');
       do joins.push(this.#equality());
-      while (this.#takeKeyword('and'));
+      while (this.#tokens.takeWord('and'));
     }
-    const where = this.#takeKeyword('where') ? this.#or() : always;
-    this.#takeSymbol(';');
-    if (this.#peek().type !== 'end') throw this.#unexpected('WHERE, JOIN or the end');
+    const where = this.#tokens.takeWord('where') ? this.#or() : always;
+    this.#tokens.takeSymbol(';');
+    if (this.#tokens.peek().type !== 'end') throw this.#tokens.unexpected('WHERE, JOIN or the end');
     return { sources: this.#sources, result: this.#resultOf(selected), joins, where };
   }
 
   #selected(): Token | undefined {
-    if (this.#takeSymbol('*')) return undefined;
+    if (this.#tokens.takeSymbol('*')) return undefined;
     const name = this.#name('* or a table');
-    this.#symbol('.');
-    this.#symbol('*');
+    this.#tokens.symbol('.');
+    this.#tokens.symbol('*');
     return name;
   }
 
@@ -155,7 +155,8 @@ class Parser {
     );
     if (table === undefined)
       throw queryError(this.#sql, name.at, `there is no table '${name.text}' that may be read here`);
-    const isAliased = this.#takeKeyword('as') || (this.#peek().type === 'name' && !this.#isKeyword(this.#peek()));
+    const isAliased =
+      this.#tokens.takeWord('as') || (this.#tokens.peek().type === 'name' && !this.#isKeyword(this.#tokens.peek()));
     const alias = isAliased ? this.#name('an alias').text : name.text;
     if (this.#sources.length >= limits.queryTablesMax)
       throw queryError(this.#sql, name.at, `it joins more than ${limits.queryTablesMax} tables (queryTablesMax)`);
@@ -170,8 +171,8 @@ class Parser {
 
   #equality(): JoinCondition {
     const left = this.#column();
-    this.#symbol('=');
-    const at = this.#peek().at;
+    this.#tokens.symbol('=');
+    const at = this.#tokens.peek().at;
     const right = this.#column();
     if (!sameType(left, right))
       throw queryError(this.#sql, at, `${right.name} can't be equal to ${left.name}: they are of different types`);
@@ -180,29 +181,33 @@ class Parser {
 
   #or(): Expression {
     const parts = [this.#and()];
-    while (this.#takeKeyword('or')) parts.push(this.#and());
+    while (this.#tokens.takeWord('or')) parts.push(this.#and());
     return parts.length === 1 && parts[0] !== undefined ? parts[0] : { type: 'or', parts };
   }
 
   #and(): Expression {
     const parts = [this.#not()];
-    while (this.#takeKeyword('and')) parts.push(this.#not());
+    while (this.#tokens.takeWord('and')) parts.push(this.#not());
     return and(parts);
   }
 
   #not(): Expression {
     if (++this.#depth > limits.queryDepthMax)
-      throw queryError(this.#sql, this.#peek().at, `it is nested deeper than ${limits.queryDepthMax} (queryDepthMax)`);
+      throw queryError(
+        this.#sql,
+        this.#tokens.peek().at,
+        `it is nested deeper than ${limits.queryDepthMax} (queryDepthMax)`,
+      );
     const condition = this.#nested();
     this.#depth--;
     return condition;
   }
 
   #nested(): Expression {
-    if (this.#takeKeyword('not')) return { type: 'not', part: this.#not() };
-    if (!this.#takeSymbol('(')) return this.#comparison();
+    if (this.#tokens.takeWord('not')) return { type: 'not', part: this.#not() };
+    if (!this.#tokens.takeSymbol('(')) return this.#comparison();
     const inner = this.#or();
-    this.#symbol(')');
+    this.#tokens.symbol(')');
     return inner;
   }
 
@@ -210,29 +215,30 @@ class Parser {
     if (++this.#terms > limits.queryTermsMax)
       throw queryError(
         this.#sql,
-        this.#peek().at,
+        this.#tokens.peek().at,
         `it has more than ${limits.queryTermsMax} comparisons (queryTermsMax); one IN takes many values`,
       );
     const left = this.#operand();
-    const operator = this.#peek();
+    const operator = this.#tokens.peek();
     const op = operator.type === 'symbol' ? compareOps[operator.text] : undefined;
     if (op !== undefined) {
-      this.#position++;
+      this.#tokens.next();
       return this.#compare(left, op, this.#operand());
     }
     if (left.type === 'literal' && left.token.type === 'name')
       return { type: 'constant', value: isTrueWord(left.token) };
     const column = this.#columnOf(left);
-    if (this.#takeKeyword('is')) {
-      const isNegated = this.#takeKeyword('not');
-      this.#keyword('null');
+    if (this.#tokens.takeWord('is')) {
+      const isNegated = this.#tokens.takeWord('not');
+      this.#tokens.word('null');
       return negated(isNegated, { type: 'isNull', operand: column });
     }
-    const isNegated = this.#takeKeyword('not');
-    if (this.#takeKeyword('in')) return negated(isNegated, { type: 'in', operand: column, values: this.#list(column) });
-    if (this.#takeKeyword('like'))
+    const isNegated = this.#tokens.takeWord('not');
+    if (this.#tokens.takeWord('in'))
+      return negated(isNegated, { type: 'in', operand: column, values: this.#list(column) });
+    if (this.#tokens.takeWord('like'))
       return negated(isNegated, { type: 'like', operand: column, pattern: this.#pattern(column, left.at) });
-    if (isNegated || comparedType(column.valueType).type !== 'bool') throw this.#unexpected('a comparison');
+    if (isNegated || comparedType(column.valueType).type !== 'bool') throw this.#tokens.unexpected('a comparison');
     return {
       type: 'compare',
       op: 'eq',
@@ -253,11 +259,11 @@ class Parser {
   }
 
   #list(column: ColumnOperand): Operand[] {
-    this.#checkComparable(column, this.#peek().at);
-    this.#symbol('(');
+    this.#checkComparable(column, this.#tokens.peek().at);
+    this.#tokens.symbol('(');
     const values: Operand[] = [];
-    while (!this.#takeSymbol(')')) {
-      if (values.length > 0) this.#symbol(',');
+    while (!this.#tokens.takeSymbol(')')) {
+      if (values.length > 0) this.#tokens.symbol(',');
       const value = this.#operand();
       values.push(value.type === 'literal' ? this.#literal(value, column) : value.operand);
     }
@@ -267,18 +273,17 @@ class Parser {
   #pattern(column: ColumnOperand, at: number): string {
     if (comparedType(column.valueType).type !== 'string')
       throw queryError(this.#sql, at, `LIKE is for text; ${column.name} is none`);
-    const token = this.#next();
+    const token = this.#tokens.next();
     const given = this.#bound.get(token)?.value;
     if (typeof given === 'string') return given;
-    if (token.type !== 'text')
-      throw queryError(this.#sql, token.at, `expected a text such as 'a%', got ${shown(token)}`);
+    if (token.type !== 'text') throw this.#tokens.unexpected("a text such as 'a%'", token);
     return token.text;
   }
 
   #operand(): RawOperand {
-    const token = this.#peek();
+    const token = this.#tokens.peek();
     if (token.type === 'parameter') {
-      this.#position++;
+      this.#tokens.next();
       if (token.text !== 'sender')
         throw queryError(this.#sql, token.at, `the only parameter is :sender, got :${token.text}`);
       return { type: 'operand', operand: { type: 'sender' }, at: token.at };
@@ -286,10 +291,10 @@ class Parser {
     if (token.type === 'name' && !(isTruthWord(token) && !this.#isFollowedByDot()))
       return { type: 'operand', operand: this.#column(), at: token.at };
     const negative =
-      token.type === 'symbol' && (token.text === '-' || token.text === '+') ? this.#next().text === '-' : false;
-    const literal = this.#next();
+      token.type === 'symbol' && (token.text === '-' || token.text === '+') ? this.#tokens.next().text === '-' : false;
+    const literal = this.#tokens.next();
     if (literal.type === 'symbol' || literal.type === 'end')
-      throw queryError(this.#sql, literal.at, `expected a column or a value, got ${shown(literal)}`);
+      throw this.#tokens.unexpected('a column or a value', literal);
     return { type: 'literal', token: this.#bound.get(literal) ?? literal, negative, at: token.at };
   }
 
@@ -302,7 +307,7 @@ class Parser {
 
   #column(): ColumnOperand {
     const first = this.#name('a column');
-    const column = this.#takeSymbol('.') ? this.#name('a column') : undefined;
+    const column = this.#tokens.takeSymbol('.') ? this.#name('a column') : undefined;
     const name = column ?? first;
     const found = this.#sources.flatMap(({ table, alias }, source) =>
       column !== undefined && alias !== first.text
@@ -332,7 +337,7 @@ class Parser {
 
   #columnOf(raw: RawOperand): ColumnOperand {
     if (raw.type === 'operand' && raw.operand.type === 'column') return raw.operand;
-    throw this.#unexpected('a comparison');
+    throw this.#tokens.unexpected('a comparison');
   }
 
   #checkComparable(operand: Operand, at: number): void {
@@ -341,9 +346,8 @@ class Parser {
   }
 
   #name(what: string): Token {
-    const token = this.#next();
-    if (token.type !== 'name' || this.#isKeyword(token))
-      throw queryError(this.#sql, token.at, `expected ${what}, got ${shown(token)}`);
+    const token = this.#tokens.next();
+    if (token.type !== 'name' || this.#isKeyword(token)) throw this.#tokens.unexpected(what, token);
     return token;
   }
 
@@ -352,46 +356,8 @@ class Parser {
   }
 
   #isFollowedByDot(): boolean {
-    const after = this.#tokens[this.#position + 1];
-    return after?.type === 'symbol' && after.text === '.';
-  }
-
-  #keyword(word: string): true {
-    if (!this.#takeKeyword(word)) throw this.#unexpected(word.toUpperCase());
-    return true;
-  }
-
-  #takeKeyword(word: string): boolean {
-    const token = this.#peek();
-    if (token.type !== 'name' || token.quoted || token.text.toLowerCase() !== word) return false;
-    this.#position++;
-    return true;
-  }
-
-  #symbol(symbol: string): void {
-    if (!this.#takeSymbol(symbol)) throw this.#unexpected(`'${symbol}'`);
-  }
-
-  #takeSymbol(symbol: string): boolean {
-    const token = this.#peek();
-    if (token.type !== 'symbol' || token.text !== symbol) return false;
-    this.#position++;
-    return true;
-  }
-
-  #peek(): Token {
-    return this.#tokens[this.#position] ?? { type: 'end', text: '', at: this.#sql.length };
-  }
-
-  #next(): Token {
-    const token = this.#peek();
-    this.#position++;
-    return token;
-  }
-
-  #unexpected(expected: string): Error {
-    const token = this.#peek();
-    return queryError(this.#sql, token.at, `expected ${expected}, got ${shown(token)}`);
+    const after = this.#tokens.peek(1);
+    return after.type === 'symbol' && after.text === '.';
   }
 }
 
@@ -413,8 +379,4 @@ function sameType(a: Operand, b: Operand): boolean {
     JSON.stringify(operand.type === 'sender' ? { type: 'identity' } : comparedType(operand.valueType)),
   );
   return x === y;
-}
-
-function shown(token: Token): string {
-  return token.type === 'end' ? 'the end' : `'${token.text.slice(0, 40)}'`;
 }

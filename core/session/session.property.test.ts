@@ -7,7 +7,7 @@ import { ByteWriter } from '../codec/bytes.ts';
 import { rendered } from '../codec/rendered.testing.ts';
 import type { Key, Row } from '../commit/row-change.ts';
 import { encodeClientMessage } from '../protocol/frame.ts';
-import { hubOf, Visitor } from './visitor.testing.ts';
+import { hubOf, pass, Visitor } from './visitor.testing.ts';
 
 // So that a handful of rows makes a snapshot of several chunks.
 vi.mock('../limits.ts', async (original) => {
@@ -58,12 +58,6 @@ class History {
   #state(): string[] {
     return [...this.#rows.values()].map(rendered).sort();
   }
-}
-
-/** One turn of the loop and what follows from it at once. */
-async function pass(home: Home): Promise<void> {
-  home.time.tick();
-  for (let i = 0; i < 8; i++) await undefined;
 }
 
 type Act = { readonly type: (typeof actTypes)[number]; readonly key: number };

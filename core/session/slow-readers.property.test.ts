@@ -6,7 +6,7 @@ import { rendered } from '../codec/rendered.testing.ts';
 import type { RowChange } from '../commit/row-change.ts';
 import type { BatchMessage } from '../protocol/messages.ts';
 import { SlowVisitor } from './slow-visitor.testing.ts';
-import { hubOf, Visitor } from './visitor.testing.ts';
+import { hubOf, pass, Visitor } from './visitor.testing.ts';
 
 // So that a few commits are too much, and a handful of rows makes a snapshot of several chunks.
 vi.mock('../limits.ts', async (original) => {
@@ -52,12 +52,6 @@ const acts = fc
     maxLength: 120,
   })
   .map((lists) => lists.flat());
-
-/** One turn of the loop and what follows from it at once. */
-async function pass(home: Home): Promise<void> {
-  home.time.tick();
-  for (let i = 0; i < 8; i++) await undefined;
-}
 
 const everything = ['SELECT * FROM total', 'SELECT * FROM flash'];
 const some = ['SELECT * FROM total WHERE value > 2', 'SELECT * FROM flash'];

@@ -4,7 +4,7 @@ import { Home, identityOf } from '../authority/home.testing.ts';
 import { rendered } from '../codec/rendered.testing.ts';
 import { SlowVisitor } from './slow-visitor.testing.ts';
 import { hallModule, hallQueries, type Matches, naiveViews, sqlOf } from './views.testing.ts';
-import { hubOf } from './visitor.testing.ts';
+import { hubOf, pass } from './visitor.testing.ts';
 
 // So that a few commits are too much, and a handful of rows makes a snapshot of several chunks.
 vi.mock('../limits.ts', async (original) => {
@@ -58,12 +58,6 @@ const act = fc.record<Act>({
   n: fc.nat(9),
   flag: fc.boolean(),
 });
-
-/** One turn of the loop and what follows from it at once. */
-async function pass(home: Home): Promise<void> {
-  home.time.tick();
-  for (let i = 0; i < 8; i++) await undefined;
-}
 
 describe('readers of views and joined tables that stop and go on', () => {
   it('[SLO-1] [SLO-2] [SLO-3] [SES-3] [SES-4] have in the end the rows that there are for them, and never saw another', async () => {

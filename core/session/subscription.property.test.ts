@@ -10,7 +10,7 @@ import { bindSender } from '../query/bind-sender.ts';
 import { parseQuery } from '../query/parse.ts';
 import { predicate } from '../query/predicate.ts';
 import { Identity } from '../value/identity.ts';
-import { hubOf, Visitor } from './visitor.testing.ts';
+import { hubOf, pass, Visitor } from './visitor.testing.ts';
 
 // So that a handful of rows makes a snapshot of several chunks.
 vi.mock('../limits.ts', async (original) => {
@@ -200,10 +200,4 @@ describe('subscriptions that begin and end while rows change', () => {
 
 function rowOf(n: number): Row {
   return { id: n % 13, room: n % 4, x: n % 3, owner: viewer, note: n % 2 === 0 ? undefined : 'a' };
-}
-
-/** One turn of the loop and what follows from it at once. */
-async function pass(home: Home): Promise<void> {
-  home.time.tick();
-  for (let i = 0; i < 8; i++) await undefined;
 }

@@ -1,7 +1,7 @@
 /** A module's tables and reducers as JSON, for tools: what `forerun describe` shows. */
 
 import type { ModuleDefinition, TableDefinition } from '../../core/module/definition.ts';
-import type { ColumnType } from '../../core/value/column-type.ts';
+import { typeText } from '../../core/module/type-text.ts';
 
 /** Types in one line each, as the module's author would read them: `option(u8)`, `{ x: f64 }`. */
 export function schemaJson(definition: ModuleDefinition, isOwner: boolean): string {
@@ -47,23 +47,4 @@ function tableJson({ name, public: isPublic, event, ephemeral, columns, primaryK
         ...(index.unique && { unique: true }),
       })),
   };
-}
-
-export function typeText(type: ColumnType): string {
-  switch (type.type) {
-    case 'array':
-      return `array(${typeText(type.element)})`;
-    case 'option':
-      return `option(${typeText(type.value)})`;
-    case 'result':
-      return `result(${typeText(type.ok)}, ${typeText(type.err)})`;
-    case 'product':
-      return `{ ${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')} }`;
-    case 'sum':
-      return `enum(${type.variants
-        .map((variant) => (variant.type.type === 'unit' ? variant.name : `${variant.name}: ${typeText(variant.type)}`))
-        .join(', ')})`;
-    default:
-      return type.type;
-  }
 }

@@ -22,7 +22,8 @@ import { literalValue } from '../../core/query/literal.ts';
 import { parseQuery } from '../../core/query/parse.ts';
 import type { QueryPlan } from '../../core/query/plan.ts';
 import { expressionSql } from '../../core/query/sql.ts';
-import { queryError, type Token, tokenise } from '../../core/query/token.ts';
+import { queryError, type Token } from '../../core/query/token.ts';
+import { isWord, TokenReader } from '../../core/query/token-reader.ts';
 import type { Identity } from '../../core/value/identity.ts';
 import { valueFromJson } from './json-values.ts';
 
@@ -136,67 +137,66 @@ function rowsOf({ sources, where }: QueryPlan, { engine }: Authority, table: Tab
 
 class StatementParser {
   readonly #sql: string;
-  readonly #tokens: readonly Token[];
+  readonly #tokens: TokenReader;
   readonly #tables: readonly TableDefinition[];
-  #position = 0;
 
   constructor(sql: string, tables: readonly TableDefinition[]) {
     this.#sql = sql;
-    this.#tokens = tokenise(sql);
+    this.#tokens = new TokenReader(sql);
     this.#tables = tables;
   }
 
   statement(): RowChangeStatement {
-    if (this.#takeWord('insert')) return this.#insert();
-    if (this.#takeWord('update')) {
+    if (this.#tokens.takeWord('insert')) return this.#insert();
+    if (this.#tokens.takeWord('update')) {
       const table = this.#table();
-      this.#word('set');
+      this.#tokens.word('set');
       const set: Record<string, unknown> = {};
       do {
         const column = this.#column(table);
-        this.#symbol('=');
+        this.#tokens.symbol('=');
         set[column.field] = this.#value(column);
-      } while (this.#takeSymbol(','));
+      } while (this.#tokens.takeSymbol(','));
       return { type: 'update', table, set, where: this.#where(table) };
     }
-    this.#word('delete');
-    this.#word('from');
+    this.#tokens.word('delete');
+    this.#tokens.word('from');
     const table = this.#table();
     return { type: 'delete', table, where: this.#where(table) };
   }
 
   #insert(): RowChangeStatement {
-    this.#word('into');
+    this.#tokens.word('into');
     const table = this.#table();
     let columns = table.columns;
-    if (this.#takeSymbol('(')) {
+    if (this.#tokens.takeSymbol('(')) {
       const named: ColumnDefinition[] = [];
       do named.push(this.#column(table));
-      while (this.#takeSymbol(','));
-      this.#symbol(')');
+      while (this.#tokens.takeSymbol(','));
+      this.#tokens.symbol(')');
       columns = named;
     }
-    this.#word('values');
+    this.#tokens.word('values');
     const rows: Row[] = [];
     do rows.push(this.#row(table, columns));
-    while (this.#takeSymbol(','));
-    this.#takeSymbol(';');
-    if (this.#peek().type !== 'end') throw this.#unexpected("',' or the end");
+    while (this.#tokens.takeSymbol(','));
+    this.#tokens.takeSymbol(';');
+    if (this.#tokens.peek().type !== 'end') throw this.#tokens.unexpected("',' or the end");
     return { type: 'insert', table, rows };
   }
 
   #row(table: TableDefinition, columns: readonly ColumnDefinition[]): Row {
-    const { at } = this.#peek();
-    this.#symbol('(');
+    const { at } = this.#tokens.peek();
+    this.#tokens.symbol('(');
     const row: Record<string, unknown> = {};
     for (const [i, column] of columns.entries()) {
-      if (i > 0 && !this.#takeSymbol(','))
-        throw this.#unexpected(
+      if (i > 0 && !this.#tokens.takeSymbol(','))
+        throw this.#tokens.unexpected(
           `',' and a value for ${column.name}: it takes ${columns.map(({ name }) => name).join(', ')}`,
         );
       row[column.field] = this.#value(column);
     }
-    this.#symbol(')');
+    this.#tokens.symbol(')');
     for (const { field, name, type, autoInc, defaultValue } of table.columns) {
       if (field in row) continue;
       if (autoInc) row[field] = type.type === 'i64' || type.type === 'u64' || /128|256/.test(type.type) ? 0n : 0;
@@ -208,12 +208,11 @@ class StatementParser {
   }
 
   #value({ name, type }: ColumnDefinition): unknown {
-    const { at } = this.#peek();
-    if (type.type === 'option' && this.#takeWord('null')) return undefined;
-    const sign = this.#takeSymbol('-') ? '-' : this.#takeSymbol('+') ? '+' : '';
-    const token = this.#next();
-    if (token.type === 'symbol' || token.type === 'end')
-      throw queryError(this.#sql, token.at, `expected a value for ${name}, got ${shown(token)}`);
+    const { at } = this.#tokens.peek();
+    if (type.type === 'option' && this.#tokens.takeWord('null')) return undefined;
+    const sign = this.#tokens.takeSymbol('-') ? '-' : this.#tokens.takeSymbol('+') ? '+' : '';
+    const token = this.#tokens.next();
+    if (token.type === 'symbol' || token.type === 'end') throw this.#tokens.unexpected(`a value for ${name}`, token);
     const literal = literalValue(token, sign === '-', comparedType(type));
     if (!('problem' in literal)) return literal.value;
     if (token.type !== 'text' || !/^\s*[[{]/.test(token.text))
@@ -227,9 +226,9 @@ class StatementParser {
 
   /** The rest of the statement, read as that of a query of the table. */
   #where(table: TableDefinition): QueryPlan {
-    const rest = this.#peek();
-    if (rest.type !== 'end' && !this.#isWord(rest, 'where') && !(rest.type === 'symbol' && rest.text === ';'))
-      throw this.#unexpected('WHERE or the end');
+    const rest = this.#tokens.peek();
+    if (rest.type !== 'end' && !isWord(rest, 'where') && !(rest.type === 'symbol' && rest.text === ';'))
+      throw this.#tokens.unexpected('WHERE or the end');
     const text = `SELECT * FROM ${quote(table.name)} ${this.#sql.slice(rest.at)}`;
     return parseQuery(text, { tables: [table] }, { isVisible: () => true });
   }
@@ -258,52 +257,8 @@ class StatementParser {
   }
 
   #name(what: string): Token {
-    const token = this.#next();
-    if (token.type !== 'name') throw queryError(this.#sql, token.at, `expected ${what}, got ${shown(token)}`);
+    const token = this.#tokens.next();
+    if (token.type !== 'name') throw this.#tokens.unexpected(what, token);
     return token;
   }
-
-  #word(word: string): void {
-    if (!this.#takeWord(word)) throw this.#unexpected(word.toUpperCase());
-  }
-
-  #takeWord(word: string): boolean {
-    if (!this.#isWord(this.#peek(), word)) return false;
-    this.#position++;
-    return true;
-  }
-
-  #isWord(token: Token, word: string): boolean {
-    return token.type === 'name' && !token.quoted && token.text.toLowerCase() === word;
-  }
-
-  #symbol(symbol: string): void {
-    if (!this.#takeSymbol(symbol)) throw this.#unexpected(`'${symbol}'`);
-  }
-
-  #takeSymbol(symbol: string): boolean {
-    const token = this.#peek();
-    if (token.type !== 'symbol' || token.text !== symbol) return false;
-    this.#position++;
-    return true;
-  }
-
-  #peek(): Token {
-    return this.#tokens[this.#position] ?? { type: 'end', text: '', at: this.#sql.length };
-  }
-
-  #next(): Token {
-    const token = this.#peek();
-    this.#position++;
-    return token;
-  }
-
-  #unexpected(expected: string): Error {
-    const token = this.#peek();
-    return queryError(this.#sql, token.at, `expected ${expected}, got ${shown(token)}`);
-  }
-}
-
-function shown(token: Token): string {
-  return token.type === 'end' ? 'the end' : `'${token.text.slice(0, 40)}'`;
 }
