@@ -23,6 +23,7 @@ export const errorCodes = [
   'nondeterministic',
   'not-connected',
   'not-found',
+  'option-invalid',
   'port-in-use',
   'protocol-mismatch',
   'query-invalid',

@@ -74,6 +74,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
         authenticate,
         owner: ownerIdentity,
         viewFailed: options.diagnostics.viewFailed,
+        connectionFailed: options.diagnostics.connectionFailed,
         ...(options.limits && { limits: options.limits }),
       }),
       folder,

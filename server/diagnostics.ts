@@ -41,10 +41,22 @@ function toStandardError(line: string): void {
   process.stderr.write(line);
 }
 
+/** An error may be its own cause. */
+const causesMax = 8;
+
 /** The stack of an error that is not one of ours, and the chain of causes, on one line. */
 export function described(error: unknown): string {
+  try {
+    return description(error);
+  } catch {
+    return 'an object that throws when it is looked at';
+  }
+}
+
+function description(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return String(error);
   const text = error instanceof ForerunError ? `${error.code}: ${error.message}` : (error.stack ?? String(error));
-  const cause = error.cause === undefined ? '' : ` caused by ${described(error.cause)}`;
+  const cause =
+    error.cause === undefined || depth === causesMax ? '' : ` caused by ${description(error.cause, depth + 1)}`;
   return text.replaceAll(/\s*\n\s*/g, ' | ') + cause;
 }

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -329,6 +329,38 @@ describe('closing', () => {
     await server.close();
     await server.close();
   });
+});
+
+describe('options that can not be', () => {
+  test.each<[string, Partial<ServeOptions>]>([
+    ['data', { data: '' }],
+    ['limits.callMsMax', { limits: { callMsMax: -1 } }],
+    ['limits.callRowsMax', { limits: { callRowsMax: Number.NaN } }],
+    ['limits.heartbeatMs', { limits: { heartbeatMs: 0 } }],
+    ['limits.heartbeatMs', { limits: { heartbeatMs: Number.POSITIVE_INFINITY } }],
+    ['limits.callsMax', { limits: { callsMax: 1 } as object }],
+    ['limits.frameBytesMax', { limits: { frameBytesMax: '1' as never } }],
+    ['logBytesMax', { logBytesMax: -1 }],
+    ['timestampToleranceMs', { timestampToleranceMs: Number.NaN }],
+  ])('are refused before anything is opened: %s', async (name, options) => {
+    const data = join(scratchFolder(), 'data');
+    const error: unknown = await serve({ module: storeExports, port: 0, data, ...options }).catch((refusal) => refusal);
+    expect(error).toMatchObject({ code: 'option-invalid', detail: { name } });
+    expect(existsSync(data)).toBe(false);
+  });
+
+  test('but no bound at all can be', async () => {
+    await served({ limits: { callMsMax: Number.POSITIVE_INFINITY }, timestampToleranceMs: 0 });
+  });
+});
+
+test('a folder in the place of address.json keeps the server from nothing', async () => {
+  const data = scratchFolder();
+  mkdirSync(join(data, 'address.json'));
+  const server = await served({ data });
+  expect((await connected(server)).welcome).toBeDefined();
+  await server.close();
+  expect(existsSync(join(data, 'address.json'))).toBe(true);
 });
 
 describe('plain HTTP', () => {

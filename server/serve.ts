@@ -6,7 +6,6 @@
  *     const { url } = await serve({ module: game, data: './data' });
  */
 
-import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -15,6 +14,7 @@ import type { CallLimits } from '../core/authority/call-budget.ts';
 import { ForerunError } from '../core/errors.ts';
 import { defineModule, type ModuleExports } from '../core/module/module.ts';
 import type { SessionLimits } from '../core/session/hub.ts';
+import { checkOptions } from './checked-options.ts';
 import { openDatabase } from './database.ts';
 import { printedDiagnostics, type ServerDiagnostics } from './diagnostics.ts';
 import { nodeEnvironment } from './environment.ts';
@@ -35,7 +35,7 @@ import { KeptDiagnostics } from './kept-diagnostics.ts';
 import { checkPort, listen } from './listen.ts';
 import { backupOnThread } from './log/backup.ts';
 import type { DatabaseReport } from './log/check.ts';
-import { writeAddress } from './log/data-folder.ts';
+import { removeAddress, writeAddress } from './log/data-folder.ts';
 import { listenToModule } from './module-console.ts';
 import { listenToStrayPromises } from './stray-promises.ts';
 
@@ -101,10 +101,11 @@ export interface Served {
 
 /**
  * Serves a module until `close`. Throws `port-in-use`, `address-unusable`, `data-folder-unusable`, `database-corrupt`,
- * `schema-changed` or `module-invalid`, each with what to do.
+ * `schema-changed`, `module-invalid` or `option-invalid`, each with what to do.
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { name = 'main', host = '127.0.0.1', port = 3000 } = options;
+  checkOptions(options);
   if (options.server === undefined) checkPort(port);
   const told = { ...printedDiagnostics(), ...options.diagnostics };
   const environment = nodeEnvironment();
@@ -165,7 +166,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     hub.close();
     callers.close();
     await gateway.close();
-    if (folder !== undefined) rmSync(folder.addressFile, { force: true });
+    if (folder !== undefined) removeAddress(folder.addressFile);
     await Promise.all([database.close(), own === undefined ? undefined : stopListening(own)]);
     silence();
     unwatch();

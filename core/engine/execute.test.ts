@@ -34,6 +34,26 @@ async function openGame(
   return caller;
 }
 
+describe('what a reducer throws', () => {
+  it('is a bug of the reducer, and rolled back, also when looking at it throws', async () => {
+    const bench = await open();
+    const fail = (): never => {
+      throw new Error('looked at');
+    };
+    const hostile = new SenderError('x');
+    Object.defineProperty(hostile, 'message', { get: fail });
+    const proxies = [{ has: fail }, { getPrototypeOf: fail }, { get: fail }].map((handler) => new Proxy({}, handler));
+    for (const thrown of [hostile, ...proxies, null, undefined, Symbol('x'), Object.create(null)]) {
+      const execution = bench.execute(({ db }) => {
+        db.item.insert({ id: 1, n: 1 });
+        throw thrown;
+      });
+      expect(execution).toMatchObject({ type: 'rejected', rejection: { code: 'reducer-threw' } });
+      expect(bench.engine.rows(0)).toEqual([]);
+    }
+  });
+});
+
 describe('a reducer that needs rows which this replica does not have', () => {
   const replica: Partial<EngineOptions> = { replicates: (each) => each.public, recordReads: true };
 

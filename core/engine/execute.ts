@@ -127,14 +127,26 @@ export function runReducer(
     if (transaction.unpredictable !== undefined) throw transaction.unpredictable;
     if (transaction.refusal !== undefined) throw transaction.refusal;
     return { type: 'committed', changes: transaction.commit(), reads: transaction.reads };
-  } catch (error) {
+  } catch (thrown) {
     transaction.rollBack();
+    const error = legible(thrown);
     if (error instanceof AssertionError) throw error;
     const { reads } = transaction;
     const unpredictable = transaction.unpredictable ?? (isAuthorityOnly(error) ? error : undefined);
     if (unpredictable !== undefined) return { type: 'unpredictable', reason: unpredictable.message, reads };
     const cause = transaction.refusal ?? error;
     return { type: 'rejected', rejection: rejectionOf(reducer, cause), cause, reads };
+  }
+}
+
+/** What a reducer threw, or an error in its place when looking at it throws again: a proxy, or a message that does. */
+function legible(thrown: unknown): unknown {
+  try {
+    if (thrown instanceof AssertionError || isAuthorityOnly(thrown)) return thrown;
+    if (SenderError.is(thrown)) void thrown.message;
+    return thrown;
+  } catch {
+    return new Error('The reducer threw an object that throws when it is looked at.');
   }
 }
 

@@ -49,6 +49,8 @@ export interface HubOptions {
   readonly owner?: Identity | undefined;
   /** Is told what a view threw. */
   readonly viewFailed?: (view: string, error: unknown) => void;
+  /** Is told what kept a connection from being admitted, when that is not a ForerunError: a bug of ours, or of `authenticate`. */
+  readonly connectionFailed?: (error: unknown) => void;
 }
 
 export interface SessionLimits extends CallMeterLimits {
@@ -61,6 +63,7 @@ export class SessionHub {
   readonly visibility: Visibility;
   readonly views: ViewInstances;
   readonly authenticate: HubOptions['authenticate'];
+  readonly connectionFailed: (error: unknown) => void;
   readonly leasedColumns: ReturnType<typeof leasedColumns>;
   readonly #authority: Authority;
   readonly #sessions = new Set<Session>();
@@ -102,6 +105,7 @@ export class SessionHub {
     this.#owner = options.owner;
     this.#fanOut = new FanOut(this.queries, (tableId) => options.authority.engine.shape(tableId));
     this.authenticate = options.authenticate;
+    this.connectionFailed = options.connectionFailed ?? (() => {});
     this.limits = { ...limits, ...options.limits };
     this.leasedColumns = leasedColumns(options.authority.definition);
     this.#argsCodecs = options.authority.definition.reducers.map((reducer) => compileCodec(reducer.params));

@@ -64,6 +64,21 @@ describe('a greeting', () => {
     expect(hub.sessionCount).toBe(2);
   });
 
+  it('that fails in a way of ours ends the connection, and is told to who runs the server', async () => {
+    const failed: unknown[] = [];
+    const home = await Home.open(ledger);
+    homes.push(home);
+    const bug = new TypeError('no such store');
+    const hub = hubOf(home, {
+      authenticate: () => Promise.reject(bug),
+      connectionFailed: (error) => failed.push(error),
+    });
+    const visitor = await visit(home, hub, 1);
+    expect(visitor.error).toMatchObject({ code: 'internal' });
+    expect(visitor.isClosed).toBe(true);
+    expect(failed).toEqual([bug]);
+  });
+
   it('[WIR-7] of another version or module is refused, and so is a token that is none', async () => {
     const { home, hub } = await open();
     expect((await visit(home, hub, 1, { version: 99 })).error).toMatchObject({ code: 'protocol-mismatch' });

@@ -402,7 +402,7 @@ export class Session implements TransportEvents, SlowSession {
     if (error instanceof ForerunError) this.fail(error.code, error.message);
     else {
       this.fail('internal', 'The authority failed to admit this connection.');
-      throw error;
+      this.#hub.connectionFailed(error);
     }
   }
 

@@ -58,6 +58,14 @@ describe('tokens', () => {
   });
 });
 
+test('a key of another kind is refused at the start, not at the first client', async () => {
+  const keyFile = join(scratchFolder(), 'token-key.json');
+  for (const jwk of [{ kty: 'oct', k: 'c2VjcmV0' }, { kty: 'RSA', n: 'AQAB', e: 'AQAB' }, null, 1, []]) {
+    writeFileSync(keyFile, JSON.stringify(jwk));
+    await expect(openAuthenticator({ keyFile, entropy })).rejects.toMatchObject({ code: 'data-folder-unusable' });
+  }
+});
+
 test('an identity is c200, a checksum, and a hash of issuer and subject', () => {
   const hex = identityOf('https://auth.example', 'someone').toHexString();
   expect(hex).toMatch(/^c200[0-9a-f]{60}$/);

@@ -109,6 +109,7 @@ async function storedKeys(path: string): Promise<KeyPair> {
   try {
     if (!existsSync(path)) await makeKeys(path);
     const jwk = JSON.parse(readFileSync(path, 'utf8')) as JWK;
+    if (jwk.kty !== 'EC' || typeof jwk.d !== 'string') throw new Error('it is no private key of an elliptic curve');
     const { d: _, ...publicJwk } = jwk;
     // For elliptic curves jose makes keys of the Web Crypto API, never the bare bytes of symmetric ones.
     return {

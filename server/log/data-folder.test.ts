@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openDataFolder } from './data-folder.ts';
@@ -31,6 +31,14 @@ test('a file in the place of the folder, and a folder that takes no files, are r
   expect(() => openDataFolder('/proc/none', 'main')).toThrowError(unusable(/can not be created/));
   expect(() => openDataFolder('/proc/none/below', 'main')).toThrowError(unusable(/can not be created/));
   expect(() => openDataFolder('/proc/self', 'main')).toThrowError(unusable(/can not be written/));
+});
+
+test('a lock file that is none is told with what to do, and left as it is', () => {
+  const path = scratchFolder();
+  writeFileSync(join(path, 'lock'), 'a text of somebody, longer than nothing'.repeat(100));
+  expect(() => openDataFolder(path, 'main')).toThrowError(unusable(/lock is damaged.*delete it/));
+  rmSync(join(path, 'lock'));
+  openDataFolder(path, 'main').release();
 });
 
 test('a database name that would leave the folder is refused', () => {

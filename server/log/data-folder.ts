@@ -6,7 +6,7 @@
  * and SQLite keeps it apart between two servers in one process, which a bare file lock would not.
  */
 
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ForerunError } from '../../core/errors.ts';
@@ -24,6 +24,7 @@ export interface DataFolder {
 
 const databaseName = /^[a-z0-9][a-z0-9_-]{0,62}$/i;
 const sqliteBusy = 5;
+const sqliteNotDatabase = 26;
 
 /** Makes the folder if need be, and locks it. Throws `data-folder-unusable`. */
 export function openDataFolder(path: string, name: string): DataFolder {
@@ -84,6 +85,14 @@ export function writeAddress(file: string, address: ServerAddress): void {
   }
 }
 
+export function removeAddress(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // Of something in its place that is not ours.
+  }
+}
+
 /** Undefined where no server has written one. It may be of one that was killed. */
 export function readAddress(file: string): ServerAddress | undefined {
   try {
@@ -107,7 +116,14 @@ function lock(path: string): () => void {
       if (file.isOpen) file.close();
     };
   } catch (cause) {
-    if ((cause as { errcode?: unknown }).errcode !== sqliteBusy) throw unusable(path, 'can not be written', cause);
+    const { errcode } = cause as { errcode?: unknown };
+    if (errcode === sqliteNotDatabase)
+      throw new ForerunError(
+        'data-folder-unusable',
+        `The file ${join(path, 'lock')} is damaged, or not of this program. It holds no data: delete it, and start again.`,
+        { detail: { path }, cause },
+      );
+    if (errcode !== sqliteBusy) throw unusable(path, 'can not be written', cause);
     throw new ForerunError(
       'data-folder-unusable',
       `Another server has the data folder ${path} open. Stop it first, or give this one a folder of its own.`,
