@@ -3,6 +3,9 @@
  * to say the same. All are options of the place that enforces them.
  */
 
+/** By itself, so that a page has it without the rest. */
+export const tabLockMsMax = 3_000;
+
 export const limits = {
   /** Larger frames are refused with `frame-too-large` and the connection is closed. */
   frameBytesMax: 33_554_432,
@@ -45,7 +48,7 @@ export const limits = {
   /** Changed rows that wait to be kept on the client's device; beyond it all rows are written anew instead. */
   unstoredChangesMax: 100_000,
   /** A shared worker that waits so long for another one's storage goes on in memory. */
-  tabLockMsMax: 3_000,
+  tabLockMsMax: tabLockMsMax as typeof tabLockMsMax,
   /** A client that waits so long for the storage of its device goes on in memory. */
   storageMsMax: 10_000,
   /** A connection that is subscribed to so many queries is refused another subscription with `limit-reached`. */

@@ -6,8 +6,6 @@
  * number that somebody else has heard of is never forgotten and given again.
  */
 
-import { type Codec, compileCodec } from '../core/codec/bsatn.ts';
-import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
 import type { Call, CallId, ClientId } from '../core/commit/call.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { Scheduler } from '../core/environment.ts';
@@ -16,6 +14,7 @@ import type { CallMessage } from '../core/protocol/messages.ts';
 import type { ConnectionId } from '../core/value/connection-id.ts';
 import type { Identity } from '../core/value/identity.ts';
 import type { AnsweredCalls } from './answered-calls.ts';
+import { CallArguments } from './call-arguments.ts';
 import type { CallProgress, EarlierCall, HostCall, PredictionSummary } from './client/host-api.ts';
 import type { Coverage } from './coverage.ts';
 import type { Credentials } from './credentials.ts';
@@ -65,7 +64,7 @@ interface Caller extends CallOrigin {
 
 export class OwnCalls {
   readonly #options: OwnCallsOptions;
-  readonly #argsCodecs: readonly Codec[];
+  readonly #arguments: CallArguments;
   readonly #callers = new Map<CallId, Caller>();
   #lastCallId = 0;
   /** Every call up to this one may be sent. */
@@ -82,7 +81,7 @@ export class OwnCalls {
 
   constructor(options: OwnCallsOptions) {
     this.#options = options;
-    this.#argsCodecs = options.engine.definition.reducers.map((reducer) => compileCodec(reducer.params));
+    this.#arguments = new CallArguments(options.engine.definition.reducers);
   }
 
   /** Calls whose answer the pages have not been told: it may have come, and not be in the rows yet. */
@@ -106,11 +105,11 @@ export class OwnCalls {
   }
 
   make(page: PageFeed, request: HostCall, circumstances: CallCircumstances): void {
-    const { handleId, reducerId, args } = request;
+    const { handleId, reducerId } = request;
     const { engine, predictor, keep } = this.#options;
     if (request.again && this.#isKnown(page, handleId)) return;
-    const codec = this.#argsCodecs[reducerId];
-    if (codec === undefined)
+    const reducer = engine.definition.reducers[reducerId];
+    if (reducer === undefined)
       return refuse(page, handleId, 'reducer-unknown', `There is no reducer number ${reducerId}.`);
     if (predictor.pending.size >= limits.pendingCallsMax) {
       return refuse(
@@ -120,13 +119,15 @@ export class OwnCalls {
         `${limits.pendingCallsMax} calls wait for the authority already (pendingCallsMax). Call again when it has answered some.`,
       );
     }
+    const checked = this.#arguments.checked(reducer, request.args);
+    if ('refusal' in checked) return refuse(page, handleId, 'args-invalid', checked.refusal);
     const { unpredicted, ...made } = circumstances;
     const callId = ++this.#lastCallId as CallId;
-    const call: Call = { ...made, callId, reducerId, args: codec.decode(new ByteReader(args)), idHints: [] };
+    const call: Call = { ...made, callId, reducerId, args: checked.args, idHints: [] };
     this.#callers.set(callId, { page, pageId: page.pageId, handleId });
     const pending = this.#predict(call, unpredicted);
     this.#progress(callId, this.#predictedProgress(pending));
-    const stored = storedCall(call, engine.definition.reducers[reducerId]?.name ?? '', args, page.pageId, handleId);
+    const stored = storedCall(call, reducer.name, this.#arguments.encoded(call), page.pageId, handleId);
     if (!keep(stored)) this.#sendUpTo(callId);
   }
 
@@ -181,7 +182,7 @@ export class OwnCalls {
       const stored = storedCall(
         { ...call, clientId, sender: identity ?? call.sender },
         name,
-        this.#encodeArgs(call),
+        this.#arguments.encoded(call),
         pageId,
         handleId,
       );
@@ -216,7 +217,7 @@ export class OwnCalls {
       const { name = '' } = engine.definition.reducers[call.reducerId] ?? {};
       return {
         before: (call.callId - shift) as CallId,
-        call: storedCall(call, name, this.#encodeArgs(call), pageId, handleId),
+        call: storedCall(call, name, this.#arguments.encoded(call), pageId, handleId),
       };
     });
   }
@@ -232,7 +233,7 @@ export class OwnCalls {
         {
           handleId: -call.callId,
           reducerId: call.reducerId,
-          args: this.#encodeArgs(call),
+          args: call.args,
           ...this.#predictedOf(pending),
         },
       ];
@@ -319,7 +320,7 @@ export class OwnCalls {
         return;
       }
       const { callId, reducerId, timestampMicros, idHints } = call;
-      const args = this.#encodeArgs(call);
+      const args = this.#arguments.encoded(call);
       bytes += args.length;
       this.#connectionCallId = callId;
       this.#sentCallId = Math.max(this.#sentCallId, callId);
@@ -360,15 +361,14 @@ export class OwnCalls {
     // Pages that were told of it when they opened know it by this.
     else this.#options.pages.push({ type: 'call', handleId: -callId, progress });
   }
-
-  #encodeArgs(call: Call): Uint8Array {
-    const writer = new ByteWriter();
-    this.#argsCodecs[call.reducerId]?.encode(writer, call.args);
-    return writer.take();
-  }
 }
 
-function refuse(page: PageFeed, handleId: number, code: 'reducer-unknown' | 'limit-reached', message: string): void {
+function refuse(
+  page: PageFeed,
+  handleId: number,
+  code: 'reducer-unknown' | 'limit-reached' | 'args-invalid',
+  message: string,
+): void {
   page.push({ type: 'call', handleId, progress: { type: 'rejected', rejection: { code, message } } });
 }
 

@@ -6,13 +6,12 @@
  * together with the rows of the queries, and after them.
  */
 
-import type { Codec } from '../core/codec/bsatn.ts';
-import { ByteWriter } from '../core/codec/bytes.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { Environment } from '../core/environment.ts';
-import type { ClientStatus, HostEvent, HostListener, WatchRequest } from './client/host-api.ts';
+import type { ChangedValues, ClientStatus, HostEvent, HostListener, WatchRequest } from './client/host-api.ts';
 import { LiveQueries } from './live/live-query.ts';
+import { valuesOf } from './live/row-values.ts';
 
 export interface PageFeedOptions {
   readonly engine: Engine;
@@ -100,8 +99,8 @@ export class PageFeed {
       else known.push(change);
     }
     for (const [tableId, each] of watched) {
-      const bytes = encodeChanges(this.#engine.shape(tableId).codec as Codec, each);
-      this.push({ type: 'changes', tableId, count: each.length, bytes });
+      const fields = this.#engine.shape(tableId).table.columns.map(({ field }) => field);
+      this.push({ type: 'changes', tableId, changes: each.map((change) => changedValues(fields, change)) });
     }
   }
 
@@ -151,14 +150,6 @@ export class PageFeed {
   }
 }
 
-/** Each change as its row before and its row after, led by whether there is one. */
-function encodeChanges(codec: Codec, changes: readonly RowChange[]): Uint8Array {
-  const writer = new ByteWriter();
-  for (const { before, after } of changes) {
-    for (const row of [before, after]) {
-      writer.bool(row !== undefined);
-      if (row !== undefined) codec.encode(writer, row);
-    }
-  }
-  return writer.take();
+function changedValues(fields: readonly string[], { before, after }: RowChange): ChangedValues {
+  return [before && valuesOf(fields, before), after && valuesOf(fields, after)];
 }

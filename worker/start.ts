@@ -10,6 +10,8 @@ import type { Environment } from '../core/environment.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { SubscriptionRequest } from '../core/protocol/messages.ts';
+import { decodeValue } from '../core/codec/bsatn-interpreter.ts';
+import { ByteReader } from '../core/codec/bytes.ts';
 import type { AnsweredCall } from './answered-calls.ts';
 import type { HostOptions, StorageStatus, UnsendableCall } from './client/host-api.ts';
 import { Identity } from '../core/value/identity.ts';
@@ -24,6 +26,7 @@ import {
   type StoredCall,
   type StoredReplica,
   type StoredState,
+  type StoredUnsendable,
   storedVersion,
   unsendableKeyBase,
   unsendableRecord,
@@ -170,7 +173,7 @@ async function keepChanges(
   restored: Restored,
   definition: ModuleDefinition,
 ): Promise<UnsendableCall[] | undefined> {
-  const known = stored.unsendable.map(({ key, call }) => ({ ...call, key, args: Uint8Array.from(call.args) }));
+  const known = stored.unsendable.map(({ key, call }) => unsendableCall(key, call));
   if (store === undefined) return known;
   const nextKey = Math.max(unsendableKeyBase - 1, ...known.map(({ key }) => key)) + 1;
   const fresh = restored.unsendable.map(({ callId, call }, i) => ({ callId, key: nextKey + i, call }));
@@ -196,5 +199,10 @@ async function keepChanges(
     store.close();
     return undefined;
   }
-  return [...known, ...fresh.map(({ key, call }) => ({ ...call, key, args: Uint8Array.from(call.args) }))];
+  return [...known, ...fresh.map(({ key, call }) => unsendableCall(key, call))];
+}
+
+/** As pages are told of it. */
+function unsendableCall(key: number, call: StoredUnsendable): UnsendableCall {
+  return { ...call, key, args: decodeValue(call.params, new ByteReader(Uint8Array.from(call.args))) };
 }

@@ -9,9 +9,9 @@ import { ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition, TableDefinition } from '../core/module/definition.ts';
 import type { ClientMessage, SubscriptionRequest } from '../core/protocol/messages.ts';
 import { parseQuery } from '../core/query/parse.ts';
-import type { QueryPlan } from '../core/query/plan.ts';
-import { planSql } from '../core/query/plan.ts';
-import type { HostEvent, HostSubscription, SubscriptionText } from './client/host-api.ts';
+import { planSql, type QueryPlan } from '../core/query/plan.ts';
+import { planQuery } from '../core/query/plan-query.ts';
+import type { HostEvent, HostSubscription, SubscriptionSource } from './client/host-api.ts';
 import type { PageFeed } from './page-feed.ts';
 
 export interface Wanted {
@@ -86,7 +86,7 @@ export class ClientSubscriptions {
   }
 
   /** What a page wants from the start; pages that want the same share it. */
-  opening(page: PageFeed, subscribe: 'all' | readonly SubscriptionText[]): void {
+  opening(page: PageFeed, subscribe: 'all' | readonly SubscriptionSource[]): void {
     const asked = subscribe === 'all' ? this.everything() : subscribe;
     const plans = this.#plans(asked);
     const queries = plans instanceof ForerunError ? undefined : textsOf(asked, plans);
@@ -191,13 +191,14 @@ export class ClientSubscriptions {
     wanted.page?.push(failed(wanted.pageId, message));
   }
 
-  #plans(queries: readonly SubscriptionText[]): readonly QueryPlan[] | ForerunError {
+  #plans(queries: readonly SubscriptionSource[]): readonly QueryPlan[] | ForerunError {
     const definition = this.#options.definition();
     const isVisible = (table: TableDefinition): boolean => table.public;
     try {
       return queries.map((query) => {
-        const { text, params } = typeof query === 'string' ? { text: query, params: [] } : query;
-        return parseQuery(text, definition, { isVisible, params });
+        if (typeof query === 'string') return parseQuery(query, definition, { isVisible });
+        if ('spec' in query) return planQuery(query.spec, definition, { isVisible }).rows;
+        return parseQuery(query.text, definition, { isVisible, params: query.params });
       });
     } catch (error) {
       if (error instanceof ForerunError) return error;
@@ -234,8 +235,8 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((query, i) => query === b[i]);
 }
 
-/** A text with values is written anew from what it means, so that no value becomes part of it by being put into it. */
-function textsOf(asked: readonly SubscriptionText[], plans: readonly QueryPlan[]): string[] {
+/** A query with values is written anew from what it means, so that no value becomes part of the text by being put into it. */
+function textsOf(asked: readonly SubscriptionSource[], plans: readonly QueryPlan[]): string[] {
   return asked.map((query, i) => (typeof query === 'string' ? query : planSql(plans[i] as QueryPlan)));
 }
 

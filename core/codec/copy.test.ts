@@ -3,7 +3,7 @@ import type { ColumnType } from '../value/column-type.ts';
 import { Identity } from '../value/identity.ts';
 import { ScheduleAt } from '../value/schedule-at.ts';
 import { type Copy, compileCopy, interpretCopy } from './copy.ts';
-import { rendered } from './rendered.testing.ts';
+import { changeable, rendered } from './rendered.testing.ts';
 
 const u8: ColumnType = { type: 'u8' };
 const point: ColumnType = {
@@ -57,11 +57,3 @@ describe.each<[string, (type: ColumnType) => Copy]>([
     expect(copyFor({ type: 'option', value: point })(undefined)).toBeUndefined();
   });
 });
-
-/** The plain objects and arrays in a value, itself included. */
-function changeable(value: unknown): object[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if (value instanceof Uint8Array) return [value];
-  const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
-  return plain ? [value, ...Object.values(value).flatMap(changeable)] : [];
-}

@@ -14,3 +14,11 @@ export function rendered(value: unknown): string {
   const className = prototype === Object.prototype ? '' : `${prototype === null ? 'null' : value.constructor.name} `;
   return `${className}{${fields.join(', ')}}`;
 }
+
+/** The plain objects and arrays in a value, itself included. */
+export function changeable(value: unknown): object[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (value instanceof Uint8Array) return [value];
+  const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  return plain ? [value, ...Object.values(value).flatMap(changeable)] : [];
+}

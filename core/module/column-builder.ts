@@ -7,14 +7,12 @@
  */
 
 import type { ColumnType } from '../value/column-type.ts';
+import { columnKey } from './column-key.ts';
 
 export type IndexAlgorithm = 'btree' | 'hash' | 'direct';
 
 /** What the types of `ctx.db` must know of a column beside its value: whether it has an index, and which. */
 export type Mark = 'primaryKey' | 'unique' | IndexAlgorithm;
-
-/** Registered, so that builders of two copies of this package recognise each other. */
-export const columnKey: unique symbol = Symbol.for('forerun.column');
 
 /** A column as plain data, and (in types only) its value's type and its marks. */
 export interface ColumnSpec<T, M extends Mark> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { columnKey, type AnyColumn } from './column-builder.ts';
+import type { AnyColumn } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import { t } from './column.ts';
 
 const typeOf = (column: AnyColumn) => column[columnKey].type;

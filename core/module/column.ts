@@ -17,7 +17,6 @@ import {
   type Column,
   type ColumnSpec,
   columnBuilder,
-  columnKey,
   type IntegerBuilder,
   isColumn,
   type KeyBuilder,
@@ -29,6 +28,7 @@ import {
   stepNames,
   type TypeBuilder,
 } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 
 /** The TypeScript type of a builder (`t.u32()`), or of an object of them (a row's columns, a reducer's parameters). */
 export type Infer<B> = B extends AnyColumn ? ValueOf<B> : B extends RowObj ? InferTypeOfRow<B> : never;

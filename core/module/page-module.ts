@@ -4,7 +4,7 @@
  * Law: of a sound module it is what `resolveModule` makes, less what only those need who run it. It checks nothing.
  */
 
-import { columnKey } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import type { ReducerDefinition } from './definition.ts';
 import type { ModuleExports } from './module.ts';
 import { exportKey, isModuleExport, type ModuleExport, type ReducerSpec } from './module-export.ts';

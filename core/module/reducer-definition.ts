@@ -5,7 +5,7 @@
  */
 
 import type { ProductType } from '../value/column-type.ts';
-import { columnKey } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import { checkField, checkType, fail } from './column-check.ts';
 import { fieldsOf } from './column.ts';
 import type { Lifecycle, ReducerDefinition, TableDefinition } from './definition.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AnyColumn, columnKey, type RowObj } from './column-builder.ts';
+import type { AnyColumn, RowObj } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import { t } from './column.ts';
 import type { TableDefinition } from './definition.ts';
 import { TakenNames } from './names.ts';

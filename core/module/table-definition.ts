@@ -6,7 +6,8 @@
  */
 
 import type { ProductType } from '../value/column-type.ts';
-import { type ColumnSpec, columnKey, type IndexAlgorithm, type Mark, type RowObj } from './column-builder.ts';
+import type { ColumnSpec, IndexAlgorithm, Mark, RowObj } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import { canonicalDefault, checkColumn, checkField, checkIndexed, fail } from './column-check.ts';
 import { limits } from '../limits.ts';
 import type { ColumnDefinition, IndexDefinition, TableDefinition } from './definition.ts';

@@ -6,7 +6,8 @@
  */
 
 import type { ColumnType, ProductType } from '../value/column-type.ts';
-import { columnKey, type RowObj } from './column-builder.ts';
+import type { RowObj } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import type { ColumnDefinition, TableDefinition } from './definition.ts';
 import { canonicalName } from './canonical-name.ts';
 import type { ViewSpec } from './module-export.ts';

@@ -1,7 +1,8 @@
 /** An exported view → its definition. */
 
 import type { ColumnType, ProductType } from '../value/column-type.ts';
-import { type ColumnSpec, columnKey, type Mark } from './column-builder.ts';
+import type { ColumnSpec, Mark } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import { checkField, checkType, fail } from './column-check.ts';
 import type { ColumnDefinition, TableDefinition, ViewDefinition } from './definition.ts';
 import type { ViewSpec } from './module-export.ts';

@@ -1,6 +1,7 @@
 /** Views and visibility filters as a module declares them. They are data here; the authority runs them. */
 
-import { type Column, columnKey, type TypeBuilder } from './column-builder.ts';
+import type { Column, TypeBuilder } from './column-builder.ts';
+import { columnKey } from './column-key.ts';
 import type { Identity } from '../value/identity.ts';
 import { exportKey, type ViewSpec } from './module-export.ts';
 import type { Table } from './table.ts';

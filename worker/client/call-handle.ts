@@ -115,9 +115,19 @@ export class CallHandle implements PromiseLike<Confirmation> {
     });
   }
 
-  /** What has become of it so far and why, for people: to be shown while developing, or logged. */
-  explain(): string {
-    return explanation(this.#prediction, this.#changes, this.#replays, this.#result);
+  /** How often it ran again here before it was confirmed; 0 until then. */
+  get replays(): number {
+    return this.#replays;
+  }
+
+  /** How often such a replay made it do something else. */
+  get outcomeChanges(): number {
+    return this.#changes;
+  }
+
+  /** Undefined until the authority has confirmed it. */
+  get confirmation(): Confirmation | undefined {
+    return this.#result !== undefined && 'confirmation' in this.#result ? this.#result.confirmation : undefined;
   }
 
   /** Calls back when a replay on changed rows makes the call do something else. The result stops it. */
@@ -187,46 +197,4 @@ export class CallHandle implements PromiseLike<Confirmation> {
     };
     this.#waiters.add(wake);
   }
-}
-
-type CallResult = { readonly confirmation: Confirmation } | { readonly error: Error };
-
-function explanation(
-  prediction: PredictionSummary | undefined,
-  changes: number,
-  replays: number,
-  result: CallResult | undefined,
-): string {
-  const parts = [predictionText(prediction)];
-  if (changes > 0) parts.push(`A replay on rows that others had changed made it do something else, ${times(changes)}.`);
-  if (result === undefined) parts.push('The authority has not answered it yet.');
-  else if ('error' in result) parts.push(`It was rejected: ${result.error.message}`);
-  else {
-    const { asPredicted } = result.confirmation;
-    if (replays > 0) parts.push(`It ran again ${times(replays)} before it was confirmed.`);
-    if (asPredicted) parts.push('The authority did what was predicted.');
-    else if (prediction?.type === 'unpredicted') parts.push('It was confirmed.');
-    else
-      parts.push(
-        'The authority did something else than predicted: it ran on other rows, at another time, or with other ids.',
-      );
-  }
-  return parts.join(' ');
-}
-
-function predictionText(prediction: PredictionSummary | undefined): string {
-  switch (prediction?.type) {
-    case undefined:
-      return 'It has not run here yet.';
-    case 'predicted':
-      return `It was predicted, and changes ${prediction.changedRows} row${prediction.changedRows === 1 ? '' : 's'} here.`;
-    case 'failing':
-      return `Its prediction fails (${prediction.rejection.message}); it was sent all the same.`;
-    case 'unpredicted':
-      return `It was not predicted. ${prediction.reason}`;
-  }
-}
-
-function times(count: number): string {
-  return count === 1 ? 'once' : `${count} times`;
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { limits } from '../../core/limits.ts';
 import { Desk, Seat } from '../desk.testing.ts';
 import { memoryStore } from '../persist/store.ts';
+import { explain } from './explain.ts';
 
 describe('a call', () => {
   test('[CLI-5] goes from predicted to confirmed, and shows at once', async () => {
@@ -295,14 +296,14 @@ describe('a handle explains', () => {
       client.reducers.put({ id: 4, text: '' }),
     ];
     refused.confirmed.catch(() => {});
-    expect(put.explain()).toBe('It was predicted, and changes 1 row here. The authority has not answered it yet.');
-    expect(wait.explain()).toContain('predict: false');
-    expect(hide.explain()).toContain("table 'secret'");
-    expect(refused.explain()).toContain('there is nothing to put');
+    expect(explain(put)).toBe('It was predicted, and changes 1 row here. The authority has not answered it yet.');
+    expect(explain(wait)).toContain('predict: false');
+    expect(explain(hide)).toContain("table 'secret'");
+    expect(explain(refused)).toContain('there is nothing to put');
     await desk.time.advance(100);
-    expect(put.explain()).toContain('did what was predicted');
-    expect(wait.explain()).toMatch(/not predicted.*confirmed/);
-    expect(refused.explain()).toContain('rejected');
+    expect(explain(put)).toContain('did what was predicted');
+    expect(explain(wait)).toMatch(/not predicted.*confirmed/);
+    expect(explain(refused)).toContain('rejected');
     expect(client.counters).toMatchObject({ confirmed: 2, unpredicted: 2, diverged: 0 });
   });
 });

@@ -1,13 +1,11 @@
 /**
- * The client object: what an app holds. It encodes calls, keeps handles and live rows, and hands the host's events to
- * them. The same in a page and in Node; the host behind it is a worker or in process.
+ * The client object: what an app holds. It makes calls, keeps handles and live rows, and hands the host's events to them.
+ * The same in a page and in Node; the host behind it is a worker or in process.
  */
 
-import { checkQuery } from '#client-checks';
+import { argsOf, checkQuery } from '#client-checks';
 import { unreachable } from '../../core/assert.ts';
-import { decodeValue, encodeValue } from '../../core/codec/bsatn-interpreter.ts';
-import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
-import { canonicalAt } from '../../core/codec/canonical-interpreter.ts';
+import { ownValue } from '../../core/codec/own-value.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import type { ModuleExports, ReducersOf } from '../../core/module/module.ts';
@@ -19,7 +17,6 @@ import type { Query, TableQuery } from '../../core/module/table-query.ts';
 import type { TableShape } from '../../core/module/table-shape.ts';
 import type { Tables } from '../../core/module/table-view.ts';
 import type { ViewTablesOf } from '../../core/module/view.ts';
-import { resultType } from '../../core/query/result-type.ts';
 import { isSql, type Sql, sqlText } from '../../core/query/sql-template.ts';
 import { CallHandle } from './call-handle.ts';
 import type {
@@ -35,18 +32,17 @@ import type {
 } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
 import { type ModuleReview, type UnsentCall, unsentCall } from './module-review.ts';
-import { type Decode, pageDecode } from './page-decode.ts';
 import {
   type SubscriptionCallbacks,
   SubscriptionHandle,
   type SubscriptionQuery,
-  subscriptionText,
+  subscriptionSource,
 } from './subscription-handle.ts';
 import { type TableHandle, TableState } from './table-handle.ts';
 
 /** Typed by the module, without generated code. */
 export interface Client<M extends ModuleExports> {
-  /** Calls a reducer: predicted at once, and answered by the authority. Throws `args-invalid` for wrong arguments. */
+  /** Calls a reducer: predicted at once, and answered by the authority. Wrong arguments throw `args-invalid`; in a production build the call is rejected with it. */
   readonly reducers: { readonly [R in keyof ReducersOf<M>]: ReducerCall<ReducersOf<M>[R]> };
   /**
    * Tables and views to query and to watch: `client.tables.player.where((p) => p.score.gte(10))`. A view has rows here
@@ -166,8 +162,8 @@ export class ClientState {
 
   live = (source: unknown, ...params: SqlValue[]): LiveRows<unknown> => {
     const queryId = ++this.#lastQueryId;
-    const { asked, decode } = this.#query(source, params);
-    const rows = new LiveRowsState<unknown>(decode, () => {
+    const asked = this.#query(source, params);
+    const rows = new LiveRowsState<unknown>(() => {
       this.#queries.delete(queryId);
       if (!this.#isClosed) this.#host.unwatch(queryId);
     });
@@ -183,7 +179,7 @@ export class ClientState {
     if (this.#isClosed) throw new ForerunError('client-closed', 'This client is closed. Connect again to subscribe.');
     const subscriptionId = ++this.#lastSubscriptionId;
     const list = Array.isArray(queries) ? queries : [queries];
-    const texts = list.map((query: SubscriptionQuery) => subscriptionText(query, this.#module.tables));
+    const texts = list.map((query: SubscriptionQuery) => subscriptionSource(query, this.#module.tables));
     const handle = new SubscriptionHandle(callbacks, () => {
       if (!this.#isClosed) this.#host.unsubscribe(subscriptionId);
     });
@@ -316,7 +312,7 @@ export class ClientState {
       case 'queryFailed':
         return this.#queries.get(event.queryId)?.fail(event.message);
       case 'changes':
-        return this.#byTableId.get(event.tableId)?.dispatch(event.count, event.bytes);
+        return this.#byTableId.get(event.tableId)?.dispatch(event.changes);
       case 'call': {
         const handle = this.#handles.get(event.handleId);
         if (handle === undefined) return;
@@ -347,7 +343,7 @@ export class ClientState {
   #earlier({ handleId, reducerId, args, prediction, timestampMicros }: EarlierCall): void {
     const reducer = this.#module.reducers[reducerId];
     if (reducer === undefined || this.#handles.has(handleId)) return;
-    const handle = new CallHandle(reducer.accessor, decodeValue(reducer.params, new ByteReader(args)));
+    const handle = new CallHandle(reducer.accessor, ownValue(reducer.params)?.(args));
     this.#handles.set(handleId, handle);
     handle.advance({ type: 'predicted', prediction, timestampMicros });
     handle.advance({ type: 'stored' });
@@ -376,31 +372,27 @@ export class ClientState {
   }
 
   #caller(reducer: ReducerShape): (args?: unknown) => CallHandle {
-    const writer = new ByteWriter();
-    return (args = {}) => {
+    const { accessor, reducerId } = reducer;
+    const ownArgs = argsOf(reducer);
+    return (given = {}) => {
       if (this.#isClosed)
         throw new ForerunError('client-closed', 'This client is closed. Connect again to make calls.');
-      writer.reset();
-      const canonical = canonicalAt(reducer.params, args, { path: reducer.accessor, code: 'args-invalid' });
-      encodeValue(reducer.params, writer, canonical);
-      const handle = new CallHandle(reducer.accessor, canonical);
+      const args = ownArgs(given);
+      const handle = new CallHandle(accessor, args);
       const handleId = ++this.#lastHandleId;
       this.#handles.set(handleId, handle);
       for (const listener of [...this.#callListeners]) listener(handle);
-      this.#host.call({ handleId, reducerId: reducer.reducerId, args: writer.take(), again: false });
+      this.#host.call({ handleId, reducerId, args, again: false });
       return handle;
     };
   }
 
   /** Throws `query-invalid` for what the builder can't mean; in a production build the host finds most of it. */
-  #query(
-    source: unknown,
-    params: readonly SqlValue[],
-  ): { readonly asked: QuerySource; readonly decode: Decode | undefined } {
-    if (typeof source === 'string') return { asked: { type: 'sql', sql: source, params }, decode: undefined };
+  #query(source: unknown, params: readonly SqlValue[]): QuerySource {
+    if (typeof source === 'string') return { type: 'sql', sql: source, params };
     if (isSql(source)) {
       const { text, params } = sqlText(source);
-      return { asked: { type: 'sql', sql: text, params }, decode: undefined };
+      return { type: 'sql', sql: text, params };
     }
     const spec = specOf(source);
     if (spec === undefined)
@@ -409,11 +401,11 @@ export class ClientState {
         'client.live takes a query of client.tables, or SQL: live(sql`SELECT …`).',
       );
     checkQuery(spec, this.#module.tables);
-    return { asked: { type: 'query', spec }, decode: pageDecode(resultType(spec, this.#module.tables)) };
+    return { type: 'query', spec };
   }
 
   #table(table: TableShape): TableState {
-    const state = new TableState(table, pageDecode(table.rowType), () => this.#host.watchRows(table.tableId));
+    const state = new TableState(table, () => this.#host.watchRows(table.tableId));
     this.#byTableId.set(table.tableId, state);
     return state;
   }

@@ -4,12 +4,11 @@ import { checkModule, isProductionBuild } from '#client-checks';
 import { ForerunError } from '../../core/errors.ts';
 import type { ModuleExports } from '../../core/module/module.ts';
 import { pageModule } from '../../core/module/page-module.ts';
-import { checksum } from '../persist/checksum.ts';
 import { type Client, ClientState, unknownStatus } from './client.ts';
 import { findHost, type WorkerFactories } from '../tabs/find-host.ts';
 import { HostLink } from '../tabs/host-link.ts';
 import type { HostApi, HostEvent, HostOptions, StorageOption } from './host-api.ts';
-import { type SubscriptionQuery, subscriptionText } from './subscription-handle.ts';
+import { type SubscriptionQuery, subscriptionSource } from './subscription-handle.ts';
 
 export interface ConnectOptions<M extends ModuleExports> {
   /** `import * as game from './module.ts'` */
@@ -82,17 +81,22 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
   });
   hosts.set(schema, (hosts.get(schema) ?? new Set()).add(host));
   const database = options.database ?? 'main';
-  const hostOptions: HostOptions = {
+  const hostOptions: Omit<HostOptions, 'replica'> = {
     url: socketUrl(options.url, database),
-    replica: replicaName(database, options),
     storage,
     pageId: [...crypto.getRandomValues(new Uint32Array(4))].map((each) => each.toString(36)).join(''),
     token: options.token,
     guard: options.guard ?? isDevelopment(),
-    subscribe: subscribe === 'all' ? subscribe : subscribe.map((query) => subscriptionText(query, module.tables)),
+    subscribe: subscribe === 'all' ? subscribe : subscribe.map((query) => subscriptionSource(query, module.tables)),
   };
   if (storage === 'durable') void navigator.storage?.persist?.().catch(() => {});
-  host.open(hostOptions, client.receive).catch((error: unknown) => client.receive([stopped(error)]));
+  const open = (replica: string): Promise<void> => host.open({ ...hostOptions, replica }, client.receive);
+  const { token = '' } = options;
+  const opened =
+    token === ''
+      ? open(replicaName(database, options))
+      : import('./person.ts').then(({ personOf }) => open(replicaName(database, options, personOf(token))));
+  opened.catch((error: unknown) => client.receive([stopped(error)]));
   // The class checks nothing of the module's types; `Client<M>` is what they say.
   return client as unknown as Client<M>;
 }
@@ -116,32 +120,12 @@ function wakeOnReturn(host: HostApi): () => void {
  */
 function replicaName(
   database: string,
-  { url, token = '', profile }: { readonly url?: string; readonly token?: string; readonly profile?: string },
+  { url, profile }: { readonly url?: string; readonly profile?: string },
+  person?: string,
 ): string {
   const isElsewhere = typeof location !== 'undefined' && url !== undefined && new URL(url).host !== location.host;
-  const parts = [
-    database,
-    isElsewhere ? new URL(url).host : undefined,
-    profile,
-    token === '' ? undefined : personOf(token),
-  ];
+  const parts = [database, isElsewhere ? new URL(url).host : undefined, profile, person];
   return parts.filter((part) => part !== undefined).join('@');
-}
-
-/** Of a JWT its issuer and subject, which stay when it is renewed; of anything else all of it. */
-function personOf(token: string): string {
-  const bytes = new TextEncoder().encode(claimsOf(token) ?? token);
-  return `${checksum(bytes).toString(36)}${checksum(bytes, 1).toString(36)}`;
-}
-
-function claimsOf(token: string): string | undefined {
-  try {
-    const [, body = ''] = token.split('.');
-    const { iss, sub } = JSON.parse(atob(body.replaceAll('-', '+').replaceAll('_', '/')));
-    return typeof sub === 'string' ? JSON.stringify([iss, sub]) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function stopped(error: unknown): HostEvent {

@@ -10,7 +10,7 @@ import type { Rejection } from '../../core/commit/call.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import type { QuerySpec } from '../../core/module/query-spec.ts';
-import type { ProductType } from '../../core/value/column-type.ts';
+import type { ColumnType, ProductType } from '../../core/value/column-type.ts';
 
 export interface HostApi {
   /** Starts the replica and the connection. Resolves when calls and queries can be made, with or without a connection. */
@@ -56,18 +56,21 @@ export interface HostOptions {
   /** Raise errors for what a reducer must not use. */
   readonly guard: boolean;
   /** What to subscribe to from the start: all public tables, or these queries. */
-  readonly subscribe: 'all' | readonly SubscriptionText[];
+  readonly subscribe: 'all' | readonly SubscriptionSource[];
 }
 
 export interface HostSubscription {
   /** Numbered by the page. */
   readonly subscriptionId: number;
-  /** SQL, `SELECT * FROM …`; the rows are those of any of them. */
-  readonly queries: readonly SubscriptionText[];
+  /** The rows are those of any of them. */
+  readonly queries: readonly SubscriptionSource[];
 }
 
-/** With values of its `?`, as a column of their type stores them. */
-export type SubscriptionText = string | { readonly text: string; readonly params: readonly SqlValue[] };
+/** SQL, with values of its `?` as a column of their type stores them, or a query of the builder. */
+export type SubscriptionSource =
+  | string
+  | { readonly text: string; readonly params: readonly SqlValue[] }
+  | { readonly spec: QuerySpec };
 
 /** Where what a client does is kept: on the device, which may evict it; there, until the user deletes it; nowhere. */
 export type StorageOption = 'device' | 'durable' | 'memory' | { readonly folder: string };
@@ -76,8 +79,8 @@ export interface HostCall {
   /** Numbered by the page, to tell its calls apart in events. */
   readonly handleId: number;
   readonly reducerId: number;
-  /** BSATN of the parameters. */
-  readonly args: Uint8Array;
+  /** An object by the reducer's parameters, which the host checks. */
+  readonly args: unknown;
   /** It was made at another host, which may have heard of it. */
   readonly again: boolean;
 }
@@ -86,7 +89,7 @@ export interface HostCall {
 export interface EarlierCall {
   readonly handleId: number;
   readonly reducerId: number;
-  readonly args: Uint8Array;
+  readonly args: unknown;
   readonly prediction: PredictionSummary;
   readonly timestampMicros: number;
 }
@@ -95,9 +98,9 @@ export interface EarlierCall {
 export interface UnsendableCall {
   readonly key: number;
   readonly reducer: string;
-  /** The type of the arguments when it was made, and their BSATN. */
+  /** The type of the arguments when it was made, and they. */
   readonly params: ProductType;
-  readonly args: Uint8Array;
+  readonly args: unknown;
   readonly timestampMicros: number;
   readonly reason: string;
 }
@@ -110,7 +113,7 @@ export interface WatchRequest {
 /** What a live query asks for. */
 export type QuerySource =
   | { readonly type: 'sql'; readonly sql: string; readonly params: readonly SqlValue[] }
-  /** Of the builder. Its rows are typed, and travel as BSATN. */
+  /** Of the builder: its rows are typed. */
   | { readonly type: 'query'; readonly spec: QuerySpec };
 
 /** For demos and tests: what a bad network does, felt at will. */
@@ -134,8 +137,7 @@ export type HostEvent =
       readonly message: string;
     }
   | { readonly type: 'queryFailed'; readonly queryId: number; readonly message: string }
-  /** BSATN as of `decodeStep`: each `before` and `after`, either of which may be absent. */
-  | { readonly type: 'changes'; readonly tableId: number; readonly count: number; readonly bytes: Uint8Array }
+  | { readonly type: 'changes'; readonly tableId: number; readonly changes: readonly ChangedValues[] }
   /** Calls of earlier pages, which wait for their answer as this page's do. */
   | { readonly type: 'earlier'; readonly calls: readonly EarlierCall[] }
   /** The module is another one than that of these calls. They wait for `reviewed`. */
@@ -231,13 +233,24 @@ export type ClientStatus = CommonStatus &
 
 /** A result as differences to the one before. */
 export interface RowsUpdate {
-  readonly columns: readonly string[];
+  /** With the first update of a query, and with that of another host. */
+  readonly shape?: ResultShape;
   readonly change: /** Per row its place in the result before, or -1 for the next fresh one. */
     | { readonly type: 'order'; readonly places: Int32Array }
     /** One after the other: the next fresh row comes in at this place, or at `-1 - place` one goes out. */
     | { readonly type: 'edits'; readonly places: Int32Array };
-  /** SQL rows as arrays in column order; rows of a builder's query as BSATN one after the other. */
-  readonly fresh:
-    | { readonly type: 'values'; readonly rows: readonly (readonly SqlValue[])[] }
-    | { readonly type: 'bsatn'; readonly bytes: Uint8Array };
+  /** Rows that were not in the result before. */
+  readonly fresh: readonly RowValues[];
 }
+
+export interface ResultShape {
+  readonly columns: readonly string[];
+  /** Of a query of the builder; other SQL gives what SQLite stores. */
+  readonly types: readonly ColumnType[] | undefined;
+}
+
+/** In the order of the columns. Rows travel like this, since it is what the browser clones fastest. */
+export type RowValues = readonly unknown[];
+
+/** The row before and after; either may be absent. */
+export type ChangedValues = readonly [before: RowValues | undefined, after: RowValues | undefined];

@@ -5,11 +5,9 @@
  * the same object in both.
  */
 
-import { ByteReader } from '../../core/codec/bytes.ts';
-import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import type { RowsUpdate } from './host-api.ts';
-import type { Decode } from './page-decode.ts';
+import { type MakeRow, rowsOf } from './page-rows.ts';
 
 /** What an app gets from `client.live`. */
 export interface LiveRows<Row> {
@@ -35,12 +33,10 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
   readonly #listeners = new Set<() => void>();
   /** Who waits for the first result. */
   readonly #waiting = new Set<() => void>();
-  readonly #decode: Decode | undefined;
   readonly #onClose: () => void;
+  #rowOf: MakeRow | undefined;
 
-  /** `decode` is for rows of a table; without it rows are objects of SQL values by column name. */
-  constructor(decode: Decode | undefined, onClose: () => void) {
-    this.#decode = decode;
+  constructor(onClose: () => void) {
     this.#onClose = onClose;
   }
 
@@ -82,8 +78,10 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
   };
 
   /** From the host. */
-  update({ columns, change, fresh }: RowsUpdate): void {
-    const next = this.#freshRows(columns, fresh) as Row[];
+  update({ shape, change, fresh }: RowsUpdate): void {
+    if (shape !== undefined) this.#rowOf = rowsOf(shape);
+    // What the types say of the query, the host says of its rows.
+    const next = fresh.map((values) => this.#rowOf?.(values)) as Row[];
     this.#rows =
       change.type === 'order' ? ordered(this.#rows, change.places, next) : edited(this.#rows, change.places, next);
     this.#isReady = true;
@@ -94,15 +92,6 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
   fail(message: string): void {
     this.#error = new ForerunError('query-invalid', message);
     this.#notify();
-  }
-
-  #freshRows(columns: readonly string[], fresh: RowsUpdate['fresh']): unknown[] {
-    if (fresh.type === 'values') return fresh.rows.map((values) => Object.freeze(namedValues(columns, values)));
-    if (this.#decode === undefined) throw new ForerunError('internal', 'Rows of a table came for a query of values.');
-    const reader = new ByteReader(fresh.bytes);
-    const rows: unknown[] = [];
-    while (reader.remaining > 0) rows.push(Object.freeze(this.#decode(reader)));
-    return rows;
   }
 
   #notify(): void {
@@ -126,10 +115,4 @@ function edited<Row>(last: readonly Row[], places: Int32Array, fresh: readonly R
     else rows.splice(place, 0, fresh[taken++] as Row);
   }
   return rows;
-}
-
-function namedValues(columns: readonly string[], values: readonly SqlValue[]): Record<string, SqlValue> {
-  const row: Record<string, SqlValue> = {};
-  for (const [i, column] of columns.entries()) row[column] = values[i] ?? null;
-  return row;
 }

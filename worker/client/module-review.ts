@@ -1,7 +1,6 @@
 /** What an app is told of calls that were made with another version of its module. */
 
-import { decodeValue } from '../../core/codec/bsatn-interpreter.ts';
-import { ByteReader } from '../../core/codec/bytes.ts';
+import { ownValue } from '../../core/codec/own-value.ts';
 import { Timestamp } from '../../core/value/timestamp.ts';
 import type { CallHandle } from './call-handle.ts';
 import type { UnsendableCall } from './host-api.ts';
@@ -32,7 +31,7 @@ export interface UnsentCall {
 export function unsentCall(call: UnsendableCall, dismiss: () => void): UnsentCall {
   return {
     reducer: call.reducer,
-    args: decodeValue(call.params, new ByteReader(call.args)),
+    args: ownValue(call.params)?.(call.args),
     timestamp: new Timestamp(BigInt(call.timestampMicros)),
     reason: call.reason,
     dismiss,

@@ -3,11 +3,10 @@
 import { checkQuery } from '#client-checks';
 import { ForerunError } from '../../core/errors.ts';
 import { specOf } from '../../core/module/query-builder.ts';
-import { querySql } from '../../core/module/query-text.ts';
 import type { queryKey } from '../../core/module/table-query.ts';
 import type { TableShape } from '../../core/module/table-shape.ts';
 import { isSql, type SqlHolder, sqlText } from '../../core/query/sql-template.ts';
-import type { SubscriptionText } from './host-api.ts';
+import type { SubscriptionSource } from './host-api.ts';
 
 /** SQL text, `SELECT * FROM player WHERE room = 5`, the same as a template with values, or a query of `client.tables`. */
 export type SubscriptionQuery = string | SqlHolder | { readonly [queryKey]: object };
@@ -65,7 +64,7 @@ export class SubscriptionHandle {
 }
 
 /** As it goes to the host. Throws `query-invalid` for a builder's query that is none of whole rows. */
-export function subscriptionText(query: SubscriptionQuery, tables: readonly TableShape[]): SubscriptionText {
+export function subscriptionSource(query: SubscriptionQuery, tables: readonly TableShape[]): SubscriptionSource {
   if (typeof query === 'string') return query;
   if (isSql(query)) return sqlText(query);
   const spec = specOf(query);
@@ -75,12 +74,11 @@ export function subscriptionText(query: SubscriptionQuery, tables: readonly Tabl
       'A subscription is SQL (a text, or sql`SELECT …`), or a query of client.tables.',
     );
   checkQuery(spec, tables);
-  const named = spec.tables.flatMap((accessor) => tables.find((table) => table.accessor === accessor) ?? []);
-  const isWholeRows = spec.select === undefined && spec.result !== undefined && named.length === spec.tables.length;
+  const isWholeRows = spec.select === undefined && spec.result !== undefined;
   if (!isWholeRows || spec.orderBy.length > 0 || spec.limit !== undefined || spec.offset > 0)
     throw new ForerunError(
       'query-invalid',
       'A subscription is to whole rows, without order and limit: where(…) and semijoins. Order and limit what client.live gives.',
     );
-  return querySql(spec, named);
+  return { spec };
 }

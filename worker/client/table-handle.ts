@@ -1,11 +1,11 @@
 /** A table on the client: a query of all its rows, which the builder narrows down, and callbacks for its rows. */
 
-import { ByteReader } from '../../core/codec/bytes.ts';
 import { QueryBuilder } from '../../core/module/query-builder.ts';
 import { wholeTableSpec } from '../../core/module/query-spec.ts';
 import type { Query } from '../../core/module/table-query.ts';
 import type { TableShape } from '../../core/module/table-shape.ts';
-import type { Decode } from './page-decode.ts';
+import type { ChangedValues } from './host-api.ts';
+import { type MakeRow, typedRows } from './page-rows.ts';
 
 /** All rows of a table, by primary key: pass it to `client.live`. Row callbacks see predicted rows as well. */
 export interface TableHandle<Row> extends Query<Row> {
@@ -28,17 +28,17 @@ export class TableState extends QueryBuilder {
   readonly accessor: string;
   readonly tableId: number;
   readonly primaryKey: string | undefined;
-  readonly #decode: Decode;
+  readonly #rowOf: MakeRow;
   readonly #watch: () => void;
   readonly #listeners: RowListeners = { insert: new Set(), update: new Set(), delete: new Set() };
 
   /** `watch` asks the host for the row changes of this table. */
-  constructor(table: TableShape, decode: Decode, watch: () => void) {
+  constructor(table: TableShape, watch: () => void) {
     super(wholeTableSpec(table.accessor), [table]);
     this.accessor = table.accessor;
     this.tableId = table.tableId;
     this.primaryKey = table.primaryKey === undefined ? undefined : table.columns[table.primaryKey]?.field;
-    this.#decode = decode;
+    this.#rowOf = typedRows(table.rowType.fields);
     this.#watch = watch;
   }
 
@@ -47,12 +47,11 @@ export class TableState extends QueryBuilder {
     this.#listen(this.#listeners.update, listener);
   onDelete = (listener: (row: never) => void): (() => void) => this.#listen(this.#listeners.delete, listener);
 
-  /** From the host: `count` changes, each an optional row before and an optional row after. */
-  dispatch(count: number, bytes: Uint8Array): void {
-    const reader = new ByteReader(bytes);
-    for (let i = 0; i < count; i++) {
-      const before = reader.bool() ? this.#decode(reader) : undefined;
-      const after = reader.bool() ? this.#decode(reader) : undefined;
+  /** From the host. */
+  dispatch(changes: readonly ChangedValues[]): void {
+    for (const [valuesBefore, valuesAfter] of changes) {
+      const before = valuesBefore && this.#rowOf(valuesBefore);
+      const after = valuesAfter && this.#rowOf(valuesAfter);
       if (before === undefined) for (const listener of this.#listeners.insert) listener(after as never);
       else if (after === undefined) for (const listener of this.#listeners.delete) listener(before as never);
       else for (const listener of this.#listeners.update) listener(before as never, after as never);

@@ -11,11 +11,14 @@ import { MaintainedQuery } from '../../core/query/maintained.ts';
 import type { Tuple } from '../../core/query/order.ts';
 import type { ResultPlan } from '../../core/query/result-plan.ts';
 import type { Edit } from '../../core/query/window.ts';
-import type { RowsUpdate } from '../client/host-api.ts';
+import type { ResultShape, RowsUpdate, RowValues } from '../client/host-api.ts';
+import { valuesOf } from './row-values.ts';
 
 export class BuilderQuery {
   readonly maintained: MaintainedQuery;
   readonly #columns: readonly string[];
+  readonly #shape: ResultShape;
+  #isShapeTold = false;
   readonly #writer = new ByteWriter();
   #last: Tuple[] | undefined;
   /** Tuples that stand for the same row as before may be other objects. */
@@ -25,6 +28,7 @@ export class BuilderQuery {
   constructor(engine: Engine, plan: ResultPlan) {
     this.maintained = new MaintainedQuery(engine, plan);
     this.#columns = plan.rowType.fields.map(({ name }) => name);
+    this.#shape = { columns: this.#columns, types: plan.rowType.fields.map(({ type }) => type) };
   }
 
   /** The rows may be any others now. */
@@ -47,17 +51,17 @@ export class BuilderQuery {
 
   #edited(last: Tuple[], edits: readonly Edit[]): RowsUpdate | undefined {
     if (edits.length === 0) return undefined;
-    this.#writer.reset();
+    const fresh: RowValues[] = [];
     const places = new Int32Array(edits.length);
     for (const [i, { place, tuple }] of edits.entries()) {
       places[i] = tuple === undefined ? -1 - place : place;
       if (tuple === undefined) last.splice(place, 1);
       else {
         last.splice(place, 0, tuple);
-        this.#encode(tuple);
+        fresh.push(this.#valuesOf(tuple));
       }
     }
-    return this.#update({ type: 'edits', places });
+    return this.#update({ type: 'edits', places }, fresh);
   }
 
   #differing(next: readonly Tuple[], isAnew: boolean): RowsUpdate | undefined {
@@ -73,13 +77,12 @@ export class BuilderQuery {
       else places.delete(tuple);
       order[i] = place ?? -1;
     }
-    this.#writer.reset();
     if (places.size > 0 && (isAnew || this.maintained.plan.output.type === 'columns'))
       this.#findEqual(places, next, unknown, order);
-    for (const i of unknown) if (order[i] === -1) this.#encode(next[i] as Tuple);
+    const fresh = unknown.filter((i) => order[i] === -1).map((i) => this.#valuesOf(next[i] as Tuple));
     this.#last = [...next];
     const isSame = last?.length === next.length && order.every((place, i) => place === i);
-    return isSame ? undefined : this.#update({ type: 'order', places: order });
+    return isSame ? undefined : this.#update({ type: 'order', places: order }, fresh);
   }
 
   /** A row that comes with the values of one that went is that one. */
@@ -104,17 +107,17 @@ export class BuilderQuery {
 
   #textOf(tuple: Tuple): string {
     this.#writer.reset();
-    this.#encode(tuple);
-    const text = latin1Of(this.#writer.view());
-    this.#writer.reset();
-    return text;
-  }
-
-  #encode(tuple: Tuple): void {
     this.maintained.codec.encode(this.#writer, this.maintained.rowOf(tuple));
+    return latin1Of(this.#writer.view());
   }
 
-  #update(change: RowsUpdate['change']): RowsUpdate {
-    return { columns: this.#columns, change, fresh: { type: 'bsatn', bytes: this.#writer.take() } };
+  #valuesOf(tuple: Tuple): RowValues {
+    return valuesOf(this.#columns, this.maintained.rowOf(tuple));
+  }
+
+  #update(change: RowsUpdate['change'], fresh: readonly RowValues[]): RowsUpdate {
+    if (this.#isShapeTold) return { change, fresh };
+    this.#isShapeTold = true;
+    return { shape: this.#shape, change, fresh };
   }
 }

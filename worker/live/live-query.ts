@@ -7,8 +7,6 @@
  * keeps its identity on the page.
  */
 
-import { ByteWriter } from '../../core/codec/bytes.ts';
-import { type Codec, compileCodec } from '../../core/codec/bsatn.ts';
 import { NetChanges, type Row, type RowChange } from '../../core/commit/row-change.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
@@ -21,9 +19,10 @@ import { tablesOf } from '../../core/query/plan.ts';
 import type { ResultPlan } from '../../core/query/result-plan.ts';
 import { needsExact, resultSql, rowReader } from '../../core/query/select.ts';
 import { Identity } from '../../core/value/identity.ts';
-import type { HostEvent, RowsUpdate, WatchRequest } from '../client/host-api.ts';
+import type { HostEvent, ResultShape, RowsUpdate, WatchRequest } from '../client/host-api.ts';
 import { BuilderQuery } from './builder-query.ts';
 import { withPlace } from './query-error.ts';
+import { valuesOf } from './row-values.ts';
 import { SqlQuery, sliceMs } from './sql-query.ts';
 
 export interface LiveQueriesOptions {
@@ -35,8 +34,10 @@ export interface LiveQueriesOptions {
 
 interface Rerun {
   readonly query: SqlQuery;
+  readonly shape: ResultShape;
+  isShapeTold: boolean;
   /** Rows of a builder's query are typed. */
-  readonly typed: { readonly read: (values: readonly SqlValue[]) => Row; readonly codec: Codec } | undefined;
+  readonly read: ((values: readonly SqlValue[]) => Row) | undefined;
 }
 
 interface Kept {
@@ -64,7 +65,8 @@ export class LiveQueries {
     try {
       if (source.type === 'sql') {
         const query = new SqlQuery({ engine, sql: source.sql, params: source.params, needsExact: undefined, nowMs });
-        this.#reruns.set(queryId, { query, typed: undefined });
+        const shape = { columns: query.columns, types: undefined };
+        this.#reruns.set(queryId, { query, shape, isShapeTold: false, read: undefined });
         return undefined;
       }
       const plan = planQuery(source.spec, engine.definition, { isVisible: (table) => table.public });
@@ -72,7 +74,9 @@ export class LiveQueries {
       else {
         const query = new SqlQuery({ engine, ...resultSql(plan), needsExact, nowMs });
         const read = rowReader(plan, (tableId) => engine.shape(tableId));
-        this.#reruns.set(queryId, { query, typed: { read, codec: compileCodec(plan.rowType) } });
+        const { fields } = plan.rowType;
+        const shape = { columns: fields.map(({ name }) => name), types: fields.map(({ type }) => type) };
+        this.#reruns.set(queryId, { query, shape, isShapeTold: false, read });
       }
       return undefined;
     } catch (error) {
@@ -199,15 +203,14 @@ function failed(queryId: number, error: unknown): HostEvent {
   return { type: 'queryFailed', queryId, message: error.message };
 }
 
-function refreshed({ query, typed }: Rerun): RowsUpdate | undefined {
+function refreshed(rerun: Rerun): RowsUpdate | undefined {
+  const { query, shape, isShapeTold, read } = rerun;
   const found = query.refresh();
   if (found === undefined) return undefined;
-  return { columns: query.columns, change: { type: 'order', places: found.order }, fresh: encoded(found.fresh, typed) };
-}
-
-function encoded(rows: readonly SqlValue[][], typed: Rerun['typed']): RowsUpdate['fresh'] {
-  if (typed === undefined) return { type: 'values', rows };
-  const writer = new ByteWriter();
-  for (const row of rows) typed.codec.encode(writer, typed.read(row));
-  return { type: 'bsatn', bytes: writer.take() };
+  rerun.isShapeTold = true;
+  return {
+    ...(!isShapeTold && { shape }),
+    change: { type: 'order', places: found.order },
+    fresh: read === undefined ? found.fresh : found.fresh.map((row) => valuesOf(shape.columns, read(row))),
+  };
 }

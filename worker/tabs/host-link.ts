@@ -55,6 +55,7 @@ export class HostLink implements HostApi {
 
   /** Resolves with the first host; later ones are taken up as they are found. */
   open(options: HostOptions, listener: HostListener): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#finder.start(options, {
         found: async (host, hostOptions) => {

@@ -1,11 +1,10 @@
-/** A short name for a module's shape, for tabs to see whether theirs are the same. */
+/** A text for a module's shape, for tabs to see whether theirs are the same. */
 
-import { columnKey } from '../../core/module/column-builder.ts';
+import { columnKey } from '../../core/module/column-key.ts';
 import type { ModuleExports } from '../../core/module/module.ts';
 import { pageModule } from '../../core/module/page-module.ts';
 import { schemaKey } from '../../core/module/schema.ts';
 import { tableKey } from '../../core/module/table.ts';
-import { checksum } from '../persist/checksum.ts';
 
 /** Functions have no part in it. */
 export function moduleVersion(module: ModuleExports): string {
@@ -14,9 +13,7 @@ export function moduleVersion(module: ModuleExports): string {
     table[tableKey],
     Object.values(table.rowType.row).map((column) => column[columnKey]),
   ]);
-  const text = JSON.stringify([pageModule(module), written, settings], (_, value: unknown) =>
+  return JSON.stringify([pageModule(module), written, settings], (_, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
   );
-  const bytes = new TextEncoder().encode(text);
-  return `${checksum(bytes).toString(36)}-${checksum(bytes, 1).toString(36)}`;
 }

@@ -5,7 +5,7 @@
  * for another one, which the pages of all tabs find together.
  */
 
-import { limits } from '../../core/limits.ts';
+import { tabLockMsMax } from '../../core/limits.ts';
 import type { HostOptions } from '../client/host-api.ts';
 import type { FinderEvents, HostFinder } from './host-link.ts';
 import { holdPageLock } from './page-lock.ts';
@@ -71,7 +71,7 @@ export class SharedWorkerHost implements HostFinder {
       this.#waiting.abort();
       const unavailable = 'an older version of this app is open in another tab, close it and reload this one';
       this.#change({ ...page, storage: { unavailable } }, events);
-    }, limits.tabLockMsMax);
+    }, tabLockMsMax);
     this.#whenGone(lock, () => {
       clearTimeout(timer);
       this.#connect(page, events);
