@@ -9,15 +9,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright';
 import { build, defaultClientConditions } from 'vite';
-import { loadFlights } from '../demo/flights/load.ts';
+import { fillFlights } from '../demo/flights/load.ts';
 import * as flights from '../demo/flights/module.ts';
 import { StaticFiles } from '../server/cli/static-files.ts';
 import { answerNotFound } from '../server/http.ts';
 import { nodeEnvironment } from '../server/environment.ts';
 import { listen } from '../server/listen.ts';
-import { OwnCalls, type OwnReducers } from '../server/own-calls.ts';
+import { OwnCalls } from '../server/own-calls.ts';
 import { serve } from '../server/serve.ts';
-import { forerun, type OwnDatabase } from '../server/vite.ts';
+import { forerun } from '../server/vite.ts';
 import { chromiumArgs, findChromium } from '../test/browser/chromium.ts';
 import type { Floor } from './startup/floor.worker.ts';
 import type { Startup } from './startup/page.ts';
@@ -74,11 +74,13 @@ async function served(data: string): Promise<{ readonly url: string; readonly cl
   });
   await listen(server, 0, 'localhost');
   const calls = new OwnCalls(database.authority, nodeEnvironment());
-  const reducers = { importFlights: (args: unknown) => calls.call('importFlights', args) } as OwnReducers<
-    typeof flights
-  >;
-  const query: OwnDatabase['query'] = (sql, ...params) => database.authority.engine.select(sql, params).rows;
-  await loadFlights({ name: 'main', url: '', reducers: () => reducers as never, query }, flightCount);
+  await fillFlights(
+    {
+      importFlights: (args) => calls.call('importFlights', args),
+      query: (sql, ...params) => database.authority.engine.select(sql, params).rows,
+    },
+    flightCount,
+  );
   calls.close();
   const { port } = server.address() as { readonly port: number };
   return { url: `http://localhost:${port}`, close: () => database.close() };

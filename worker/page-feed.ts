@@ -24,6 +24,8 @@ export interface PageFeedOptions {
 }
 
 const refreshMs = 16;
+/** After queries that took longer, a new one waits for what the page has said meanwhile: it may want that one no longer. */
+const longMs = 8;
 
 export class PageFeed {
   readonly pageId: string;
@@ -37,6 +39,8 @@ export class PageFeed {
   #ofSubscriptions: HostEvent[] = [];
   #status: string | undefined;
   #refreshedMs: number = Number.NEGATIVE_INFINITY;
+  /** When queries last ended that took long. */
+  #longEndMs: number = Number.NEGATIVE_INFINITY;
   #wakeAsked = false;
 
   constructor({ engine, environment, listener, pageId, wake }: PageFeedOptions) {
@@ -64,7 +68,8 @@ export class PageFeed {
   watch(request: WatchRequest): void {
     const failure = this.#live.watch(request);
     if (failure !== undefined) this.push(failure);
-    this.#refreshLive();
+    if (this.#environment.clock.monotonicMs() - this.#longEndMs < refreshMs) this.#wakeIn(0);
+    else this.#refreshLive();
   }
 
   unwatch(queryId: number): void {
@@ -123,7 +128,11 @@ export class PageFeed {
 
   /** What is not done at once is gone on with, after what has come meanwhile. */
   #refreshLive(): void {
+    const { clock } = this.#environment;
+    const startedMs = clock.monotonicMs();
     this.#events.push(...this.#live.refresh());
+    const endedMs = clock.monotonicMs();
+    if (endedMs - startedMs > longMs) this.#longEndMs = endedMs;
     const restMs = this.#live.restMs;
     if (restMs !== undefined) this.#wakeIn(restMs);
   }

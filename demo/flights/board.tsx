@@ -2,8 +2,7 @@
 
 import { useClient, useLive } from 'forerun/react';
 import { count, sum } from 'forerun';
-import { type ReactElement, useState } from 'react';
-import { Delays } from './delays.tsx';
+import { lazy, type ReactElement, Suspense, useState } from 'react';
 import { Figures } from './figures.tsx';
 import { FlightList } from './flight-list.tsx';
 import { Hours } from './hours.tsx';
@@ -19,6 +18,9 @@ const ranges = [
   { name: 'Over an hour', from: 61, to: undefined },
   { name: 'Over three hours', from: 181, to: undefined },
 ] as const;
+
+/** The chart's library comes when the rest of the page is there. */
+const Delays = lazy(async () => ({ default: (await import('./delays.tsx')).Delays }));
 
 const orders = ['By time', 'Latest first'] as const;
 
@@ -39,7 +41,9 @@ export function Board(): ReactElement {
       <Figures delays={delays} />
       <div className="charts">
         <Hours hours={hours} chosen={hour} onChoose={setHour} />
-        <Delays delays={delays} />
+        <Suspense fallback={<figure className="delays" />}>
+          <Delays delays={delays} />
+        </Suspense>
       </div>
       <section className="list" aria-label="Flights">
         <div className="filters">

@@ -3,18 +3,18 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { and, count } from 'forerun';
 import { useClient, useLive, useReducers, useStatus } from 'forerun/react';
-import { type ReactElement, useCallback, useEffect, useMemo, useRef } from 'react';
+import { type ReactElement, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { type QueuedCall, useCallQueue } from '../ui/call-queue.ts';
 import { queue } from './client.ts';
 import { type Flight, FlightRow } from './flight-row.tsx';
 import type * as flights from './module.ts';
 
 const rowHeight = 37;
+/** Rows come and go by so many: all of them are measured anew whenever there is one more or less. */
+const blockRows = 10;
 /** The query moves in steps, so that scrolling a little asks for nothing. */
 const stepRows = 100;
 const windowRows = 300;
-/** Beyond every delay there is. */
-const delayBound = 100_000;
 
 interface Wanted {
   readonly from: number | undefined;
@@ -30,14 +30,14 @@ export function FlightList({ from, to, hour, isLatestFirst }: Wanted): ReactElem
   const { onDelay, onNote } = useEdits();
   const scroller = useRef<HTMLDivElement>(null);
 
+  // Where there is no bound, nothing is compared: SQLite would look for the rows by an index that finds all of them.
   const wanted = useMemo(
     () =>
       flight.where((f) =>
         and(
-          f.delay.gte(from ?? -delayBound),
-          f.delay.lte(to ?? delayBound),
-          f.hour.gte(hour ?? 0),
-          f.hour.lte(hour ?? 23),
+          from === undefined || f.delay.gte(from),
+          to === undefined || f.delay.lte(to),
+          hour === undefined || f.hour.eq(hour),
         ),
       ),
     [flight, from, to, hour],
@@ -46,15 +46,21 @@ export function FlightList({ from, to, hour, isLatestFirst }: Wanted): ReactElem
   const total = found?.flights ?? 0;
 
   const virtual = useVirtualizer({
-    count: total,
+    count: Math.ceil(total / blockRows),
     getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
-    overscan: 8,
+    estimateSize: () => rowHeight * blockRows,
+    overscan: 1,
+    useFlushSync: false,
   });
-  const items = virtual.getVirtualItems();
-  const start = Math.max(0, Math.floor((items[0]?.index ?? 0) / stepRows) * stepRows - stepRows);
-  const ordered = isLatestFirst ? wanted.orderBy((f) => f.delay.desc()) : wanted.orderBy((f) => f.id.asc());
+  const blocks = virtual.getVirtualItems();
+  const first = (blocks[0]?.index ?? 0) * blockRows;
+  const end = Math.min(total, ((blocks.at(-1)?.index ?? -1) + 1) * blockRows);
+  const start = Math.max(0, Math.floor(first / stepRows) * stepRows - stepRows);
+  const ordered = wanted.orderBy((f) => (isLatestFirst ? [f.delay.desc(), f.id.desc()] : f.id));
   const rows = useLive(ordered.limit(windowRows).offset(start));
+  // Until those of another window are here, the last ones stay, and stand where they stood.
+  const [shown, setShown] = useState({ rows, start });
+  if (shown.rows !== rows) setShown({ rows, start });
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another question is answered from the top
   useEffect(() => {
@@ -81,18 +87,19 @@ export function FlightList({ from, to, hour, isLatestFirst }: Wanted): ReactElem
           </tr>
         </thead>
         <tbody>
-          <Gap height={items[0]?.start ?? 0} />
-          {items.map(({ index }) => {
-            const row = rows[index - start];
+          <Gap rows={first} />
+          {Array.from({ length: Math.max(0, end - first) }, (_, i) => {
+            const row = shown.rows[first + i - shown.start];
             return row === undefined ? (
-              <tr key={`waiting ${index}`} className="waiting">
+              // biome-ignore lint/suspicious/noArrayIndexKey: it is no row, but the place of one
+              <tr key={`waiting ${first + i}`} className="waiting">
                 <td colSpan={5} />
               </tr>
             ) : (
               <FlightRow key={row.id} flight={row} edit={edits.get(row.id)} onDelay={onDelay} onNote={onNote} />
             );
           })}
-          <Gap height={virtual.getTotalSize() - (items.at(-1)?.end ?? 0)} />
+          <Gap rows={total - end} />
           {total === 0 && (
             <tr>
               <td className="empty soft" colSpan={5}>
@@ -110,11 +117,11 @@ export function FlightList({ from, to, hour, isLatestFirst }: Wanted): ReactElem
 }
 
 /** The place of the rows that are not there. */
-function Gap({ height }: { readonly height: number }): ReactElement | null {
-  if (height <= 0) return null;
+function Gap({ rows }: { readonly rows: number }): ReactElement | null {
+  if (rows <= 0) return null;
   return (
     <tr>
-      <td className="gap" colSpan={5} style={{ height }} />
+      <td className="gap" colSpan={5} style={{ height: rows * rowHeight }} />
     </tr>
   );
 }

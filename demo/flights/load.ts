@@ -5,7 +5,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
-import type { OwnDatabase } from 'forerun/vite';
+import type { OwnDatabase, OwnReducers } from 'forerun/vite';
 import type * as flights from './module.ts';
 
 /** One of the 200,000 US flights of 2001 in vega-datasets, ordered by the time of day. */
@@ -17,9 +17,22 @@ interface Flight {
 
 const rowsPerCall = 2_000;
 
-/** `rowsMax`: take so many, evenly spread over the day. */
-export async function loadFlights(database: OwnDatabase, rowsMax = Number.POSITIVE_INFINITY): Promise<void> {
+export interface FlightsTable {
+  readonly importFlights: OwnReducers<typeof flights>['importFlights'];
+  readonly query: OwnDatabase['query'];
+}
+
+/** The database of a dev server. */
+export function loadFlights(database: OwnDatabase, rowsMax?: number): Promise<void> {
   const { importFlights } = database.reducers<typeof flights>();
+  return fillFlights({ importFlights, query: database.query }, rowsMax);
+}
+
+/** `rowsMax`: take so many, evenly spread over the day. */
+export async function fillFlights(
+  { importFlights, query }: FlightsTable,
+  rowsMax = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const source = new URL('../data/flights-200k.json', import.meta.resolve('vega-datasets'));
   const all: readonly Flight[] = JSON.parse(await readFile(source, 'utf8'));
   const step = Math.max(1, Math.floor(all.length / rowsMax));
@@ -28,7 +41,7 @@ export async function loadFlights(database: OwnDatabase, rowsMax = Number.POSITI
     .slice(0, rowsMax)
     .map(({ delay, distance, time }, id) => ({ id, delay, distance, time, hour: Math.floor(time), note: '' }));
 
-  const loaded = Number(database.query('SELECT count(*) FROM flight')[0]?.[0]);
+  const loaded = Number(query('SELECT count(*) FROM flight')[0]?.[0]);
   if (loaded >= rows.length) return;
   const progress = showProgress(rows.length);
   for (let from = loaded; from < rows.length; from += rowsPerCall) {

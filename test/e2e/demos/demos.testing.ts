@@ -12,6 +12,13 @@ import { Wire } from './wire.testing.ts';
 export type Rows = readonly Readonly<Record<string, unknown>>[];
 
 const latencyMs = '300';
+const devServer = 'test/e2e/dev-server.ts';
+const builtServer = 'test/e2e/built-server.ts';
+
+export interface DemosOptions {
+  readonly flights: number;
+  readonly built?: boolean;
+}
 
 export class Demos {
   /** What went wrong in pages that nobody asked for. */
@@ -22,6 +29,7 @@ export class Demos {
   readonly #seats: readonly [BrowserContext, BrowserContext];
   readonly #data: string;
   readonly #flights: number;
+  readonly #script: string;
   #server: Child | undefined;
   #isLoaded = false;
 
@@ -31,30 +39,33 @@ export class Demos {
     wire: Wire,
     data: string,
     flights: number,
+    script: string,
   ) {
     this.#browser = browser;
     this.#seats = seats;
     this.wire = wire;
     this.#data = data;
     this.#flights = flights;
+    this.#script = script;
   }
 
-  /** Resolves when all flights are loaded. */
-  static async start({ flights }: { readonly flights: number }): Promise<Demos> {
+  /** Resolves when all flights are loaded. `built`: as in production, instead of by the dev server. */
+  static async start({ flights, built = false }: DemosOptions): Promise<Demos> {
     const executablePath = findChromium();
     const [browser, wire, data] = await Promise.all([
       chromium.launch({ ...(executablePath && { executablePath }), args: [...chromiumArgs] }),
       Wire.open(),
       mkdtemp(join(tmpdir(), 'forerun-demos-')),
     ]);
-    const demos = new Demos(browser, await Promise.all([seat(browser), seat(browser)]), wire, data, flights);
+    const seats = await Promise.all([seat(browser), seat(browser)]);
+    const demos = new Demos(browser, seats, wire, data, flights, built ? builtServer : devServer);
     await demos.serve();
     return demos;
   }
 
   /** Starts a server on the data of the one before it. */
   async serve(): Promise<void> {
-    this.#server = new Child('test/e2e/dev-server.ts', [], {
+    this.#server = new Child(this.#script, [], {
       FORERUN_DEMO_DATA: this.#data,
       FORERUN_DEMO_FLIGHTS: String(this.#flights),
     });
