@@ -13,7 +13,7 @@ const spec = specOf(game.tables.player);
 
 /** A page before a host. While it asks for a query, each look at the clock may take `lookMs`. */
 async function pageOf() {
-  const engine = await Engine.open({ definition, guard: false });
+  const engine = await Engine.open({ definition, ids: { next: () => 0n } });
   let nowMs = 0;
   let stepMs = 0;
   const clock = { now: () => nowMs, monotonicMs: () => (nowMs += stepMs) };

@@ -1,7 +1,7 @@
 /** Draws the arena on a canvas, from above, with the own ship in the middle. */
 
-import type { Gem, Ship } from './module.ts';
-import { gemRadius, height, pillars, type Point, shipRadius, width } from './world.ts';
+import type { Gem, Ship, Shot } from './module.ts';
+import { gemRadius, height, pillars, type Point, shipRadius, struck, width } from './world.ts';
 
 export interface ShownShip extends Point {
   readonly row: Ship;
@@ -10,6 +10,8 @@ export interface ShownShip extends Point {
   readonly isOwn: boolean;
   /** Where its barrel points, of length 1. */
   readonly aim: Point | undefined;
+  /** Its last one. */
+  readonly shot: Shot | undefined;
 }
 
 export interface Scene {
@@ -65,7 +67,7 @@ export function draw(canvas: HTMLCanvasElement, scene: Scene, camera: Camera): v
   context.setTransform(scale, 0, 0, scale, pixelWidth / 2 - camera.x * scale, pixelHeight / 2 - camera.y * scale);
   drawFloor(context, colours);
   for (const gem of scene.gems) drawGem(context, gem, scene.asked.has(gem), colours);
-  for (const ship of scene.ships) drawShot(context, ship, colours);
+  for (const ship of scene.ships) drawShot(context, ship, scene.ships, colours);
   for (const ship of scene.ships) drawShip(context, ship, colours);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   if (scene.stick !== undefined) drawStick(context, scene.stick, colours);
@@ -103,17 +105,29 @@ function drawGem(context: CanvasRenderingContext2D, { x, y }: Gem, isAsked: bool
   context.fill();
 }
 
-function drawShot(context: CanvasRenderingContext2D, { row, x, y, timeMs, isOwn }: ShownShip, colours: Colours): void {
-  const age = timeMs - row.shot.atMs;
-  if (age < 0 || age > shotShownMs) return;
+function drawShot(
+  context: CanvasRenderingContext2D,
+  { shot, x, y, timeMs, isOwn, row: { id } }: ShownShip,
+  ships: readonly ShownShip[],
+  colours: Colours,
+): void {
+  const age = timeMs - (shot?.atMs ?? 0);
+  if (shot === undefined || age < 0 || age > shotShownMs) return;
+  // Until the server has judged it, it hits what it would hit in the picture.
+  const direction = { x: shot.dx, y: shot.dy };
+  const end = shot.isJudged ? shot : struck({ x, y }, direction, others(ships, id)).end;
   context.globalAlpha = 1 - age / shotShownMs;
   context.strokeStyle = isOwn ? colours.own : colours.other;
   context.lineWidth = 3;
   context.beginPath();
   context.moveTo(x, y);
-  context.lineTo(row.shot.x, row.shot.y);
+  context.lineTo(end.x, end.y);
   context.stroke();
   context.globalAlpha = 1;
+}
+
+function others(ships: readonly ShownShip[], own: number): ShownShip[] {
+  return ships.filter(({ row }) => row.id !== own);
 }
 
 function drawShip(context: CanvasRenderingContext2D, { row, x, y, isOwn, aim }: ShownShip, colours: Colours): void {

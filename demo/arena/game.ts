@@ -3,7 +3,7 @@
 import type { Client, LiveRows } from 'forerun/client';
 import { type Camera, cameraOn, draw, type Scene, type ShownShip } from './draw.ts';
 import type { Input } from './input.ts';
-import { type Aim, type Gem, type Pilot, reloadMs, type Ship } from './module.ts';
+import { type Aim, type Gem, type Pilot, reloadMs, type Ship, type Shot } from './module.ts';
 import type * as arena from './module.ts';
 import { Smoothing } from './smoothing.ts';
 import { Timing } from './timing.ts';
@@ -39,6 +39,7 @@ export class Game {
   readonly #gems: LiveRows<Gem>;
   readonly #pilots: LiveRows<Pilot>;
   readonly #aims: LiveRows<Aim>;
+  readonly #shots: LiveRows<Shot>;
   readonly #forgetPulse: () => void;
   readonly #onFigures: (figures: GameFigures) => void;
   readonly #timing = new Timing();
@@ -76,6 +77,7 @@ export class Game {
     this.#gems = client.live(client.tables.gem);
     this.#pilots = client.live(client.tables.pilot);
     this.#aims = client.live(client.tables.aim);
+    this.#shots = client.live(client.tables.shot);
     this.#forgetPulse = client.tables.pulse.onInsert(() => this.#ticks++);
     this.#frame = requestAnimationFrame((nowMs) => this.#step(nowMs));
   }
@@ -83,7 +85,7 @@ export class Game {
   close(): void {
     cancelAnimationFrame(this.#frame);
     this.#forgetPulse();
-    for (const rows of [this.#ships, this.#gems, this.#pilots, this.#aims]) rows.close();
+    for (const rows of [this.#ships, this.#gems, this.#pilots, this.#aims, this.#shots]) rows.close();
   }
 
   #step(nowMs: number): void {
@@ -126,6 +128,7 @@ export class Game {
   #scene(ownMs: number, othersMs: number, passedMs: number): Scene {
     const ownId = this.#pilot()?.ship;
     const aims = new Map(this.#aims.rows.map((aim) => [aim.ship, aim]));
+    const shots = new Map(this.#shots.rows.map((shot) => [shot.ship, shot]));
     const ships: ShownShip[] = [];
     let own: ShownShip | undefined;
     for (const row of this.#ships.rows) {
@@ -133,7 +136,7 @@ export class Game {
       const timeMs = isOwn ? ownMs : othersMs;
       if (row.outUntilMs > timeMs) continue;
       const place = this.#smoothing.place(row, timeMs, passedMs, isOwn);
-      const shown = { row, timeMs, isOwn, aim: aims.get(row.id), ...place };
+      const shown = { row, timeMs, isOwn, aim: aims.get(row.id), shot: shots.get(row.id), ...place };
       if (isOwn) own = shown;
       ships.push(shown);
     }

@@ -1,9 +1,10 @@
 /**
- * The arena: ships that fly, collect gems and shoot. A scheduled reducer, the tick, does what nobody calls for: it steers
- * the drones, parts ships that touch, and brings back those that were shot.
+ * The arena: ships that fly, collect gems and shoot. A scheduled reducer, the tick, does what nobody calls for: it judges
+ * the shots, steers the drones, parts ships that touch, and brings back those that were shot.
  *
  * A shot is judged on the world as its shooter saw it, who sees others where they were a moment ago: `seenMs` says when,
- * and the rows remember the ways of the last `rememberedMs`.
+ * and the rows remember the ways of the last `rememberedMs`. That is the tick's work, so that `fire` reads nobody's ship
+ * but its own: a prediction that had read them all would run again whenever anybody turns.
  */
 
 import { type ReducerCtx, type RowOf, ScheduleAt, SenderError, schema, t, table } from 'forerun';
@@ -38,8 +39,24 @@ const ship = table(
     health: t.u8(),
     /** Out until then; 0 while it flies. */
     outUntilMs: t.f64(),
-    /** Its last shot: when, and where it ended. */
-    shot: t.object('Shot', { atMs: t.f64(), x: t.f64(), y: t.f64() }),
+  },
+);
+
+/** The last shot of each ship. */
+const shot = table(
+  { name: 'shot', public: true },
+  {
+    ship: t.u32().primaryKey(),
+    atMs: t.f64(),
+    /** Of the world that its shooter saw. */
+    seenMs: t.f64(),
+    /** Its direction, of length 1. */
+    dx: t.f64(),
+    dy: t.f64(),
+    /** Where it ends: for a tick or so at pillars only, then at whom it hit. */
+    x: t.f64(),
+    y: t.f64(),
+    isJudged: t.bool(),
   },
 );
 
@@ -47,7 +64,7 @@ const pilot = table(
   { name: 'pilot', public: true },
   {
     identity: t.identity().primaryKey(),
-    ship: t.u32(),
+    ship: t.u32().unique(),
     name: t.string(),
     score: t.u32(),
     /** When the connection went; 0 while it is there. */
@@ -68,12 +85,13 @@ const pulse = table({ name: 'pulse', public: true, event: true }, { atMs: t.f64(
 
 const clock = table({ name: 'clock' }, { id: t.u64().primaryKey().autoInc(), scheduledAt: t.scheduleAt() });
 
-const tables = { ship, pilot, gem, aim, pulse, clock };
+const tables = { ship, shot, pilot, gem, aim, pulse, clock };
 const arena = schema(tables);
 export default arena;
 
 type Ctx = ReducerCtx<typeof tables>;
 export type Ship = RowOf<typeof ship>;
+export type Shot = RowOf<typeof shot>;
 export type Pilot = RowOf<typeof pilot>;
 export type Gem = RowOf<typeof gem>;
 export type Aim = RowOf<typeof aim>;
@@ -134,20 +152,19 @@ export const takeAim = arena.reducer({ x: t.f64(), y: t.f64() }, (ctx, { x, y })
   else ctx.db.aim.insert(row);
 });
 
-/** Shoots in a direction, at the others as they were when the shooter saw them. */
+/** Shoots in a direction, at the others as they were when the shooter saw them. The next tick says whom it hits. */
 export const fire = arena.reducer({ x: t.f64(), y: t.f64(), seenMs: t.f64() }, (ctx, { x, y, seenMs }) => {
   const own = ownShip(ctx);
   const direction = unit(x, y);
   if (!direction) throw new SenderError('A shot has a direction.');
   const now = nowMs(ctx);
-  if (now - own.shot.atMs < reloadMs) throw new SenderError('Still reloading.');
+  const last = ctx.db.shot.ship.find(own.id);
+  if (last && now - last.atMs < reloadMs) throw new SenderError('Still reloading.');
+  const { end } = struck(placeAt(own, now), direction, []);
   const judgedMs = Math.min(now, Math.max(seenMs, now - rememberedMs));
-  const others = [...ctx.db.ship.iter()]
-    .filter((other) => other.id !== own.id && other.outUntilMs === 0)
-    .map((other) => ({ ...placeAt(other, judgedMs), row: other }));
-  const { end, target } = struck(placeAt(own, now), direction, others);
-  ctx.db.ship.id.update({ ...own, shot: { atMs: now, ...end } });
-  if (target) hit(ctx, target.row, now);
+  const row = { ship: own.id, atMs: now, seenMs: judgedMs, dx: direction.x, dy: direction.y, ...end, isJudged: false };
+  if (last) ctx.db.shot.ship.update(row);
+  else ctx.db.shot.insert(row);
 });
 
 /** Takes a gem that the own ship touches; another one appears elsewhere. */
@@ -158,7 +175,7 @@ export const collect = arena.reducer({ gem: t.u32(), x: t.f64(), y: t.f64() }, (
   if (!found || found.x !== x || found.y !== y) throw new SenderError('Someone else was quicker.');
   if (!isNear(placeAt(own, nowMs(ctx)), found, reach)) throw new SenderError('That gem is too far away.');
   ctx.db.gem.id.update({ id, ...freePlace(ctx.random) });
-  reward(ctx, 1);
+  reward(ctx, own.id, 1);
 });
 
 export const onDisconnect = arena.clientDisconnected((ctx) => {
@@ -178,10 +195,13 @@ export const tick = arena.reducer({ onSchedule: clock }, { row: clock.rowType },
   for (const pilot of ctx.db.pilot.iter()) {
     if (pilot.goneAtMs === 0 || now - pilot.goneAtMs < graceMs) continue;
     ctx.db.ship.id.delete(pilot.ship);
+    ctx.db.shot.ship.delete(pilot.ship);
     ctx.db.pilot.identity.delete(pilot.identity);
   }
+  const ships = new Map([...ctx.db.ship.iter()].map((row) => [row.id, row]));
+  judge(ctx, ships, now);
   const flying: { row: Ship; place: Point }[] = [];
-  for (const row of ctx.db.ship.iter()) {
+  for (const row of ships.values()) {
     if (row.outUntilMs > now) continue;
     const back = row.outUntilMs === 0 ? row : returned(ctx, row, now);
     const isDue = back.isDrone && (ctx.random() < 0.03 || now - back.atMs > courseMsMax);
@@ -207,8 +227,7 @@ function ownShip(ctx: Ctx): Ship {
 function newShip(ctx: Ctx, name: string, isDrone: boolean): Ship {
   const atMs = nowMs(ctx);
   const place = freePlace(ctx.random);
-  const rest = { past: [], health: healthMax, outUntilMs: 0, shot: { atMs: 0, x: 0, y: 0 } };
-  return { id: 0, name, isDrone, ...place, vx: 0, vy: 0, atMs, ...rest };
+  return { id: 0, name, isDrone, ...place, vx: 0, vy: 0, atMs, past: [], health: healthMax, outUntilMs: 0 };
 }
 
 function returned(ctx: Ctx, row: Ship, now: number): Ship {
@@ -221,20 +240,35 @@ function wandering(ctx: Ctx, row: Ship, now: number): Ship {
   return { ...row, ...writable(turned(row, now, course)) };
 }
 
-function hit(ctx: Ctx, row: Ship, now: number): void {
-  const health = Math.max(0, row.health - damage);
-  if (health > 0) {
-    ctx.db.ship.id.update({ ...row, health });
-    return;
+/** Shots since the last tick, in the order in which they were made; `ships` are as they have left them. */
+function judge(ctx: Ctx, ships: Map<number, Ship>, now: number): void {
+  const due = [...ctx.db.shot.iter()].filter(({ isJudged }) => !isJudged).sort((a, b) => a.atMs - b.atMs);
+  for (const shot of due) {
+    const shooter = ships.get(shot.ship);
+    if (!shooter) continue;
+    const others = [...ships.values()]
+      .filter(({ id, outUntilMs }) => id !== shot.ship && outUntilMs === 0)
+      .map((row) => ({ ...placeAt(row, shot.seenMs), row }));
+    const { end, target } = struck(placeAt(shooter, shot.atMs), { x: shot.dx, y: shot.dy }, others);
+    ctx.db.shot.ship.update({ ...shot, ...end, isJudged: true });
+    if (target) ships.set(target.row.id, hit(ctx, target.row, shot.ship, now));
   }
-  const stopped = writable(turned(row, now, { vx: 0, vy: 0 }));
-  ctx.db.ship.id.update({ ...row, ...stopped, health, outUntilMs: now + outMs });
-  reward(ctx, row.isDrone ? 2 : 5);
 }
 
-function reward(ctx: Ctx, points: number): void {
-  const own = ctx.db.pilot.identity.find(ctx.sender);
-  if (own) ctx.db.pilot.identity.update({ ...own, score: own.score + points });
+function hit(ctx: Ctx, row: Ship, by: number, now: number): Ship {
+  const health = Math.max(0, row.health - damage);
+  const isOut = health === 0;
+  const struckShip = isOut
+    ? { ...row, ...writable(turned(row, now, { vx: 0, vy: 0 })), health, outUntilMs: now + outMs }
+    : { ...row, health };
+  ctx.db.ship.id.update(struckShip);
+  if (isOut) reward(ctx, by, row.isDrone ? 2 : 5);
+  return struckShip;
+}
+
+function reward(ctx: Ctx, ship: number, points: number): void {
+  const pilot = ctx.db.pilot.ship.find(ship);
+  if (pilot) ctx.db.pilot.identity.update({ ...pilot, score: pilot.score + points });
 }
 
 function touching<S extends { readonly place: Point }>(ships: readonly S[]): [S, S][] {

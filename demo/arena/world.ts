@@ -30,8 +30,10 @@ export const shipRadius = 18;
 export const shipSpeed = 300;
 export const gemRadius = 10;
 export const shotRange = 620;
-/** Ways are remembered for so long: no shot is judged on an older world. */
+/** No shot is judged on an older world. */
 export const rememberedMs = 600;
+/** Ways are remembered for longer: a shot waits for the tick that judges it. */
+const keptMs = rememberedMs + 100;
 const legsMax = 12;
 /** Beside a wall a ship slides in steps of this, elsewhere its way is a straight line. */
 const stepMs = 20;
@@ -74,7 +76,7 @@ export function turned(
   const legs = [...past, { x: last.x, y: last.y, vx: last.vx, vy: last.vy, atMs: last.atMs }]
     // A course that would have begun later never will, and of the old ones the last before the memory's edge counts.
     .filter((leg) => leg.atMs < atMs)
-    .filter((_, i, all) => (all[i + 1]?.atMs ?? atMs) > atMs - rememberedMs);
+    .filter((_, i, all) => (all[i + 1]?.atMs ?? atMs) > atMs - keptMs);
   return { x, y, vx: course.vx, vy: course.vy, atMs, past: legs.slice(-legsMax) };
 }
 

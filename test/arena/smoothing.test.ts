@@ -22,7 +22,6 @@ const still: Ship = {
   past: [],
   health: 100,
   outUntilMs: 0,
-  shot: { atMs: 0, x: 0, y: 0 },
 };
 
 function steered(row: Ship, atMs: number, vx: number, vy: number): Ship {

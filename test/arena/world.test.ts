@@ -41,7 +41,8 @@ async function duel(): Promise<Duel> {
   };
   place('Ada', 1_000, 600);
   place('Bob', 1_300, 600);
-  return { call, rows, ship, place };
+  const tick = (atMs: number): void => void call('tick', Identity.zero(), tickArgs, atMs);
+  return { call, rows, ship, place, tick };
 }
 
 interface Duel {
@@ -49,42 +50,73 @@ interface Duel {
   readonly rows: <R>(accessor: string) => R[];
   readonly ship: (name: string) => arena.Ship;
   readonly place: (name: string, x: number, y: number) => void;
+  readonly tick: (atMs: number) => void;
 }
 
 describe('a shot', () => {
   test('hits whom its shooter saw there, though they have moved on since', async () => {
-    const { call, ship } = await duel();
+    const { call, ship, rows, tick } = await duel();
     call('steer', bob, { x: 0, y: 1 }, startMs + 1_000);
     // 200 ms later Bob is 60 units away from the line; the shooter still saw him on it.
     call('fire', ada, { x: 1, y: 0, seenMs: startMs + 1_000 }, startMs + 1_200);
+    // Whoever turns between the shot and the tick was where they were.
+    call('steer', bob, { x: 1, y: 0 }, startMs + 1_210);
+    call('steer', ada, { x: 0, y: -1 }, startMs + 1_210);
+    tick(startMs + 1_240);
     expect(ship('Bob').health).toBeLessThan(arena.healthMax);
-    expect(ship('Ada').shot.x).toBeCloseTo(1_300 - shipRadius);
+    expect(rows<arena.Shot>('shot')[0]?.x).toBeCloseTo(1_300 - shipRadius);
+  });
+
+  test('is judged once', async () => {
+    const { call, ship, tick } = await duel();
+    call('fire', ada, { x: 1, y: 0, seenMs: startMs + 1_000 }, startMs + 1_000);
+    for (let i = 1; i <= 5; i++) tick(startMs + 1_000 + i * arena.tickMs);
+    expect(ship('Bob').health).toBe(arena.healthMax - 34);
+  });
+
+  test('that was made before its shooter was put out counts', async () => {
+    const { call, ship, tick } = await duel();
+    for (let i = 1; i <= 2; i++) {
+      call('fire', ada, { x: 1, y: 0, seenMs: startMs + i * 300 }, startMs + i * 300);
+      tick(startMs + i * 300 + 10);
+    }
+    call('fire', bob, { x: -1, y: 0, seenMs: startMs + 900 }, startMs + 900);
+    call('fire', ada, { x: 1, y: 0, seenMs: startMs + 910 }, startMs + 910);
+    tick(startMs + 920);
+    expect(ship('Bob').outUntilMs).toBeGreaterThan(0);
+    expect(ship('Ada').health).toBeLessThan(arena.healthMax);
   });
 
   test('misses whom its shooter did not see there', async () => {
-    const { call, ship } = await duel();
+    const { call, ship, tick } = await duel();
     call('steer', bob, { x: 0, y: 1 }, startMs + 1_000);
     call('fire', ada, { x: 1, y: 0, seenMs: startMs + 1_200 }, startMs + 1_200);
+    tick(startMs + 1_240);
     expect(ship('Bob').health).toBe(arena.healthMax);
   });
 
   test('is judged on no older world than is remembered, whatever its shooter claims', async () => {
-    const { call, ship } = await duel();
+    const { call, ship, tick } = await duel();
     call('steer', bob, { x: 0, y: 1 }, startMs + 1_000);
     call('fire', ada, { x: 1, y: 0, seenMs: startMs }, startMs + 1_000 + rememberedMs + 100);
+    tick(startMs + 1_000 + rememberedMs + 110);
     expect(ship('Bob').health).toBe(arena.healthMax);
   });
 
   test('puts a ship out after three hits, counts for the shooter, and the tick brings the ship back', async () => {
-    const { call, ship, rows } = await duel();
-    for (let i = 1; i <= 3; i++) call('fire', ada, { x: 1, y: 0, seenMs: startMs + i * 300 }, startMs + i * 300);
+    const { call, ship, rows, tick } = await duel();
+    for (let i = 1; i <= 3; i++) {
+      call('fire', ada, { x: 1, y: 0, seenMs: startMs + i * 300 }, startMs + i * 300);
+      tick(startMs + i * 300 + 10);
+    }
     expect(ship('Bob').outUntilMs).toBeGreaterThan(startMs);
     expect(rows<arena.Pilot>('pilot').map(({ name, score }) => [name, score])).toEqual([
       ['Ada', 5],
       ['Bob', 0],
     ]);
     expect(call('steer', bob, { x: 1, y: 0 }, startMs + 1_000).type).toBe('rejected');
-    call('tick', Identity.zero(), tickArgs, startMs + 4_000);
+    tick(startMs + 4_000);
+    expect(ship('Bob')).toMatchObject({ outUntilMs: 0, health: arena.healthMax });
   });
 
   test('waits until the last one is reloaded', async () => {
@@ -152,9 +184,9 @@ describe('a way', () => {
 
 describe('the tick', () => {
   test('parts ships that touch', async () => {
-    const { call, ship, place } = await duel();
+    const { ship, place, tick } = await duel();
     place('Bob', 1_010, 600);
-    call('tick', Identity.zero(), tickArgs, startMs + 100);
+    tick(startMs + 100);
     expect(ship('Bob').x - ship('Ada').x).toBeGreaterThan(2 * shipRadius);
   });
 });
@@ -163,13 +195,13 @@ describe('a pilot whose connection is lost', () => {
   const leave = (call: Duel['call'], atMs: number) => call('onDisconnect', bob, {}, atMs);
 
   test('finds ship and score again, stopped, when they are back within three seconds', async () => {
-    const { call, ship, rows } = await duel();
+    const { call, ship, rows, tick } = await duel();
     call('steer', bob, { x: 1, y: 0 }, startMs + 1_000);
     leave(call, startMs + 2_000);
     expect(ship('Bob')).toMatchObject({ vx: 0, vy: 0 });
-    call('tick', Identity.zero(), tickArgs, startMs + 4_900);
+    tick(startMs + 4_900);
     call('join', bob, { name: 'Bob' }, startMs + 4_950);
-    call('tick', Identity.zero(), tickArgs, startMs + 9_000);
+    tick(startMs + 9_000);
     expect(ship('Bob').x).toBeCloseTo(1_600);
     expect(rows<arena.Pilot>('pilot').map(({ name, goneAtMs }) => [name, goneAtMs])).toEqual([
       ['Ada', 0],
@@ -178,9 +210,9 @@ describe('a pilot whose connection is lost', () => {
   });
 
   test('has left the arena after that', async () => {
-    const { call, rows } = await duel();
+    const { call, rows, tick } = await duel();
     leave(call, startMs + 2_000);
-    call('tick', Identity.zero(), tickArgs, startMs + 5_000);
+    tick(startMs + 5_000);
     expect(rows<arena.Pilot>('pilot').map(({ name }) => name)).toEqual(['Ada']);
     expect(rows<arena.Ship>('ship').map(({ name }) => name)).toEqual(['Ada']);
   });
