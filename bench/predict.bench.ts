@@ -102,6 +102,7 @@ function summary(own: Latencies, shared: Latencies): Record<string, unknown> {
     shared_p50_ms: quantile(shared.predictMs, 0.5),
     shared_p99_ms: quantile(shared.predictMs, 0.99),
     shared_comlink_p50_ms: quantile(shared.comlinkMs, 0.5),
+    shared_comlink_p99_ms: quantile(shared.comlinkMs, 0.99),
     shared_to_comlink: ratio(shared),
     turns: own.predictMs.length,
     confirmed: own.confirmed + shared.confirmed,

@@ -51,8 +51,11 @@ export class Inbox {
   work(between: () => void): void {
     const hasTime = this.#slice(limits.reconcileSliceMs);
     for (;;) {
-      if (this.#isBusy) this.#isBusy = !this.#options.goOn(hasTime);
-      if (this.#isBusy) break;
+      if (this.#isBusy) {
+        this.#isBusy = !this.#options.goOn(hasTime);
+        // What has come of it is told before the next one is begun on, which may take as long.
+        if (this.#isBusy || (this.#taken < this.#messages.length && !hasTime())) break;
+      }
       const message = this.#next();
       if (message === undefined) return;
       if (this.#isBehind) between();
@@ -83,7 +86,7 @@ export class Inbox {
   #slice(sliceMs: number): HasTime {
     const { clock } = this.#options.environment;
     const endMs = clock.monotonicMs() + sliceMs;
-    return () => clock.monotonicMs() < endMs;
+    return (stepMs = 0) => clock.monotonicMs() + stepMs < endMs;
   }
 
   #next(): ServerMessage | undefined {

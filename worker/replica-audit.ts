@@ -32,8 +32,9 @@ interface AuditedTable {
 
 /** Of the client there is one state; its hashes are as of that. */
 const now = 0 as Seq;
-const pageRows = 500;
-const pageDelayMs = 50;
+/** Of what a call may have to wait for: a page takes a fraction of a millisecond, and a tenth of the time at most is spent on them. */
+const pageRows = 100;
+const pageDelayMs = 10;
 /** So long after all rows have been read they are read again. */
 const rereadMs = 60_000;
 /** With more calls pending, finding the rows beneath them for each page would be felt. */

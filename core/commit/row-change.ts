@@ -56,6 +56,11 @@ export class NetChanges {
     }
   }
 
+  /** How many keys there are, changed or not. */
+  get size(): number {
+    return this.#entries.length;
+  }
+
   /** Each key once, whether or not it has changed. */
   [Symbol.iterator](): Iterator<RowChange> {
     return this.#entries.values();

@@ -48,6 +48,11 @@ export class AppChanges {
     if (this.#isEvent[change.tableId] !== true) this.#net.addBelow(change);
   }
 
+  /** How many keys there are, changed or not. */
+  get size(): number {
+    return this.#net.size;
+  }
+
   /** Rows that have changed, each key once. */
   [Symbol.iterator](): Iterator<RowChange> {
     return this.#net[Symbol.iterator]();

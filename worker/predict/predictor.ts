@@ -16,6 +16,7 @@ import type { Engine } from '../../core/engine/engine.ts';
 import type { Execution } from '../../core/engine/execute.ts';
 import { AppChanges } from './app-changes.ts';
 import type { ClientIds } from './client-ids.ts';
+import type { CommitSource } from './batch-plan.ts';
 import { appliedChanges, type PendingCall, PendingCalls, type Prediction } from './pending.ts';
 import { replacing } from './replacement.ts';
 import { initialState, next, type ReconcileEffect, type ReconcileState } from './reconcile.ts';
@@ -53,10 +54,16 @@ export interface PredictionCounters {
   differences: number;
 }
 
-/** Asked between the steps of a long reconciliation: whether it may go on. */
-export type HasTime = () => boolean;
+/** Asked between the steps of a long reconciliation: whether it may go on with one that takes about so long. */
+export type HasTime = (stepMs?: number) => boolean;
 
 const always: HasTime = () => true;
+
+/** Of a batch, in one step of finding out what they replace. */
+const changesPerStep = 200;
+
+/** So many things are told to the pages in a millisecond, on a slow machine. */
+const toldPerMs = 500;
 
 const toEverything: Pick<RowComparison, 'told'> = { told: (change) => change };
 
@@ -156,7 +163,7 @@ export class Predictor {
   /** The same in slices: `goOn` until it gives a result. */
   begin(lastSeq: Seq, commits: readonly Commit[], outcomes: readonly Outcome[]): void {
     assert(!this.isBusy, 'one message is reconciled before the next');
-    this.#take(next(this.#state, { type: 'batch', lastSeq, commits: this.#withBefore(commits), outcomes }, this.#rows));
+    this.#take(next(this.#state, { type: 'batch', lastSeq, commits: this.#completed(commits), outcomes }, this.#rows));
   }
 
   /** Carries on with what `begin` began, for as long as there is time; at least one step. */
@@ -172,7 +179,7 @@ export class Predictor {
         const ran = this.#carryOut(effect);
         if (ran !== undefined) this.#take(next(this.#state, { type: 'ran', prediction: ran }, this.#rows));
       }
-      if (!hasTime() && this.#mayPause()) return undefined;
+      if (!hasTime(this.#nextMs()) && this.#mayPause()) return undefined;
     }
     return this.#result();
   }
@@ -269,6 +276,12 @@ export class Predictor {
     return result;
   }
 
+  /** Most steps take next to nothing; at the last one all that has run again and all rows that have changed are told of. */
+  #nextMs(): number {
+    if (this.#effects[this.#done]?.type !== 'proceed') return 0;
+    return (this.#state.rolledBack.length + this.#settled.length + this.#net.size) / toldPerMs;
+  }
+
   /** What a call has just drawn is taken back when it runs once more: another run must not come in between. */
   #mayPause(): boolean {
     const last = this.#effects.at(-1);
@@ -326,16 +339,32 @@ export class Predictor {
   }
 
   /** Tells each change the row it will replace, as far as the engine knows. Only pending calls ask for it, and few. */
-  #withBefore(commits: readonly Commit[]): readonly Commit[] {
+  #completed(commits: readonly Commit[]): CommitSource {
     const { pending } = this;
     if (pending.size === 0) return commits;
     if (!commits.some(({ changes }) => changes.some(({ tableId }) => pending.asksForBefore(tableId)))) return commits;
-    const isOne = commits.length === 1 && commits[0]?.changes.length === 1;
-    const latest = isOne ? undefined : new Map<number, Map<Key, Row | undefined>>();
-    return commits.map((commit) => ({
-      ...commit,
-      changes: commit.changes.map((change) => this.#changeWithBefore(change, latest)),
-    }));
+    const [first] = commits;
+    if (commits.length === 1 && first !== undefined && first.changes.length <= changesPerStep)
+      return [this.#commitWithBefore(first, first.changes.length === 1 ? undefined : new Map())];
+    return this.#withBefore(commits);
+  }
+
+  *#withBefore(commits: readonly Commit[]): Generator<undefined, readonly Commit[]> {
+    const latest = new Map<number, Map<Key, Row | undefined>>();
+    const completed: Commit[] = [];
+    let left = changesPerStep;
+    for (const commit of commits) {
+      completed.push(this.#commitWithBefore(commit, latest));
+      left -= commit.changes.length;
+      if (left > 0) continue;
+      left = changesPerStep;
+      yield;
+    }
+    return completed;
+  }
+
+  #commitWithBefore(commit: Commit, latest: Map<number, Map<Key, Row | undefined>> | undefined): Commit {
+    return { ...commit, changes: commit.changes.map((change) => this.#changeWithBefore(change, latest)) };
   }
 
   #changeWithBefore(

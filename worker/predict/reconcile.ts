@@ -70,7 +70,7 @@ export type ReconcileEffect =
   | { readonly type: 'settle'; readonly pending: PendingCall; readonly outcome: Outcome; readonly asPredicted: boolean }
   /** It takes longer to see what the batch touches, and no row is another one yet: answer with `considered`. */
   | { readonly type: 'consider' }
-  /** Nothing runs again, unless a call is made before this comes: answer with `proceeded`. */
+  /** Nothing more runs again, unless a call is made before this comes: answer with `proceeded`. */
   | { readonly type: 'proceed' }
   /** It ran again and did something else than before. */
   | {
@@ -102,7 +102,7 @@ export function next(state: ReconcileState, event: ReconcileEvent, rows: RowComp
     case 'ran':
       return onRan(state, event.prediction, rows);
     case 'proceeded':
-      return runNext(state, []);
+      return state.queue.length > 0 ? runNext(state, []) : finish(state);
     case 'called':
       return onCalled(state, event.call, event.prediction);
     default:
@@ -126,9 +126,7 @@ function consider(state: ReconcileState): ReconcileStep {
   const { done, value: effects } = state.plan.next();
   if (done !== true) return { state, effects: [{ type: 'consider' }] };
   state.plan = undefined;
-  if (state.queue.length > 0) return runNext(state, effects);
-  effects.push({ type: 'proceed' });
-  return { state, effects };
+  return runNext(state, effects);
 }
 
 function onRerun(state: ReconcileState): ReconcileStep {
@@ -139,8 +137,7 @@ function onRerun(state: ReconcileState): ReconcileStep {
   for (const call of state.rolledBack) call.before = call.prediction;
   rollBack(state.rolledBack, state.pending, effects);
   state.queue = [...state.rolledBack].reverse();
-  effects.push({ type: 'proceed' });
-  return { state, effects };
+  return runNext(state, effects);
 }
 
 function onCalled(state: ReconcileState, call: Call, prediction: Prediction): ReconcileStep {
@@ -188,9 +185,12 @@ function runNext(state: ReconcileState, effects: ReconcileEffect[]): ReconcileSt
   if (first !== undefined) {
     effects.push({ type: 'run', pending: first, again: first === state.running });
     state.running = first;
-    return { state, effects };
-  }
-  effects.push(...outcomeChanges(state.rolledBack), { type: 'done' });
+  } else effects.push({ type: 'proceed' });
+  return { state, effects };
+}
+
+function finish(state: ReconcileState): ReconcileStep {
+  const effects: ReconcileEffect[] = [...outcomeChanges(state.rolledBack), { type: 'done' }];
   state.running = undefined;
   state.isUnderWay = false;
   state.rolledBack = [];
