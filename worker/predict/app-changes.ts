@@ -18,14 +18,16 @@ interface EventCount {
 }
 
 export class AppChanges {
-  readonly #engine: Engine;
   readonly #isEvent: readonly boolean[];
+  readonly #hasEvents: boolean;
+  readonly #equal: (tableId: number, a: Row, b: Row) => boolean;
   readonly #net = new NetChanges();
   #events = new Map<number, Map<Key, EventCount>>();
 
   constructor(engine: Engine) {
-    this.#engine = engine;
     this.#isEvent = engine.definition.tables.map((table) => table.event);
+    this.#hasEvents = this.#isEvent.includes(true);
+    this.#equal = (tableId, a, b) => engine.equal(tableId, a, b);
   }
 
   addAll(changes: readonly RowChange[]): void {
@@ -37,9 +39,8 @@ export class AppChanges {
 
   /** The changes have been taken back, the last one first. */
   addTakenBack(changes: readonly RowChange[]): void {
-    const rows = this.#isEvent.includes(true) ? changes.filter((change) => !this.#isEvent[change.tableId]) : changes;
-    this.#net.addTakenBack(rows);
-    if (rows === changes) return;
+    if (!this.#hasEvents) return this.#net.addTakenBack(changes);
+    this.#net.addTakenBack(changes.filter((change) => !this.#isEvent[change.tableId]));
     for (const change of changes) if (this.#isEvent[change.tableId] === true) this.#count(change, -1);
   }
 
@@ -60,7 +61,7 @@ export class AppChanges {
 
   /** Empties the collection. */
   take(): RowChange[] {
-    const changes = this.#net.take((tableId, a, b) => this.#engine.equal(tableId, a, b));
+    const changes = this.#net.take(this.#equal);
     if (this.#events.size === 0) return changes;
     for (const counts of this.#events.values()) {
       for (const { tableId, key, row, count } of counts.values())

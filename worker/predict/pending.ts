@@ -20,6 +20,8 @@ export type Prediction =
 
 export interface PendingCall {
   readonly call: Call;
+  /** The call's, which is asked for so often that it is here as well. */
+  readonly callId: CallId;
   prediction: Prediction;
   /** Its changes are in the engine. */
   applied: boolean;
@@ -57,6 +59,7 @@ export class PendingCalls {
   add(call: Call, prediction: Prediction): PendingCall {
     const pending: PendingCall = {
       call,
+      callId: call.callId,
       prediction,
       applied: prediction.type === 'predicted',
       suspended: false,
@@ -106,7 +109,7 @@ export class PendingCalls {
     let high = this.#calls.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#calls[middle]?.call.callId ?? 0) <= callId) low = middle + 1;
+      if ((this.#calls[middle] as PendingCall).callId <= callId) low = middle + 1;
       else high = middle;
     }
     return this.#calls.length - low;
@@ -117,15 +120,16 @@ export class PendingCalls {
     const at = this.#calls[0] === pending ? 0 : this.#calls.indexOf(pending);
     if (at === 0) this.#calls.shift();
     else this.#calls.splice(at, 1);
-    this.#byId.delete(pending.call.callId);
+    this.#byId.delete(pending.callId);
     this.#index.remove(pending);
     this.suspend(pending);
   }
 
   /** These of them in the order in which they were made. */
   inOrder(calls: ReadonlySet<PendingCall>): PendingCall[] {
+    if (calls.size <= 1) return [...calls];
     if (calls.size * 8 > this.#calls.length) return this.#calls.filter((call) => calls.has(call));
-    return [...calls].sort((a, b) => a.call.callId - b.call.callId);
+    return [...calls].sort((a, b) => a.callId - b.callId);
   }
 
   /** Calls in place whose read or write set a change touches; without `byKey`, only by their ranges and scans. */

@@ -18,7 +18,7 @@
 import { assert, unreachable } from '../../core/assert.ts';
 import type { Call, Outcome, Seq } from '../../core/commit/call.ts';
 import type { RowChange } from '../../core/commit/row-change.ts';
-import { type BatchPlan, type CommitSource, planOf, rollBack, Spread } from './batch-plan.ts';
+import { BatchPlan, type CommitSource, rollBack, Spread } from './batch-plan.ts';
 import { appliedChanges, type PendingCall, type PendingCalls, type Prediction } from './pending.ts';
 import { isSameKey, type RowComparison, samePrediction } from './same-outcome.ts';
 
@@ -117,14 +117,14 @@ function onBatch(
 ): ReconcileStep {
   assert(!state.isUnderWay, 'a batch is reconciled before the next');
   state.isUnderWay = true;
-  state.plan = planOf(state, event, rows);
+  state.plan = new BatchPlan(state, event, rows);
   return consider(state);
 }
 
 function consider(state: ReconcileState): ReconcileStep {
   assert(state.plan !== undefined, 'a batch is considered until it is clear what it touches');
-  const { done, value: effects } = state.plan.next();
-  if (done !== true) return { state, effects: [{ type: 'consider' }] };
+  const effects = state.plan.goOn();
+  if (effects === undefined) return { state, effects: [{ type: 'consider' }] };
   state.plan = undefined;
   return runNext(state, effects);
 }
@@ -158,13 +158,13 @@ function onRan(state: ReconcileState, prediction: Prediction, rows: RowCompariso
   running.isChanged = before !== undefined && !samePrediction(before, prediction, rows);
   pending.update(running, prediction);
   // Where every later call waits as well, there is nothing that it could have disturbed.
-  const isLastInPlace = state.mode === 'all' || pending.countAfter(running.call.callId) === queue.length;
+  const isLastInPlace = state.mode === 'all' || pending.countAfter(running.callId) === queue.length;
   if (isLastInPlace) return runNext(state, []);
 
   const disturbed = disturbedCalls(pending, running);
   if (disturbed.size === 0) return runNext(state, []);
   const affected = new Set(disturbed);
-  new Spread(affected, [], pending, running.call.callId).goOn(Number.POSITIVE_INFINITY);
+  new Spread(affected, [], pending, running.callId).goOn(Number.POSITIVE_INFINITY);
   // It ran while calls that come after it were not out of the way: once more, without them.
   const again = [...disturbed].some((call) => isSeenBy(call, prediction)) ? [running] : [];
   const effects: ReconcileEffect[] = [];
@@ -204,7 +204,7 @@ function outcomeChanges(rolledBack: readonly PendingCall[]): ReconcileEffect[] {
     pending.before = undefined;
     if (isChanged && from !== undefined) changed.push({ type: 'outcomeChange', pending, from, to });
   }
-  return changed.sort((a, b) => a.pending.call.callId - b.pending.call.callId);
+  return changed.sort((a, b) => a.pending.callId - b.pending.callId);
 }
 
 /** Never added to. */
@@ -215,15 +215,15 @@ function disturbedCalls(pending: PendingCalls, running: PendingCall): Set<Pendin
   const { reads } = running.prediction;
   if (reads === undefined) return nobody;
   let disturbed = nobody;
-  const { callId } = running.call;
+  const { callId } = running;
   const add = (call: PendingCall): void => {
-    if (call.call.callId <= callId) return;
+    if (call.callId <= callId) return;
     if (disturbed === nobody) disturbed = new Set();
     disturbed.add(call);
   };
   for (const change of appliedChanges(running)) pending.touchedBy(change, true, add);
   pending.writersIn(reads, (call) => {
-    if (call.call.callId > callId && !disturbed.has(call) && isSeenBy(call, running.prediction)) add(call);
+    if (call.callId > callId && !disturbed.has(call) && isSeenBy(call, running.prediction)) add(call);
   });
   return disturbed;
 }

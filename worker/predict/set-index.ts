@@ -37,7 +37,7 @@ class OrderedCalls {
   }
 
   add(call: PendingCall): void {
-    const { callId } = call.call;
+    const { callId } = call;
     if (callId < this.#newest) this.#isInOrder = false;
     else this.#newest = callId;
     this.#calls.add(call);
@@ -49,7 +49,7 @@ class OrderedCalls {
 
   oldest(): PendingCall | undefined {
     if (!this.#isInOrder) {
-      this.#calls = new Set([...this.#calls].sort((a, b) => a.call.callId - b.call.callId));
+      this.#calls = new Set([...this.#calls].sort((a, b) => a.callId - b.callId));
       this.#isInOrder = true;
     }
     for (const call of this.#calls) if (!call.suspended) return call;
