@@ -1,7 +1,7 @@
 /**
  * From executed to durable: the batch that is being filled, the one that is being written, and what follows from the
  * log's answer. Batches form by themselves while the last one is being written; when the log is idle, what was executed
- * waits for nothing but the end of the tick that brought it.
+ * waits for nothing but the end of the tick.
  *
  * Law: listeners are told of every durable batch, in order and once. When a batch can't be made durable, everything
  * since the last durable one is taken back before anyone is told; then a batch is tried again and again, even an empty
@@ -211,7 +211,8 @@ export class Pipeline {
       this.#failure = undefined;
       this.#options.owner.recovered();
     }
-    this.#flush();
+    // At the end of the tick, not now: what has come in the meantime goes along, and there are fewer and larger batches.
+    if (!this.#open.isEmpty) this.askFlush();
   }
 
   #failed(cause: unknown): void {

@@ -33,11 +33,16 @@ export class BatchWriter {
     return this.#last;
   }
 
-  /** Durable when it returns. A failed one leaves nothing. */
+  /** Durable when it returns, or outside of a transaction of the caller's. A failed one leaves nothing. */
   append(batch: LogBatch): void {
     checkFollows(batch, this.#last);
     this.#insert.run(batch.number, batch.firstSeq, batch.commitCount, batchChecksum(batch), batch.bytes);
     this.#last = batch.number;
+  }
+
+  /** The caller's transaction with the last append in it has failed. */
+  lost(): void {
+    this.#last--;
   }
 }
 

@@ -2,7 +2,8 @@
  * Clients, id leases and open connections in the database file: what a checkpoint keeps beside the rows.
  *
  * Law: they are exactly as of the batch that the file's meta names, so they are only written in the transaction that
- * writes that number. In between, what the log changes about them is collected here, from what the file has.
+ * writes that number. In between, what the log changes about them is collected here, from what the file has, or will
+ * have once the changes before these have been written.
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
@@ -111,9 +112,12 @@ export class BookkeepingChanges {
   );
   readonly #holdings = new Map<string, { table: TableDefinition; column: number; clientNo: number }>();
   readonly #connections = new Map<bigint, bigint | undefined>();
+  /** Those of the stretch before, until these are written, which is after them. */
+  #before: BookkeepingChanges | undefined;
 
-  constructor(db: DatabaseSync, path: string, module: readonly TableDefinition[]) {
+  constructor(db: DatabaseSync, path: string, module: readonly TableDefinition[], before?: BookkeepingChanges) {
     this.#db = db;
+    this.#before = before;
     this.#path = path;
     this.#module = module;
     this.#hasIds = module.map(({ columns }) => columns.some(({ autoInc }) => autoInc));
@@ -129,6 +133,11 @@ export class BookkeepingChanges {
   /** Entries that will be written. */
   get size(): number {
     return this.#clients.size + this.#holdings.size + this.#connections.size;
+  }
+
+  /** Undefined when it is not touched here. */
+  client(clientNo: number): ClientRecord | undefined {
+    return this.#clients.get(clientNo);
   }
 
   /** Its outcome; its changes are shown to `noteIds`. */
@@ -178,6 +187,7 @@ export class BookkeepingChanges {
 
   /** In the caller's transaction. */
   write(): void {
+    this.#before = undefined;
     const client = this.#db.prepare('INSERT OR REPLACE INTO _forerun_client VALUES (?, ?, ?, ?, ?, ?, ?)');
     for (const record of this.#clients.values()) client.run(...withChecksum(clientRow(record.snapshot())));
     this.#writeLeases();
@@ -205,12 +215,12 @@ export class BookkeepingChanges {
     }
   }
 
-  /** What the file has of it, when it is touched first. */
+  /** What there is of it in the file, or will be, when it is touched first. */
   #client(clientNo: number): ClientRecord {
     let record = this.#clients.get(clientNo);
     if (record === undefined) {
-      const [row] = this.#clientRows.read(clientNo);
-      if (row !== undefined) record = ClientRecord.restore(clientSnapshot(row));
+      const stored = this.#before?.client(clientNo)?.snapshot() ?? this.#storedClient(clientNo);
+      if (stored !== undefined) record = ClientRecord.restore(stored);
       else if (clientNo === 0) record = new ClientRecord(0, databaseClientId, Identity.zero());
       else throw corrupt(this.#path, `the log names client number ${clientNo} before it introduces it`);
       this.#clients.set(clientNo, record);
@@ -218,10 +228,18 @@ export class BookkeepingChanges {
     return record;
   }
 
+  #storedClient(clientNo: number): ClientSnapshot | undefined {
+    const [row] = this.#clientRows.read(clientNo);
+    return row && clientSnapshot(row);
+  }
+
   /** A record may be in the log twice, when its first batch could not be made durable. */
   #introduce(clientNo: number, clientId: Uint8Array, identity: bigint): void {
-    const known = this.#clientRows.read(clientNo).next().done === false;
-    if (!known && !this.#clients.has(clientNo))
+    const isKnown =
+      this.#clients.has(clientNo) ||
+      this.#before?.client(clientNo) !== undefined ||
+      this.#storedClient(clientNo) !== undefined;
+    if (!isKnown)
       this.#clients.set(clientNo, new ClientRecord(clientNo, clientIdFromBytes(clientId), new Identity(identity)));
   }
 
@@ -236,17 +254,24 @@ export class BookkeepingChanges {
     const key = `${table.tableId}.${column}/${clientNo}`;
     if (this.#holdings.has(key)) return;
     this.#holdings.set(key, { table, column, clientNo });
-    for (const [, , , , from, to] of this.#leaseRows.read(table.name, columnNameOf(table, column), clientNo)) {
-      this.#leases.restore({
-        tableId: table.tableId,
-        column,
-        clientNo,
-        from: BigInt(String(from)),
-        to: BigInt(String(to)),
-      });
-    }
+    const leases = this.#before?.leasesOf(key, table, column, clientNo) ?? this.#storedLeases(table, column, clientNo);
+    for (const lease of leases) this.#leases.restore(lease);
     // The column's next value is kept under the database's own number.
     if (clientNo !== 0) this.#touchHolding(table, column, 0);
+  }
+
+  /** Undefined when they are not touched here. */
+  leasesOf(key: string, { tableId }: TableDefinition, column: number, clientNo: number): Lease[] | undefined {
+    if (!this.#holdings.has(key)) return undefined;
+    const isWanted = (lease: Lease): boolean =>
+      lease.tableId === tableId && lease.column === column && lease.clientNo === clientNo;
+    return this.#leases.snapshot().filter(isWanted);
+  }
+
+  *#storedLeases(table: TableDefinition, column: number, clientNo: number): Generator<Lease> {
+    const { tableId } = table;
+    for (const [, , , , from, to] of this.#leaseRows.read(table.name, columnNameOf(table, column), clientNo))
+      yield { tableId, column, clientNo, from: BigInt(String(from)), to: BigInt(String(to)) };
   }
 }
 

@@ -50,11 +50,8 @@ export interface DatabaseMeta extends DatabaseBirth {
 /** Larger files have only their tables checked as they are opened: the log's batches have checksums of their own. */
 const wholeCheckBytesMax = 256 * 1024 * 1024;
 
-/**
- * Pages of write-ahead log after which they are copied to where they belong; the append that reaches it waits for that.
- * SQLite's own 1,000 take 5 to 15 ms, and these a fourth of it each time, at the same cost in all.
- */
-const checkpointPages = 256;
+/** Pages of write-ahead log after which an append copies them itself, if `SqliteStorage` could not before. */
+const checkpointPagesMax = 4_000;
 
 const logTable =
   'CREATE TABLE _forerun_log (number INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, commit_count INTEGER NOT NULL, checksum INTEGER NOT NULL, bytes BLOB NOT NULL)';
@@ -101,7 +98,7 @@ export function openDatabaseFile(path: string): DatabaseSync {
     db.exec(
       'PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16000',
     );
-    db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
+    db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPagesMax}`);
     checkWritable(db);
     return db;
   } catch (cause) {

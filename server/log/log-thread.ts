@@ -48,7 +48,7 @@ function run(storage: SqliteStorage): void {
         append(batchOf(message));
         lastAppend = performance.now();
         if (isWorking) return;
-        if (storage.behindBytes > behindBytesMax) work();
+        if (storage.mustReadBack && storage.behindBytes > behindBytesMax) work();
         else idle.refresh();
         return;
       case 'close':
@@ -76,7 +76,7 @@ function run(storage: SqliteStorage): void {
     }
     send(batch.number);
     try {
-      storage.appended(batch);
+      storage.appended(batch, behindBytesMax);
     } catch (error) {
       send({ type: 'tablesFailed', error: plainError(error) });
     }
@@ -85,16 +85,16 @@ function run(storage: SqliteStorage): void {
   /** Slices until there is nothing left to do, or while appends come, little; in between, the port has its turn. */
   function work(): void {
     if (isClosed) return;
-    isWorking = true;
     const started = performance.now();
+    const isBusy = started - lastAppend < idleMs;
     let pauseMs = 0;
+    isWorking = true;
     try {
-      const isBehind = storage.slice(sliceMs);
-      const ended = performance.now();
-      const isBusy = ended - lastAppend < idleMs;
-      isWorking = isBehind && (!isBusy || storage.behindBytes > behindBytesMax / 2);
-      if (isBusy) pauseMs = (ended - started) * (busyShare - 1);
-      if (isBehind && !isWorking) idle.refresh();
+      isWorking = isBusy ? storage.readBack(sliceMs) : storage.slice(sliceMs);
+      if (isBusy) {
+        pauseMs = (performance.now() - started) * (busyShare - 1);
+        if (!isWorking) idle.refresh();
+      }
     } catch (error) {
       send({ type: 'tablesFailed', error: plainError(error) });
       pauseMs = retryMs;

@@ -25,9 +25,15 @@ export class NetRows {
   readonly #tables = new Map<number, { readonly shape: RowShape; pages: RowPages | undefined; objects: RowObjects }>();
   readonly #shapeOf: (tableId: number) => RowShape;
   #bytes = 0;
+  #size = 0;
 
   constructor(shapeOf: (tableId: number) => RowShape) {
     this.#shapeOf = shapeOf;
+  }
+
+  /** Keys, roughly: one that has gone from one form to the other counts twice. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Memory that it takes, roughly. */
@@ -39,9 +45,10 @@ export class NetRows {
   add(cursor: BatchCursor, bytes: Uint8Array): void {
     const { pages, objects } = this.#table(cursor.tableId);
     if (pages !== undefined) {
-      const before = pages.bytes;
+      const { bytes: bytesBefore, size: sizeBefore } = pages;
       const isTaken = pages.add(bytes, cursor.body, cursor.isDelete);
-      this.#bytes += pages.bytes - before;
+      this.#bytes += pages.bytes - bytesBefore;
+      this.#size += pages.size - sizeBefore;
       if (isTaken) {
         if (objects.size > 0) objects.delete(cursor.change().key);
         return;
@@ -49,7 +56,10 @@ export class NetRows {
     }
     const length = cursor.end - cursor.start;
     const { key, after } = cursor.change();
-    if (!objects.has(key)) this.#bytes += objectBytes + length;
+    if (!objects.has(key)) {
+      this.#bytes += objectBytes + length;
+      this.#size++;
+    }
     objects.set(key, after);
   }
 
@@ -93,6 +103,8 @@ const slot = { untouched: 0, present: 1, deleted: 2 } as const;
 class RowPages {
   /** What `pageRows` states and rows take, for each page there is. */
   bytes = 0;
+  /** Keys. */
+  size = 0;
   /** A state for each slot, then the rows. */
   readonly #pages: (Uint8Array | undefined)[] = [];
   readonly #shape: RowShape;
@@ -128,6 +140,7 @@ class RowPages {
     if (page === undefined) return false;
     const position = index & (pageRows - 1);
     const at = pageRows + position * this.#rowBytes;
+    if (page[position] === slot.untouched) this.size++;
     page[position] = isDelete ? slot.deleted : slot.present;
     if (isDelete) copy(bytes, body, page, at + this.#keyOffset, this.#keyBytes);
     else copy(bytes, body, page, at, this.#rowBytes);

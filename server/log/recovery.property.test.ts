@@ -33,6 +33,8 @@ type Step =
   | { readonly type: 'connect' | 'disconnect' | 'lend'; readonly client: number }
   /** Work on the tables, so much that it ends anywhere in a stretch. */
   | { readonly type: 'slices'; readonly count: number }
+  /** Read back what was not taken as it was appended, as while appends come. */
+  | { readonly type: 'readBack' }
   /** Wait until everything is durable. */
   | { readonly type: 'settle' }
   | { readonly type: 'crash' };
@@ -69,11 +71,15 @@ const steps = fc.array(
       weight: 4,
       arbitrary: fc.record({ type: fc.constant('slices' as const), count: fc.integer({ min: 1, max: 4 }) }),
     },
+    { weight: 2, arbitrary: fc.constant({ type: 'readBack' as const }) },
     { weight: 4, arbitrary: fc.constant({ type: 'settle' as const }) },
     { weight: 2, arbitrary: fc.constant({ type: 'crash' as const }) },
   ),
   { minLength: 20, maxLength: 60 },
 );
+
+/** Bytes of log after which appends take the tables along: always, now and then, never. */
+const behindBytesMax = fc.constantFrom(0, 600, Number.POSITIVE_INFINITY);
 
 interface Crash {
   /** The files as the crash left them. */
@@ -83,10 +89,13 @@ interface Crash {
 }
 
 /** Lives through the steps; gives what each crash left, and the rows as of each seq. */
-async function live(all: readonly Step[]): Promise<{ crashes: Crash[]; rowsBySeq: Map<number, string> }> {
+async function live(
+  all: readonly Step[],
+  behindMax: number,
+): Promise<{ crashes: Crash[]; rowsBySeq: Map<number, string> }> {
   const path = join(scratchFolder(), 'main.sqlite');
   const storage = openStorage(path);
-  const authority = await openAuthority(logOf(storage, path));
+  const authority = await openAuthority(logOf(storage, path, behindMax));
   const clients = Array.from({ length: clientCount }, (_, n) =>
     authority.client(`${n + 1}`.repeat(32) as ClientId, new Identity(BigInt(n + 1))),
   );
@@ -124,6 +133,7 @@ async function live(all: readonly Step[]): Promise<{ crashes: Crash[]; rowsBySeq
       if (connections[place] !== undefined) authority.disconnect(connections[place]);
       connections[place] = undefined;
     } else if (step.type === 'slices') for (let i = 0; i < step.count; i++) storage.slice(0.001);
+    else if (step.type === 'readBack') storage.readBack(0.001);
     else if (step.type === 'settle' || step.type === 'crash') {
       await authority.settled();
       if (step.type === 'crash') crashes.push({ path: copyOf(path), live: stateOf(authority) });
@@ -139,8 +149,8 @@ async function live(all: readonly Step[]): Promise<{ crashes: Crash[]; rowsBySeq
 
 test('[AUT-10] [COM-8] a restart after a crash at any point has what was durable, and the tables give the same as the whole log', async () => {
   await fc.assert(
-    fc.asyncProperty(steps, async (all) => {
-      const { crashes } = await live(all);
+    fc.asyncProperty(steps, behindBytesMax, async (all, behindMax) => {
+      const { crashes } = await live(all, behindMax);
       for (const crash of crashes) {
         const fromTables = await recoveredState(crash.path, 'tables');
         const fromLog = await recoveredState(crash.path, 'log');
@@ -150,15 +160,15 @@ test('[AUT-10] [COM-8] a restart after a crash at any point has what was durable
         expect(fromTables.connections).toBe(crash.live.connections);
       }
     }),
-    { numRuns: 12 },
+    { numRuns: 16 },
   );
 }, 60_000);
 
 test('a write-ahead log cut off anywhere gives the rows as of some commit', async () => {
   let cut = 0;
   await fc.assert(
-    fc.asyncProperty(steps, fc.nat(999), async (all, thousandths) => {
-      const { crashes, rowsBySeq } = await live(all);
+    fc.asyncProperty(steps, fc.nat(999), behindBytesMax, async (all, thousandths, behindMax) => {
+      const { crashes, rowsBySeq } = await live(all, behindMax);
       for (const { path } of crashes) {
         if (!existsSync(`${path}-wal`)) continue;
         truncateSync(`${path}-wal`, Math.floor(statSync(`${path}-wal`).size * (thousandths / 1000)));

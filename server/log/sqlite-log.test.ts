@@ -170,3 +170,16 @@ test('batches that the tables contain are dropped when the log is limited, the l
   expect(first?.number).toBe(20 - kept + 1);
   await log.close();
 });
+
+test('the log is kept within its limit, and the tables follow it, while appends never pause', async () => {
+  const path = join(scratchFolder(), 'main.sqlite');
+  const log = await open(path, { logBytesMax: 2_000, behindBytesMax: 1_000 });
+  let number = 0;
+  const dropped = (): boolean => log.extent().first > 50;
+  while (!dropped() && number < 2_000) await log.append(batch(++number, 5));
+  expect(dropped()).toBe(true);
+  const db = openForReading(path);
+  onTestFinished(() => db.close());
+  expect(readMeta(db, path).tablesBatch).toBeGreaterThanOrEqual(log.extent().first - 1);
+  await log.close();
+});

@@ -78,14 +78,17 @@ export function openStorage(path: string, options: Partial<StorageOptions> = {})
   return SqliteStorage.open({ path, module: storeModule, birth, ...options });
 }
 
-/** The storage as a Log in this thread, which takes most batches as they come and has to read the others back. */
-export function logOf(storage: SqliteStorage, path: string): Log {
+/**
+ * The storage as a Log in this thread, which takes most batches as they come and has to read the others back, and writes
+ * to the tables with each append once it has so many bytes of log to write.
+ */
+export function logOf(storage: SqliteStorage, path: string, behindBytesMax = Number.POSITIVE_INFINITY): Log {
   return {
     append: async (batch) => {
       storage.append(batch);
       if (batch.number % 4 === 0) return;
       const bytes = batch.bytes.slice();
-      storage.appended({ ...batch, bytes });
+      storage.appended({ ...batch, bytes }, behindBytesMax);
       // The thread writes over them as well.
       bytes.fill(0xff);
     },
