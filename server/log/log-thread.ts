@@ -80,6 +80,13 @@ function run(storage: SqliteStorage): void {
     } catch (error) {
       send({ type: 'tablesFailed', error: plainError(error) });
     }
+    tellExtent();
+  }
+
+  function tellExtent(): void {
+    if (storage.extent.first === first) return;
+    first = storage.extent.first;
+    send({ type: 'extent', extent: storage.extent });
   }
 
   /** Slices until there is nothing left to do, or while appends come, little; in between, the port has its turn. */
@@ -99,10 +106,7 @@ function run(storage: SqliteStorage): void {
       send({ type: 'tablesFailed', error: plainError(error) });
       pauseMs = retryMs;
     }
-    if (storage.extent.first !== first) {
-      first = storage.extent.first;
-      send({ type: 'extent', extent: storage.extent });
-    }
+    tellExtent();
     if (!isWorking) return;
     if (pauseMs < 1) setImmediate(work);
     else setTimeout(work, pauseMs);

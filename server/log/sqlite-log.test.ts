@@ -181,5 +181,9 @@ test('the log is kept within its limit, and the tables follow it, while appends 
   const db = openForReading(path);
   onTestFinished(() => db.close());
   expect(readMeta(db, path).tablesBatch).toBeGreaterThanOrEqual(log.extent().first - 1);
+  // And is read from where it begins.
+  await vi.waitFor(() => expect(log.extent()).toEqual(storedExtent(db)));
+  const reading = log.read(log.extent().first - 1);
+  expect((await reading.next()).value?.number).toBe(log.extent().first);
   await log.close();
 });

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import type { Seq } from '../../core/commit/call.ts';
 import { type Log, type LogBatch, searchBatch } from '../../core/commit/log.ts';
 import { ForerunError } from '../../core/errors.ts';
-import { BatchReader, type LogExtent } from './batch-table.ts';
+import { BatchReader, type LogExtent, storedExtent } from './batch-table.ts';
 import { type DatabaseBirth, openForReading } from './database-file.ts';
 import { errorOf, type FromThread, type ThreadOptions, type ToThread } from './log-messages.ts';
 import type { StorageOptions } from './sqlite-storage.ts';
@@ -76,21 +76,21 @@ export class SqliteLog implements Log {
   async *read(afterBatch: number): AsyncGenerator<LogBatch> {
     const { first, last } = this.#extent;
     if (last === 0 || afterBatch >= last) return;
-    if (afterBatch + 1 < first)
-      throw new ForerunError(
-        'log-unavailable',
-        `The log no longer has batch ${afterBatch + 1}; it begins with ${first}.`,
-      );
+    if (afterBatch + 1 < first) throw dropped(afterBatch + 1);
     const db = openForReading(this.path);
+    let next = afterBatch + 1;
     try {
       const reader = new BatchReader(db, this.path, afterBatch);
       for (let batches = reader.next(); batches.length > 0; batches = reader.next()) {
         for (const batch of batches) {
           if (batch.number > last) return;
+          next = batch.number + 1;
           yield batch;
         }
       }
     } catch (cause) {
+      // The thread may drop old batches at any moment, while they are read too, and is heard of later.
+      if (storedExtent(db).first > next) throw dropped(next);
       throw openingError(cause, this.path);
     } finally {
       db.close();
@@ -205,6 +205,10 @@ export class SqliteLog implements Log {
         return;
     }
   }
+}
+
+function dropped(batch: number): ForerunError {
+  return new ForerunError('log-unavailable', `The log no longer has batch ${batch}.`);
 }
 
 interface OpenedThread {
