@@ -73,6 +73,8 @@ export const limits = {
   ephemeralSendsPerSecondMax: 30,
   /** A reader behind which more bytes wait is sent no ephemeral rows until it has caught up, and then all of them. */
   ephemeralBufferedBytesMax: 262_144,
+  /** What the rows of one ephemeral table have been between two sends; beyond it the next send is not waited for. */
+  ephemeralRowsBetweenSendsMax: 65_536,
   /** Row changes that live queries follow one by one between two frames; beyond it they read their rows anew. */
   liveChangesMax: 10_000,
   /** Joined rows that one batch of changes may touch in a live query; beyond it the query reads all of its rows anew. */

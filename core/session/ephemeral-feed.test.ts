@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Home } from '../authority/home.testing.ts';
+import { Home, identityOf } from '../authority/home.testing.ts';
 import * as plaza from '../authority/plaza.testing.ts';
 import { limits } from '../limits.ts';
+import { t } from '../module/column.ts';
+import type { ModuleExports } from '../module/module.ts';
+import { schema } from '../module/schema.ts';
+import { table } from '../module/table.ts';
 import type { EphemeralMessage } from '../protocol/messages.ts';
 import type { SessionHub } from './hub.ts';
 import { hubOf, Visitor } from './visitor.testing.ts';
@@ -33,6 +37,34 @@ const xs = (visitor: Visitor, accessor: string) =>
 const sends = (visitor: Visitor) => visitor.of('ephemeral').filter(({ callId }) => callId === undefined);
 const own = (visitor: Visitor) => visitor.of('ephemeral').filter(({ callId }) => callId !== undefined);
 const values = ({ changes }: EphemeralMessage) => changes.map(({ after }) => after?.['x']);
+
+const typing = table(
+  { public: true, ephemeral: { sendsPerSecondMax: 1 } },
+  { key: t.string().primaryKey(), owner: t.identity(), n: t.u32() },
+);
+const desk = schema({ typing });
+const type = desk.reducer({ key: t.string(), owner: t.u32(), n: t.u32() }, ({ db }, { key, owner, n }) => {
+  const row = { key, owner: identityOf(owner), n };
+  if (db.typing.key.find(key)) db.typing.key.update(row);
+  else db.typing.insert(row);
+});
+const untype = desk.reducer({ key: t.string() }, ({ db }, { key }) => void db.typing.key.delete(key));
+const ownTyping = desk.clientVisibilityFilter.sql('SELECT * FROM typing WHERE owner = :sender');
+
+async function openDesk(exports: ModuleExports): Promise<{ home: Home; visit: (number: number) => Promise<Visitor> }> {
+  const home = await Home.open(exports);
+  homes.push(home);
+  const hub = hubOf(home);
+  const visit = async (number: number): Promise<Visitor> => {
+    const visitor = new Visitor(home, number);
+    visitor.connect(hub);
+    visitor.hello({ queries: ['SELECT * FROM typing WHERE n < 100'] });
+    await home.time.advance(5);
+    return visitor;
+  };
+  return { home, visit };
+}
+const keysIn = ({ frames }: Visitor) => frames.some((frame) => Buffer.from(frame).includes('key-of-one'));
 
 describe('the feed of ephemeral rows', () => {
   it('[EPH-7] sends others the newest row of each key at the rate of its table, and the first one at once', async () => {
@@ -218,5 +250,39 @@ describe('the feed of ephemeral rows', () => {
     writer.hangUp();
     await home.time.advance(500);
     expect([xs(reader, 'ball'), xs(reader, 'cursor')]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['a visibility filter', { default: desk, type, untype, ownTyping }, { owner: 1, n: 1 }],
+    ['its own query', { default: desk, type, untype }, { owner: 1, n: 100 }],
+  ])('[EPH-13] tells nobody the keys of rows that %s hides', async (_, exports, row) => {
+    const { home, visit } = await openDesk(exports);
+    const [writer, reader] = [await visit(1), await visit(2)];
+    writer.call(1, 'type', { key: 'key-of-one', ...row });
+    await home.time.advance(2_000);
+    writer.call(2, 'type', { key: 'key-of-one', ...row });
+    await home.time.advance(2_000);
+    writer.call(3, 'untype', { key: 'key-of-one' });
+    writer.call(4, 'type', { key: 'key-of-one', ...row });
+    writer.call(5, 'untype', { key: 'key-of-one' });
+    await home.time.advance(2_000);
+    expect([keysIn(writer), keysIn(reader)]).toEqual([row.n < 100, false]);
+    expect(reader.of('ephemeral').flatMap(({ changes }) => changes)).toEqual([]);
+  });
+
+  it('[EPH-13] takes back a row that only a snapshot between two sends has shown, from those whom it showed it to', async () => {
+    const { home, visit } = await openDesk({ default: desk, type, untype, ownTyping });
+    const writer = await visit(1);
+    writer.call(1, 'type', { key: 'first', owner: 1, n: 1 });
+    await home.time.advance(10);
+    // Not sent yet: it is two's when two comes, and is not when it is sent.
+    writer.call(2, 'type', { key: 'key-of-one', owner: 2, n: 2 });
+    await home.time.advance(10);
+    const [two, three] = [await visit(2), await visit(3)];
+    expect(two.rows('typing')).toMatchObject([{ n: 2 }]);
+    writer.call(3, 'type', { key: 'key-of-one', owner: 1, n: 3 });
+    await home.time.advance(2_000);
+    expect([two.rows('typing'), keysIn(three)]).toEqual([[], false]);
+    expect(writer.rows('typing').map(({ n }) => n)).toEqual([1, 3]);
   });
 });

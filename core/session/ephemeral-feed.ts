@@ -2,10 +2,11 @@
  * Who is told what of ephemeral rows, and how often.
  *
  * Laws: for each table, a session is sent the newest row of each key that changed, at most `sendsPerSecondMax` times a
- * second, and at once when nothing was sent for that long. A key that changed is sent whatever it was before: a snapshot
- * may have caught what was between two sends. Where a row is somebody's because of other rows, it is remembered who has been
- * sent it: what it was before can't be asked any more when it is time to say that it has left. A session that is too slow misses sends, and is then sent all rows there
- * are; so what waits for it is bounded.
+ * second, and at once when nothing was sent for that long. That a row has left is told to those alone in whose scope it has
+ * been since the last send, be it between two sends, where a snapshot may have caught it: its key is as secret as the row.
+ * Where a row is somebody's because of other rows, it is remembered who has been sent it: what it was before can't be asked
+ * any more when it is time to say that it has left. A session that is too slow misses sends, and is then sent all rows
+ * there are; so what waits for it is bounded.
  */
 
 import { ByteWriter } from '../codec/bytes.ts';
@@ -63,9 +64,16 @@ export interface EphemeralSession {
   readonly sendAllEphemeral: () => boolean;
 }
 
+/** What has become of a row since the last send. */
+interface WaitingChange extends RowChange {
+  /** What it was after `before` and ahead of `after`. */
+  readonly between: Row[];
+}
+
 interface TableFeed {
   readonly intervalMs: number;
-  readonly changed: Map<Key, RowChange>;
+  readonly changed: Map<Key, WaitingChange>;
+  betweenCount: number;
   sentMs: number;
 }
 
@@ -87,40 +95,51 @@ export class EphemeralFeed {
     for (const { tableId, ephemeral, sendsPerSecondMax } of engine.definition.tables) {
       if (!ephemeral) continue;
       const intervalMs = 1_000 / (sendsPerSecondMax ?? limits.ephemeralSendsPerSecondMax);
-      this.#tables.set(tableId, { intervalMs, changed: new Map(), sentMs: Number.NEGATIVE_INFINITY });
+      this.#tables.set(tableId, { intervalMs, changed: new Map(), betweenCount: 0, sentMs: Number.NEGATIVE_INFINITY });
     }
   }
 
   /** These changes may be seen now. */
   add(changes: readonly RowChange[]): void {
     for (const change of changes) {
-      const changed = this.#tables.get(change.tableId)?.changed;
-      const before = changed?.get(change.key)?.before ?? change.before;
-      changed?.set(change.key, { ...change, before });
+      const feed = this.#tables.get(change.tableId);
+      if (feed === undefined) continue;
+      const waiting = feed.changed.get(change.key);
+      if (waiting === undefined) {
+        feed.changed.set(change.key, { ...change, between: [] });
+        continue;
+      }
+      const { before, between, after } = waiting;
+      if (after !== undefined) {
+        between.push(after);
+        feed.betweenCount++;
+      }
+      feed.changed.set(change.key, { ...change, before, between });
     }
   }
 
   /** This row may be another's now, though it has not changed. */
   turned({ tableId, key, row }: { readonly tableId: number; readonly key: Key; readonly row: Row | undefined }): void {
     const changed = this.#tables.get(tableId)?.changed;
-    if (row !== undefined && changed?.has(key) === false) changed.set(key, { tableId, key, before: row, after: row });
+    if (row !== undefined && changed?.has(key) === false)
+      changed.set(key, { tableId, key, before: row, after: row, between: [] });
   }
 
   /** Sends what may be sent now, and sees to the rest. */
   flush(): void {
     const nowMs = this.#environment.clock.monotonicMs();
-    const due: RowChange[] = [];
+    const due: WaitingChange[] = [];
     let waitMs = Number.POSITIVE_INFINITY;
     for (const feed of this.#tables.values()) {
       if (feed.changed.size === 0) continue;
       const restMs = feed.sentMs + feed.intervalMs - nowMs;
-      if (restMs > 0) {
+      if (restMs > 0 && feed.betweenCount < limits.ephemeralRowsBetweenSendsMax) {
         waitMs = Math.min(waitMs, restMs);
         continue;
       }
       feed.sentMs = nowMs;
       due.push(...feed.changed.values());
-      feed.changed.clear();
+      clear(feed);
     }
     for (const session of this.#behind) if (session.sendAllEphemeral()) this.#behind.delete(session);
     if (due.length > 0) {
@@ -134,7 +153,7 @@ export class EphemeralFeed {
 
   /** All ephemeral rows are gone, and so is everyone who knew of them. */
   reset(): void {
-    for (const { changed } of this.#tables.values()) changed.clear();
+    for (const feed of this.#tables.values()) clear(feed);
     this.#behind.clear();
   }
 
@@ -153,13 +172,18 @@ export class EphemeralFeed {
   }
 }
 
+function clear(feed: TableFeed): void {
+  feed.changed.clear();
+  feed.betweenCount = 0;
+}
+
 /** One send, encoded once for each distinct set of queries. */
 export class EphemeralBytes {
   readonly #engine: Engine;
-  readonly #changes: readonly RowChange[];
+  readonly #changes: readonly WaitingChange[];
   readonly #bySet = new Map<string, Uint8Array | undefined>();
 
-  constructor(engine: Engine, changes: readonly RowChange[]) {
+  constructor(engine: Engine, changes: readonly WaitingChange[]) {
     this.#engine = engine;
     this.#changes = changes;
   }
@@ -188,7 +212,7 @@ export interface EphemeralReader {
 export function ephemeralMessage(
   engine: Engine,
   { scope, told }: EphemeralReader,
-  changes: readonly RowChange[],
+  changes: readonly (RowChange | WaitingChange)[],
   callId?: CallId,
 ): Uint8Array | undefined {
   const visible =
@@ -196,8 +220,13 @@ export function ephemeralMessage(
   return visible.length === 0 ? undefined : encoded(engine, callId, [], visible);
 }
 
-/** The change as it is for the scope: a row that is not in it, and may have been, leaves it. */
-function seenIn(scope: EphemeralScope, told: ToldRows, change: RowChange, isOwn: boolean): RowChange | undefined {
+/** The change as it is for the scope: a row that is not in it, and has been, leaves it. */
+function seenIn(
+  scope: EphemeralScope,
+  told: ToldRows,
+  change: RowChange | WaitingChange,
+  isOwn: boolean,
+): RowChange | undefined {
   const { tableId, key, before, after } = change;
   if (!scope.has(tableId)) return undefined;
   const isHere = after !== undefined && scope.holds(tableId, after);
@@ -208,7 +237,9 @@ function seenIn(scope: EphemeralScope, told: ToldRows, change: RowChange, isOwn:
     return isHere ? change : wasHere ? { ...change, after: undefined } : undefined;
   }
   if (isHere) return change;
-  return before === undefined || scope.holds(tableId, before) ? { ...change, after: undefined } : undefined;
+  const been = 'between' in change ? [before, ...change.between] : [before];
+  const wasHere = been.some((row) => row !== undefined && scope.holds(tableId, row));
+  return wasHere ? { ...change, after: undefined } : undefined;
 }
 
 /** All ephemeral rows of the scope, as they are in the engine; undefined when it has no such table, and has lost none. */

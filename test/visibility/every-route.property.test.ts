@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Home, identityOf } from '../../core/authority/home.testing.ts';
-import type { Row } from '../../core/commit/row-change.ts';
+import type { Row, RowChange } from '../../core/commit/row-change.ts';
 import type { SessionHub } from '../../core/session/hub.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { SlowVisitor } from '../../core/session/slow-visitor.testing.ts';
@@ -22,7 +22,7 @@ afterEach(() => {
 
 const viewers = [1, 2];
 const isViewer = (who: unknown, viewer: number): boolean => identityOf(viewer).isEqual(who as never);
-const textOf = (row: Row): string => String(row['text']);
+const textOf = (row: Row): string => String(row['text'] ?? row['key']);
 
 /** What a viewer may see now, by definition, from all rows. */
 function visible(home: Home, viewer: number): Readonly<Record<string, readonly Row[]>> {
@@ -36,6 +36,7 @@ function visible(home: Home, viewer: number): Readonly<Record<string, readonly R
     room,
     message: inRooms('message'),
     cursor: inRooms('cursor'),
+    typing: home.rows('typing').filter((each) => isViewer(each['owner'], viewer)),
     opened: own.some((each) => each['broken']) ? [] : own,
     notices: home.rows('vault').filter((each) => each['isOpen']),
   };
@@ -52,6 +53,8 @@ const queries: readonly (readonly [sql: string, accessor: string, matches: (row:
     (row, seen) => seen['room']?.some((each) => each['id'] === row['room'] && each['isOwn'] === true) === true,
   ],
   ['SELECT * FROM cursor', 'cursor', () => true],
+  ['SELECT * FROM typing', 'typing', () => true],
+  ['SELECT * FROM typing WHERE slot = 1', 'typing', (row) => row['slot'] === 1],
   ['SELECT * FROM opened', 'opened', () => true],
   ['SELECT * FROM notices', 'notices', () => true],
   ['SELECT * FROM notices WHERE owner = :sender', 'notices', (row) => row['isOwn'] === true],
@@ -77,6 +80,7 @@ const curious = [
 
 const types = [
   ...(['room', 'member', 'member', 'message', 'message', 'cursor', 'shout', 'vault', 'vault', 'nothing'] as const),
+  ...(['typing', 'typing'] as const),
   ...(['begin', 'begin', 'end', 'curious', 'reconnect', 'afresh'] as const),
   ...(['stop', 'go', 'tick', 'tick', 'settle', 'http'] as const),
 ];
@@ -97,10 +101,12 @@ const act = fc.record<Act>({
   n: fc.nat(60),
   own: fc.boolean(),
 });
-const changes: ReadonlySet<string> = new Set(['room', 'member', 'message', 'cursor', 'shout', 'vault', 'nothing']);
+const changes: ReadonlySet<string> = new Set([
+  ...['room', 'member', 'message', 'cursor', 'typing', 'shout', 'vault', 'nothing'],
+]);
 
 describe('what a client can ever observe', () => {
-  test('[VIS-1] [VIS-2] [VIS-3] [EPH-12] [VIW-3] [VIW-4] [VIW-7] [HTT-3] is, by every route and in every byte, what a naive evaluation allows', async () => {
+  test('[VIS-1] [VIS-2] [VIS-3] [EPH-12] [EPH-13] [VIW-3] [VIW-4] [VIW-7] [HTT-3] is, by every route and in every byte, what a naive evaluation allows', async () => {
     const seen = { rows: 0, hidden: 0, texts: 0, refused: 0, resumed: 0, behind: 0, events: 0, http: 0, failed: 0 };
     await fc.assert(
       fc.asyncProperty(
@@ -167,12 +173,18 @@ class Scene {
       calls: 0,
       allowed: new Set<string>(),
     }));
+    home.authority.listen({
+      durable: ({ ephemeral }) => {
+        for (const { changes } of ephemeral) this.#noteTyping(changes);
+      },
+      unavailable: () => {},
+    });
   }
 
   async play(acts: readonly Act[], first: readonly number[]): Promise<void> {
     const home = this.#home;
     for (const id of [0, 1, 2])
-      for (const type of ['room', 'member', 'message', 'cursor', 'vault'] as const)
+      for (const type of ['room', 'member', 'message', 'cursor', 'typing', 'vault'] as const)
         this.#change({ type, viewer: 0, id, who: 1 + ((id + 1) % 3), n: id, own: false });
     for (const client of this.#clients) {
       for (const query of first) client.asked.set(++this.#lastId, queries[query] as (typeof queries)[number]);
@@ -273,6 +285,13 @@ class Scene {
       for (const rows of Object.values(visible(this.#home, viewer))) for (const row of rows) allowed.add(textOf(row));
   }
 
+  /** A row that was somebody's in the middle of a batch only may leave them. */
+  #noteTyping(changes: readonly RowChange[]): void {
+    for (const row of changes.flatMap(({ after }): readonly Row[] => (after === undefined ? [] : [after])))
+      for (const { viewer, allowed } of this.#clients)
+        if (row['key'] !== undefined && isViewer(row['owner'], viewer)) allowed.add(textOf(row));
+  }
+
   /** As the route does it: between two batches, so that tables and views are as of the same moment. */
   #askHttp(viewer: number, n: number): void {
     const all = [...queries.map(([sql]) => sql), ...curious];
@@ -329,7 +348,7 @@ class Scene {
     for (const client of this.#clients) {
       this.#forgetRefused(client);
       const { viewer, visitor, asked } = client;
-      for (const accessor of ['room', 'message', 'cursor', 'opened', 'notices']) {
+      for (const accessor of ['room', 'message', 'cursor', 'typing', 'opened', 'notices']) {
         const expected = this.#expected(viewer, [...asked.values()], accessor);
         expect([accessor, viewer, visitor.rows(accessor).map(textOf).sort()]).toEqual([accessor, viewer, expected]);
         this.#add('rows', expected.length);

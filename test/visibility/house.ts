@@ -1,6 +1,7 @@
 /**
  * A module in which everything is somebody's: rooms are seen by their owners and members, messages, cursors and shouts by
- * those who see the room; what is in the vault nobody reads, but for what two views tell of it. Each text is written once.
+ * those who see the room; who is typing what is for its owner alone, its key included; what is in the vault nobody reads, but
+ * for what two views tell of it. Each text is written once.
  */
 
 import { schema, t, table } from 'forerun';
@@ -15,12 +16,16 @@ const cursor = table(
   { public: true, ephemeral: { sendsPerSecondMax: 1_000 } },
   { id: t.u32().primaryKey(), room: t.u32().index(), text: t.string() },
 );
+const typing = table(
+  { public: true, ephemeral: { sendsPerSecondMax: 20 } },
+  { key: t.string().primaryKey(), slot: t.u32(), owner: t.identity(), mark: t.u32() },
+);
 const shout = table({ public: true, event: true }, { room: t.u32(), text: t.string() });
 const vault = table(
   {},
   { id: t.u32().primaryKey(), owner: t.identity().index(), isOpen: t.bool(), broken: t.bool(), text: t.string() },
 );
-const house = schema({ room, member, message, cursor, shout, vault });
+const house = schema({ room, member, message, cursor, typing, shout, vault });
 export default house;
 
 export const seesOwn = house.clientVisibilityFilter.sql('SELECT * FROM room WHERE owner = :sender');
@@ -33,6 +38,8 @@ export const seesMessages = house.clientVisibilityFilter.sql(
 export const seesCursors = house.clientVisibilityFilter.sql(
   'SELECT cursor.* FROM cursor JOIN room ON room.id = cursor.room',
 );
+/** By the row alone, unlike the others. */
+export const seesTyping = house.clientVisibilityFilter.sql('SELECT * FROM typing WHERE owner = :sender');
 export const hears = house.clientVisibilityFilter.sql('SELECT shout.* FROM shout JOIN room ON room.id = shout.room');
 
 /** What the sender has in the vault; it fails, and says too much, when a piece of that is broken. */
@@ -66,6 +73,11 @@ export const change = house.reducer(
     } else if (kind === 'cursor') {
       db.cursor.id.delete(id);
       if (!isGone) db.cursor.insert({ id, room: roomId, text });
+    } else if (kind === 'typing') {
+      const known = [...db.typing.iter()].find(({ slot }) => slot === id);
+      if (known === undefined) db.typing.insert({ key: text, slot: id, owner: who, mark });
+      else if (isGone) db.typing.key.delete(known.key);
+      else db.typing.key.update({ ...known, owner: who, mark });
     } else if (kind === 'shout') db.shout.insert({ room: roomId, text });
     else if (kind === 'vault') {
       db.vault.id.delete(id);
