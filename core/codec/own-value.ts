@@ -9,6 +9,8 @@
 import type { ColumnType, Field } from '../value/column-type.ts';
 import { isWrapperName, scheduleAtType, unwrap, wrappers } from './opaque.ts';
 
+const asOfOthers = { writable: true, enumerable: true, configurable: true };
+
 export type OwnValue = (value: unknown) => unknown;
 
 /** Undefined when values of this type can't be changed and come through as they are. */
@@ -31,14 +33,17 @@ export function ownValue(type: ColumnType): OwnValue | undefined {
     }
     case 'product': {
       const parts = ownParts(type.fields);
-      // Through entries, so that a field may be called __proto__.
-      return (value) =>
-        Object.fromEntries(
-          parts.map(([name, own]) => {
-            const part: unknown = Reflect.get(value as object, name);
-            return [name, own === undefined ? part : own(part)];
-          }),
-        );
+      return (value) => {
+        const copy: Record<string, unknown> = {};
+        for (const [name, own] of parts) {
+          const part: unknown = Reflect.get(value as object, name);
+          const ours = own === undefined ? part : own(part);
+          // A field may be called __proto__.
+          if (name === '__proto__') Object.defineProperty(copy, name, { value: ours, ...asOfOthers });
+          else copy[name] = ours;
+        }
+        return copy;
+      };
     }
     case 'sum': {
       const withValues = new Map(ownParts(type.variants.filter((variant) => variant.type.type !== 'unit')));

@@ -134,7 +134,8 @@ export class Game {
     for (const row of this.#ships.rows) {
       const isOwn = row.id === ownId;
       const timeMs = isOwn ? ownMs : othersMs;
-      if (row.outUntilMs > timeMs) continue;
+      // Until a tick brings it back, which offline does not come.
+      if (row.outUntilMs !== 0) continue;
       const place = this.#smoothing.place(row, timeMs, passedMs, isOwn);
       const shown = { row, timeMs, isOwn, aim: aims.get(row.id), shot: shots.get(row.id), ...place };
       if (isOwn) own = shown;

@@ -143,7 +143,9 @@ function slid(from: Point, vx: number, vy: number, forMs: number): Point {
       x = within(pillar.x + (dx / distance) * reach, width);
       y = within(pillar.y + (dy / distance) * reach, height);
     }
-    const end = straight(x, y, vx, vy, Math.max(0, left - stepMs));
+    // Along a wall the way is straight again.
+    const [alongX, alongY] = [isAgainst(x, vx, width) ? 0 : vx, isAgainst(y, vy, height) ? 0 : vy];
+    const end = straight(x, y, alongX, alongY, Math.max(0, left - stepMs));
     if (end !== undefined) return end;
     // Stuck: it will be there for ever.
     if (Math.abs(x - before.x) + Math.abs(y - before.y) < 1e-3) break;
@@ -153,6 +155,10 @@ function slid(from: Point, vx: number, vy: number, forMs: number): Point {
 
 function within(value: number, size: number): number {
   return Math.min(size - shipRadius, Math.max(shipRadius, value));
+}
+
+function isAgainst(value: number, speed: number, size: number): boolean {
+  return speed < 0 ? value <= shipRadius : speed > 0 && value >= size - shipRadius;
 }
 
 function isInside({ x, y }: Point): boolean {

@@ -1,6 +1,7 @@
 /** The chat's page: who is there, what was said, and what you say next. */
 
-import { useLive, useReducers, useStatus } from 'forerun/react';
+import type { Identity, Timestamp } from 'forerun';
+import { useClient, useLive, useReducers, useStatus } from 'forerun/react';
 import { type ReactElement, type SubmitEvent, useEffect, useRef, useState } from 'react';
 import { type QueuedCall, useCallQueue } from '../ui/call-queue.ts';
 import { queue } from './client.ts';
@@ -8,63 +9,20 @@ import type * as chat from './module.ts';
 import { useUnread } from './unread.ts';
 import './chat.css';
 
-interface Person {
-  readonly id: string;
-  readonly name: string | null;
-  readonly online: number;
-}
-
-interface Message {
-  readonly sender: string;
-  /** Microseconds since the Unix epoch. */
-  readonly sent: number;
-  readonly text: string;
-  readonly name: string | null;
-}
-
-const people = `
-  SELECT lower(hex(identity)) AS id, name, online FROM user
-  ORDER BY online DESC, name IS NULL, name COLLATE NOCASE, identity`;
-
-const newestMessages = `
-  SELECT * FROM (
-    SELECT lower(hex(sender)) AS sender, sent, text, name
-    FROM message LEFT JOIN user ON identity = sender
-    ORDER BY sent DESC LIMIT 200
-  ) ORDER BY sent`;
-
 export function Chat(): ReactElement {
-  const me = useStatus().identity;
   const { sendMessage } = useReducers<typeof chat>();
-  const calls = useCallQueue(queue).filter(({ reducer }) => reducer === 'sendMessage');
   const [draft, setDraft] = useState('');
-  const refused = calls.filter(({ state }) => state === 'rejected' || state === 'failing');
-  const pending = new Set(calls.filter((call) => !refused.includes(call)).map(({ micros }) => micros));
-
   const send = (event: SubmitEvent): void => {
     event.preventDefault();
     // What becomes of it, the queue tells.
     sendMessage({ text: draft }).then(undefined, () => {});
     setDraft('');
   };
-
   return (
     <div className="chat">
-      <People me={me} />
+      <People />
       <section className="talk" aria-label="Messages">
-        <Messages me={me} pending={pending} refused={refused.length}>
-          {refused.map((call) => (
-            <Refused
-              key={call.number}
-              call={call}
-              onEdit={() => {
-                setDraft(argOf(call, 'text'));
-                queue.discard(call.number);
-              }}
-              onDismiss={() => queue.discard(call.number)}
-            />
-          ))}
-        </Messages>
+        <Messages onEdit={setDraft} />
         <form className="composer" onSubmit={send}>
           <input
             className="field"
@@ -83,17 +41,19 @@ export function Chat(): ReactElement {
   );
 }
 
-function People({ me }: { readonly me: string | undefined }): ReactElement {
-  const everyone = useLive<Person>(people);
+function People(): ReactElement {
+  const me = useStatus().identity;
+  const { user } = useClient<typeof chat>().tables;
+  const everyone = useLive(user.orderBy((u) => [u.online.desc(), u.name]));
   return (
     <aside className="people" aria-label="People">
-      <Name name={everyone.find(({ id }) => id === me)?.name ?? ''} />
+      <Name name={everyone.find(({ identity }) => identity.toHexString() === me)?.name ?? ''} />
       <ul>
-        {everyone.map(({ id, name, online }) => (
-          <li key={id} data-online={online === 1}>
-            {name ?? shortId(id)}
-            {id === me && <span className="soft"> (you)</span>}
-            {online === 0 && <span className="soft"> · offline</span>}
+        {everyone.map(({ identity, name, online }) => (
+          <li key={identity.toHexString()} data-online={online}>
+            <span className="who">{name ?? guest(identity)}</span>
+            {identity.toHexString() === me && <span className="soft"> (you)</span>}
+            {!online && <span className="soft"> · offline</span>}
           </li>
         ))}
       </ul>
@@ -130,31 +90,31 @@ function Name({ name }: { readonly name: string }): ReactElement {
         </button>
       </div>
       <p id="name-note" className="note" role="status" data-state={last?.state}>
-        {last?.reason ?? (last === undefined ? '' : 'Setting …')}
+        {last && (last.reason ?? 'Setting …')}
       </p>
     </form>
   );
 }
 
-function Messages({
-  me,
-  pending,
-  refused,
-  children,
-}: {
-  readonly me: string | undefined;
-  readonly pending: ReadonlySet<number | undefined>;
-  readonly refused: number;
-  readonly children: readonly ReactElement[];
-}): ReactElement {
-  const messages = useLive<Message>(newestMessages);
+function Messages({ onEdit }: { readonly onEdit: (text: string) => void }): ReactElement {
+  const { identity: me, ready } = useStatus();
+  const { message, user } = useClient<typeof chat>().tables;
+  const newest = message
+    .join(user, (m, u) => m.sender.eq(u.identity))
+    .select((m, u) => ({ sender: m.sender, sent: m.sent, text: m.text, name: u.name }))
+    .orderBy((m) => m.sent.desc())
+    .limit(200);
+  const messages = useLive(newest).toReversed();
+  const calls = useCallQueue(queue).filter(({ reducer }) => reducer === 'sendMessage');
+  const refused = calls.filter(({ reason }) => reason !== undefined);
+  // A pending row has the time that its call was given.
+  const pending = new Set(calls.map(({ micros }) => micros));
   const unread = useUnread(messages, me);
-  const { ready } = useStatus();
   const list = useRef<HTMLOListElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when there is more to see
   useEffect(() => {
     list.current?.scrollTo({ top: list.current.scrollHeight });
-  }, [messages.length, refused]);
+  }, [messages.length, refused.length]);
   return (
     <>
       <p className="unread" role="status">
@@ -167,72 +127,74 @@ function Messages({
             {ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}
           </li>
         )}
-        {messages.map((message, i) => (
-          <Bubble
-            key={`${message.sender} ${message.sent} ${message.text}`}
-            message={message}
-            own={message.sender === me}
-            pending={message.sender === me && pending.has(message.sent)}
-            follows={messages[i - 1]?.sender === message.sender}
-          />
+        {messages.map((each, i) => {
+          const own = each.sender.toHexString() === me;
+          const follows = messages[i - 1]?.sender.isEqual(each.sender);
+          return (
+            <Bubble
+              key={`${each.sender.toHexString()} ${each.sent.toISOString()} ${each.text}`}
+              text={each.text}
+              sent={each.sent}
+              sender={follows ? undefined : own ? 'You' : (each.name ?? guest(each.sender))}
+              own={own}
+              pending={own && pending.has(Number(each.sent.microsSinceUnixEpoch))}
+            />
+          );
+        })}
+        {refused.map((call) => (
+          <Refused key={call.number} call={call} onEdit={onEdit} />
         ))}
-        {children}
       </ol>
     </>
   );
 }
 
-function Bubble({
-  message: { sender, name, sent, text },
-  own,
-  pending,
-  follows,
-}: {
-  readonly message: Message;
+interface BubbleProps {
+  readonly text: string;
+  readonly sent: Timestamp;
+  /** Undefined where the message before is of the same one. */
+  readonly sender: string | undefined;
   readonly own: boolean;
   readonly pending: boolean;
-  /** The one before is of the same sender, whose name stands there. */
-  readonly follows: boolean;
-}): ReactElement {
-  return (
-    <li className="message" data-own={own} data-state={pending ? 'pending' : 'confirmed'}>
-      {!follows && <p className="sender">{own ? 'You' : (name ?? shortId(sender))}</p>}
-      <p className="text">{text}</p>
-      <p className="foot">
-        <time dateTime={new Date(sent / 1000).toISOString()}>{timeOfDay(sent)}</time>
-        {own && (pending ? ' · sending' : <Sent />)}
-      </p>
-    </li>
-  );
 }
 
-function Sent(): ReactElement {
+function Bubble({ text, sent, sender, own, pending }: BubbleProps): ReactElement {
+  const time = sent.toDate().toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
   return (
-    <>
-      <span aria-hidden="true"> ✓</span>
-      <span className="hidden"> sent</span>
-    </>
+    <li className="message" data-own={own} data-state={pending ? 'pending' : 'confirmed'}>
+      {sender !== undefined && <p className="sender">{sender}</p>}
+      <p className="text">{text}</p>
+      <p className="foot">
+        <time dateTime={sent.toISOString()}>{time}</time>
+        {own && (pending ? ' · sending' : ' · sent')}
+      </p>
+    </li>
   );
 }
 
 function Refused({
   call,
   onEdit,
-  onDismiss,
 }: {
   readonly call: QueuedCall;
-  readonly onEdit: () => void;
-  readonly onDismiss: () => void;
+  readonly onEdit: (text: string) => void;
 }): ReactElement {
+  // The queue holds calls of every reducer; this is one of `sendMessage`.
+  const { text } = call.args as { readonly text: string };
+  const dismiss = (): void => queue.discard(call.number);
+  const edit = (): void => {
+    onEdit(text);
+    dismiss();
+  };
   return (
     <li className="message" data-own="true" data-state="rejected" role="status">
-      <p className="text">{argOf(call, 'text') || <em>(empty)</em>}</p>
+      <p className="text">{text || <em>(empty)</em>}</p>
       <p className="foot">
         Not sent: {call.reason}{' '}
-        <button className="button plain" type="button" onClick={onEdit}>
+        <button className="button plain" type="button" onClick={edit}>
           Edit
         </button>{' '}
-        <button className="button plain" type="button" onClick={onDismiss}>
+        <button className="button plain" type="button" onClick={dismiss}>
           Dismiss
         </button>
       </p>
@@ -240,15 +202,6 @@ function Refused({
   );
 }
 
-function shortId(identity: string): string {
-  return `Guest ${identity.slice(-4)}`;
-}
-
-function timeOfDay(micros: number): string {
-  return new Date(micros / 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-}
-
-/** A text among a call's arguments. */
-function argOf({ args }: QueuedCall, name: string): string {
-  return String((args as Readonly<Record<string, unknown>>)[name]);
+function guest(identity: Identity): string {
+  return `Guest ${identity.toHexString().slice(-4)}`;
 }

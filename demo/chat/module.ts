@@ -15,8 +15,10 @@ const message = table(
 const chat = schema({ user, message });
 export default chat;
 
-export const setName = chat.reducer({ name: t.string() }, (ctx, { name }) => {
-  if (name.trim() === '') throw new SenderError('A name needs at least one letter.');
+export const setName = chat.reducer({ name: t.string() }, (ctx, { name: wanted }) => {
+  const name = wanted.trim();
+  if (name === '') throw new SenderError('A name needs at least one letter.');
+  if (name.length > 40) throw new SenderError('A name has at most 40 letters.');
   for (const other of ctx.db.user.iter()) {
     if (other.name === name && !other.identity.isEqual(ctx.sender)) throw new SenderError(`${name} is taken.`);
   }
@@ -27,6 +29,7 @@ export const setName = chat.reducer({ name: t.string() }, (ctx, { name }) => {
 
 export const sendMessage = chat.reducer({ text: t.string() }, (ctx, { text }) => {
   if (text.trim() === '') throw new SenderError('There is nothing to send.');
+  if (text.length > 4_000) throw new SenderError('A message has at most 4,000 letters.');
   ctx.db.message.insert({ sender: ctx.sender, sent: ctx.timestamp, text });
 });
 

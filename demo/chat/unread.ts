@@ -1,17 +1,20 @@
 /** What others have said since this user last looked; kept on this device, so it counts across reloads. */
 
+import type { Identity, Timestamp } from 'forerun';
 import { useEffect, useState } from 'react';
 import { user } from '../ui/embedding.ts';
 
 const key = `chat read ${user.profile ?? ''}`;
 
+interface Said {
+  readonly sender: Identity;
+  readonly sent: Timestamp;
+}
+
 /** Whoever has the focus here is looking. */
-export function useUnread(
-  messages: readonly { readonly sender: string; readonly sent: number }[],
-  me: string | undefined,
-): number {
+export function useUnread(messages: readonly Said[], me: string | undefined): number {
   const [readMicros, setRead] = useState(() => Number(localStorage.getItem(key) ?? 0));
-  const newest = messages.at(-1)?.sent ?? 0;
+  const newest = microsOf(messages.at(-1));
   useEffect(() => {
     const look = (): void => {
       if (!document.hasFocus() || newest === 0) return;
@@ -22,9 +25,13 @@ export function useUnread(
     window.addEventListener('focus', look);
     return () => window.removeEventListener('focus', look);
   }, [newest]);
-  const unread = messages.filter(({ sender, sent }) => sender !== me && sent > readMicros).length;
+  const unread = messages.filter((each) => each.sender.toHexString() !== me && microsOf(each) > readMicros).length;
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}Chat – Forerun`;
   }, [unread]);
   return unread;
+}
+
+function microsOf(said: Said | undefined): number {
+  return Number(said?.sent.microsSinceUnixEpoch ?? 0);
 }

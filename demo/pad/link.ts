@@ -6,7 +6,14 @@
  * is ahead of the replica, and what others have written waits: some milliseconds, or without prediction until the answer.
  */
 
-import { Annotation, type AnnotationType, type ChangeSet, type Extension, Transaction } from '@codemirror/state';
+import {
+  Annotation,
+  type AnnotationType,
+  type ChangeSet,
+  type Extension,
+  type Text,
+  Transaction,
+} from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import type { Client, LiveRows } from 'forerun/client';
 import { changedStretches, type Difference, trimmed } from './differences.ts';
@@ -56,8 +63,10 @@ export class PadLink {
     const queries = [this.#chunks, this.#nodes, this.#authors];
     this.#stops = queries.flatMap((rows) => [rows.subscribe(() => this.#syncSoon()), rows.close]);
     this.extension = EditorView.updateListener.of(({ transactions }) => {
-      for (const transaction of transactions)
-        if (transaction.docChanged && transaction.annotation(fromRows) !== true) this.#write(transaction.changes);
+      for (const transaction of transactions) {
+        if (!transaction.docChanged || transaction.annotation(fromRows) === true) continue;
+        this.#write(transaction.changes, transaction.startState.doc, transaction.newDoc);
+      }
     });
   }
 
@@ -71,15 +80,22 @@ export class PadLink {
     this.#view = undefined;
   }
 
-  #write(changes: ChangeSet): void {
+  #write(changes: ChangeSet, before: Text, after: Text): void {
     this.#typed = this.#typed?.compose(changes) ?? changes;
     const made: { at: number; remove: number; insert: string }[] = [];
     // One after the other, as the module takes them: places are those after the changes before.
-    changes.iterChanges((fromA, toA, fromB, _toB, inserted) => {
-      const text = inserted.toString();
-      made.push({ at: fromB, remove: toA - fromA, insert: text.slice(0, insertLengthMax) });
-      for (let from = insertLengthMax; from < text.length; from += insertLengthMax)
-        made.push({ at: fromB + from, remove: 0, insert: text.slice(from, from + insertLengthMax) });
+    changes.iterChanges((fromA, toA, fromB, toB) => {
+      // An editor may replace half of an emoji, but half of one is no text.
+      const start = cutsPair(before, fromA) || cutsPair(after, fromB) ? 1 : 0;
+      const end = cutsPair(before, toA) || cutsPair(after, toB) ? 1 : 0;
+      let remove = toA - fromA + start + end;
+      for (let at = fromB - start; ; remove = 0) {
+        const most = Math.min(at + insertLengthMax, toB + end);
+        const to = cutsPair(after, most) ? most - 1 : most;
+        made.push({ at, remove, insert: after.sliceString(at, to) });
+        if (to >= toB + end) break;
+        at = to;
+      }
     });
     let part: typeof made = [];
     let length = 0;
@@ -150,6 +166,11 @@ export class PadLink {
     this.#editsRead = this.#editsOfOthers;
     this.#client.reducers.read({ author: this.author, edit: this.#edits, seen: this.#seen }).then(undefined, () => {});
   }
+}
+
+/** Whether a pair of surrogates, which is one sign, lies around this place. */
+function cutsPair(text: Text, place: number): boolean {
+  return /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.sliceString(Math.max(0, place - 1), place + 1));
 }
 
 function show(view: EditorView, changes: readonly Difference[]): void {
