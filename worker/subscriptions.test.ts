@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { sql } from 'forerun';
 import { Desk, type Seat } from './desk.testing.ts';
+import { memoryStore } from './persist/store.ts';
 
 const desks: Desk[] = [];
 afterEach(() => {
@@ -182,5 +183,54 @@ describe('a client that subscribes to some rows', () => {
     expect(await guessOf(reducers.tally({ id: 1, text: 'odd' }))).toMatch(/rows by text of 'item'/);
     expect(await guessOf(reducers.forget())).toMatch(/all rows of 'item'/);
     await desk.time.settle();
+  });
+
+  test('[SUB-6] goes on after a text with half of a character, however it is asked for', async () => {
+    const { desk } = await open();
+    const seat = await desk.seat({ subscribe: [] });
+    await seat.client.ready();
+    const half = `%${'👍'.slice(0, 1)}%`;
+    const { item } = seat.client.tables;
+    const onError = vi.fn();
+    // Checked on the page while developing, as other mistakes in a builder's query are.
+    expect(() => seat.client.subscribe(item.where((row) => row.text.like(half)))).toThrowError(/surrogate/);
+    expect(() => seat.client.subscribe(item.where((row) => row.text.eq(half)))).toThrowError(/surrogate/);
+    const asked = [sql`SELECT * FROM item WHERE text LIKE ${half}`, `SELECT * FROM item WHERE text LIKE '${half}'`];
+    for (const query of asked) {
+      seat.client.subscribe(query, { onError });
+      await desk.time.settle();
+    }
+    expect(onError.mock.calls.map(([error]) => error.message)).toEqual(
+      asked.map(() => expect.stringContaining('surrogate')),
+    );
+    const onApplied = vi.fn();
+    seat.client.subscribe("SELECT * FROM item WHERE text = 'even'", { onApplied });
+    await desk.time.settle();
+    seat.cut();
+    await desk.time.advance(60_000);
+    expect([seat.client.status.type, onApplied.mock.calls.length, ids(seat)]).toEqual(['live', 1, [2, 4, 6]]);
+  });
+
+  test('[SUB-8] has what it asks for just after a start, though an earlier start’s subscription to it is ending', async () => {
+    const { desk } = await open();
+    const store = memoryStore();
+    const query = "SELECT * FROM item WHERE text = 'even'";
+    const first = await desk.seat({ store, subscribe: [] });
+    first.client.subscribe(query);
+    await desk.time.advance(2_000);
+    expect(ids(first)).toEqual([2, 4, 6]);
+    first.kill();
+    first.cut();
+    await desk.time.advance(2_000);
+    const again = await desk.seat({ store, subscribe: [], isReachable: false });
+    again.client.simulate({ latencyMs: 100 });
+    again.isReachable = true;
+    const onApplied = vi.fn();
+    let handle: { isActive(): boolean } | undefined;
+    again.client.onStatus(() => {
+      if (again.client.status.type === 'live') handle ??= again.client.subscribe(query, { onApplied });
+    });
+    await desk.time.advance(60_000);
+    expect([handle?.isActive(), onApplied.mock.calls.length, ids(again)]).toEqual([true, 1, [2, 4, 6]]);
   });
 });

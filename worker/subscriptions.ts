@@ -92,7 +92,11 @@ export class ClientSubscriptions {
     const queries = plans instanceof ForerunError ? undefined : textsOf(asked, plans);
     const isWanted = [...this.#wanted.values()].some(
       (wanted) =>
-        wanted.page === undefined && !wanted.isLeftOver && queries !== undefined && isSame(wanted.queries, queries),
+        wanted.page === undefined &&
+        !wanted.isLeftOver &&
+        wanted.state !== 'ending' &&
+        queries !== undefined &&
+        isSame(wanted.queries, queries),
     );
     if (!isWanted && asked.length > 0) this.want(undefined, { subscriptionId: 0, queries: asked }, page);
   }
@@ -150,7 +154,8 @@ export class ClientSubscriptions {
   /** The hello was answered: asks for what it did not name. */
   welcomed(): void {
     for (const wanted of this.#wanted.values()) {
-      if (wanted.isLeftOver) wanted.state = 'ending';
+      // From now on it is none that could be taken over: it ends, and who wants the same asks anew.
+      if (wanted.isLeftOver) Object.assign(wanted, { state: 'ending', isLeftOver: false });
       if (wanted.state === 'ending' && !this.#greeted.includes(wanted)) this.#ended(wanted);
       else if (wanted.state === 'ending') this.#options.send(unsubscribe(wanted));
       else if (!this.#greeted.includes(wanted))

@@ -10,7 +10,7 @@ import { Identity } from '../value/identity.ts';
 import { TimeDuration } from '../value/time-duration.ts';
 import { Timestamp } from '../value/timestamp.ts';
 import { Uuid } from '../value/uuid.ts';
-import { queryError, type Token } from './token.ts';
+import { halfCharacter, queryError, type Token } from './token.ts';
 
 export type LiteralValue = { readonly value: unknown } | { readonly problem: string };
 
@@ -34,6 +34,8 @@ export function boundValues(
       places[Math.min(params.length, places.length - 1)]?.at ?? 0,
       `it has ${places.length} values to be bound ('?'), and ${params.length} came with it`,
     );
+  for (const [i, value] of params.entries())
+    if (typeof value === 'string' && !value.isWellFormed()) throw queryError(sql, places[i]?.at ?? 0, halfCharacter);
   return new Map(places.map((token, i) => [token, { type: 'bound', text: '?', value: params[i] ?? null }]));
 }
 
@@ -108,7 +110,7 @@ const float: Expectation = {
   read: (token, negative) =>
     token.type === 'number'
       ? Number(token.text) * (negative ? -1 : 1)
-      : token.type === 'text' && token.text === 'NaN'
+      : token.type === 'text' && token.text === 'NaN' && !negative
         ? Number.NaN
         : undefined,
 };
@@ -135,13 +137,13 @@ const expectations: { readonly [Name in ColumnType['type']]?: Expectation } = {
     what: 'TRUE or FALSE',
     read: (token, negative) => {
       if (negative) return undefined;
-      if (token.type === 'name') return token.text.toLowerCase() === 'true';
+      if (token.type === 'name') return /^(?:true|false)$/i.test(token.text) ? /^true$/i.test(token.text) : undefined;
       return token.type === 'number' && (token.text === '0' || token.text === '1') ? token.text === '1' : undefined;
     },
   },
   string: {
     what: "a text in quotes, such as 'name'",
-    read: (token) => (token.type === 'text' ? token.text : undefined),
+    read: (token, negative) => (token.type === 'text' && !negative ? token.text : undefined),
   },
   f32: float,
   f64: float,
@@ -157,7 +159,10 @@ const expectations: { readonly [Name in ColumnType['type']]?: Expectation } = {
   u128: integer,
   i256: integer,
   u256: integer,
-  bytes: { what: "bytes, such as x'00ff'", read: (token) => (token.type === 'hex' ? fromHex(token.text) : undefined) },
+  bytes: {
+    what: "bytes, such as x'00ff'",
+    read: (token, negative) => (token.type === 'hex' && !negative ? fromHex(token.text) : undefined),
+  },
   identity: hexOr('an identity of 64 hex digits', (hex) => new Identity(hex)),
   connectionId: hexOr('a connection id of 32 hex digits', (hex) => ConnectionId.fromString(hex)),
   uuid: hexOr('a uuid', (text) => Uuid.parse(text)),
@@ -165,7 +170,7 @@ const expectations: { readonly [Name in ColumnType['type']]?: Expectation } = {
     what: "a time: microseconds since 1970, or a text such as '2026-01-31T12:00:00Z'",
     read: (token, negative) => {
       if (token.type === 'number') return new Timestamp(BigInt(token.text) * (negative ? -1n : 1n));
-      const millis = token.type === 'text' ? Date.parse(token.text) : Number.NaN;
+      const millis = token.type === 'text' && !negative ? Date.parse(token.text) : Number.NaN;
       return Number.isNaN(millis) ? undefined : new Timestamp(BigInt(millis) * 1000n);
     },
   },
@@ -176,6 +181,6 @@ const expectations: { readonly [Name in ColumnType['type']]?: Expectation } = {
   },
   sum: {
     what: "a variant's name in quotes",
-    read: (token) => (token.type === 'text' ? { tag: token.text } : undefined),
+    read: (token, negative) => (token.type === 'text' && !negative ? { tag: token.text } : undefined),
   },
 };

@@ -65,6 +65,12 @@ const keywords: ReadonlySet<string> = new Set([
   'false',
 ]);
 
+/** What SQL has and these queries have not, which would otherwise be taken for a table's alias. */
+const clauses: ReadonlySet<string> = new Set([
+  ...['limit', 'offset', 'order', 'group', 'having', 'union', 'intersect', 'except', 'window'],
+  ...['left', 'right', 'full', 'outer', 'cross', 'natural', 'using'],
+]);
+
 export interface ParseOptions {
   /** Tables that the query may name; others are as unknown as ones that don't exist. */
   readonly isVisible: (table: TableDefinition) => boolean;
@@ -125,6 +131,7 @@ class Parser {
     }
     const where = this.#tokens.takeWord('where') ? this.#or() : always;
     this.#tokens.takeSymbol(';');
+    this.#refuseClause();
     if (this.#tokens.peek().type !== 'end') throw this.#tokens.unexpected('WHERE, JOIN or the end');
     return { sources: this.#sources, result: this.#resultOf(selected), joins, where };
   }
@@ -155,6 +162,7 @@ class Parser {
     );
     if (table === undefined)
       throw queryError(this.#sql, name.at, `there is no table '${name.text}' that may be read here`);
+    this.#refuseClause();
     const isAliased =
       this.#tokens.takeWord('as') || (this.#tokens.peek().type === 'name' && !this.#isKeyword(this.#tokens.peek()));
     const alias = isAliased ? this.#name('an alias').text : name.text;
@@ -167,6 +175,16 @@ class Parser {
         `two tables are called '${alias}'; give one an alias: ${name.text} AS other`,
       );
     this.#sources.push({ table, alias });
+  }
+
+  #refuseClause(): void {
+    const token = this.#tokens.peek();
+    if (token.type !== 'name' || token.quoted || !clauses.has(token.text.toLowerCase())) return;
+    throw queryError(
+      this.#sql,
+      token.at,
+      `a subscription takes no ${token.text.toUpperCase()}: it is all rows that WHERE and JOIN … ON hold for; order, limits and groups are for live queries`,
+    );
   }
 
   #equality(): JoinCondition {
@@ -254,7 +272,7 @@ class Parser {
     const a = left.operand;
     const b = right.type === 'literal' ? this.#literal(right, a) : right.operand;
     this.#checkComparable(a, left.at);
-    if (!sameType(a, b)) throw queryError(this.#sql, right.at, 'the two sides are of different types');
+    this.#checkSameType(a, b, right.at);
     return { type: 'compare', op, left: a, right: b };
   }
 
@@ -265,7 +283,9 @@ class Parser {
     while (!this.#tokens.takeSymbol(')')) {
       if (values.length > 0) this.#tokens.symbol(',');
       const value = this.#operand();
-      values.push(value.type === 'literal' ? this.#literal(value, column) : value.operand);
+      const operand = value.type === 'literal' ? this.#literal(value, column) : value.operand;
+      this.#checkSameType(column, operand, value.at);
+      values.push(operand);
     }
     return values;
   }
@@ -290,9 +310,11 @@ class Parser {
     }
     if (token.type === 'name' && !(isTruthWord(token) && !this.#isFollowedByDot()))
       return { type: 'operand', operand: this.#column(), at: token.at };
-    const negative =
-      token.type === 'symbol' && (token.text === '-' || token.text === '+') ? this.#tokens.next().text === '-' : false;
+    const sign = token.type === 'symbol' && (token.text === '-' || token.text === '+') ? this.#tokens.next().text : '';
+    const negative = sign === '-';
     const literal = this.#tokens.next();
+    if (sign !== '' && !['number', 'hex', 'bound'].includes(literal.type))
+      throw this.#tokens.unexpected('a number', literal);
     if (literal.type === 'symbol' || literal.type === 'end')
       throw this.#tokens.unexpected('a column or a value', literal);
     return { type: 'literal', token: this.#bound.get(literal) ?? literal, negative, at: token.at };
@@ -338,6 +360,10 @@ class Parser {
   #columnOf(raw: RawOperand): ColumnOperand {
     if (raw.type === 'operand' && raw.operand.type === 'column') return raw.operand;
     throw this.#tokens.unexpected('a comparison');
+  }
+
+  #checkSameType(a: Operand, b: Operand, at: number): void {
+    if (!sameType(a, b)) throw queryError(this.#sql, at, 'the two sides are of different types');
   }
 
   #checkComparable(operand: Operand, at: number): void {

@@ -27,6 +27,7 @@ import {
 import type { JoinCondition, QuerySource } from './plan.ts';
 import type { Aggregate, OrderTerm, Output, ResultPlan, SelectedColumn } from './result-plan.ts';
 import { resultType, selectedType } from './result-type.ts';
+import { halfCharacter } from './token.ts';
 
 /** What of a module a query is checked against. */
 export interface TablesDefined {
@@ -129,7 +130,10 @@ class Scope {
         const operand = this.column(spec.field);
         if (comparedType(operand.valueType).type !== 'string')
           throw refused(`like is for texts, and '${operand.field}' is none`);
-        return { type: 'like', operand, pattern: String(spec.pattern) };
+        if (typeof spec.pattern !== 'string')
+          throw refused(`like takes a text such as 'a%', got ${typeof spec.pattern}`);
+        if (!spec.pattern.isWellFormed()) throw refused(`the text for like can not be: ${halfCharacter}`);
+        return { type: 'like', operand, pattern: spec.pattern };
       }
       case 'isNull':
         return { type: 'isNull', operand: this.column(spec.field) };

@@ -26,6 +26,7 @@ const patterns: readonly (readonly [Exclude<Token['type'], 'end'> | 'space', Reg
 ];
 
 export function tokenise(sql: string): Token[] {
+  if (!sql.isWellFormed()) throw queryError(sql, halfAt(sql), halfCharacter);
   const tokens: Token[] = [];
   let at = 0;
   while (at < sql.length) {
@@ -47,9 +48,20 @@ export function queryError(sql: string, at: number, problem: string): ForerunErr
   const line = before.length;
   const column = (before.at(-1)?.length ?? 0) + 1;
   const place = line === 1 ? `position ${column}` : `line ${line}, position ${column}`;
-  return new ForerunError('query-invalid', `Query refused at ${place}: ${problem}\n  ${sql.slice(0, 500)}`, {
-    detail: { line, column },
-  });
+  // What is cut off, or was refused for it, may end in half a character, and the message is sent.
+  const message = `Query refused at ${place}: ${problem}\n  ${sql.slice(0, 500)}`.toWellFormed();
+  return new ForerunError('query-invalid', message, { detail: { line, column } });
+}
+
+/** Of a text that nothing can store and no frame can carry. */
+export const halfCharacter = 'it has half of a character (a lone surrogate); use text.toWellFormed()';
+
+/** Where the first lone surrogate is. */
+function halfAt(text: string): number {
+  const whole = text.toWellFormed();
+  let at = 0;
+  while (text[at] === whole[at]) at++;
+  return at;
 }
 
 function matchAt(pattern: RegExp, sql: string, at: number): RegExpExecArray | null {

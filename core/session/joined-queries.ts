@@ -79,7 +79,12 @@ export class JoinedQueries<T> {
         },
       },
     };
-    form.index.add(branch.filed);
+    try {
+      form.index.add(branch.filed);
+    } catch (error) {
+      this.remove(branch);
+      throw error;
+    }
     return branch;
   }
 

@@ -40,7 +40,7 @@ export class SharedQuery {
   readonly plusOf: Set<Audience> = new Set();
   readonly minusOf: Set<Audience> = new Set();
   readonly filed: readonly FiledQuery<SharedQuery>[];
-  joined: readonly JoinedBranch<SharedQuery>[] = [];
+  readonly joined: JoinedBranch<SharedQuery>[] = [];
   /** How many have taken it and not given it back. */
   uses = 0;
   readonly #engine: Engine;
@@ -150,22 +150,33 @@ export class SharedQueries {
     let query = this.#queries.get(key);
     if (query === undefined) {
       query = new SharedQuery(asked, key, this.#engine);
+      this.#file(query);
       this.#queries.set(key, query);
-      for (const each of query.filed) this.#index.add(each);
-      const target = query;
-      query.joined = query.branches
-        .filter(({ sources }) => sources.length > 1)
-        .map((plan) => this.#joined.add(plan, target));
     }
     query.uses++;
     return query;
   }
 
+  /** All of it or nothing: whoever asks for the same next must not find a query that hears of half its changes. */
+  #file(query: SharedQuery): void {
+    try {
+      for (const each of query.filed) this.#index.add(each);
+      for (const plan of query.branches) if (plan.sources.length > 1) query.joined.push(this.#joined.add(plan, query));
+    } catch (error) {
+      this.#unfile(query);
+      throw error;
+    }
+  }
+
+  #unfile(query: SharedQuery): void {
+    for (const each of query.filed) this.#index.remove(each);
+    for (const branch of query.joined) this.#joined.remove(branch);
+  }
+
   release(query: SharedQuery): void {
     if (--query.uses > 0) return;
     assert(query.plusOf.size === 0 && query.minusOf.size === 0, 'a query is given back after its audiences');
-    for (const each of query.filed) this.#index.remove(each);
-    for (const branch of query.joined) this.#joined.remove(branch);
+    this.#unfile(query);
     this.#queries.delete(query.key);
   }
 

@@ -102,6 +102,21 @@ class Bench {
 const lease: SentByServer = { type: 'lease', tableId: 0, column: 0, from: 1n, to: 2n };
 
 describe('a connection', () => {
+  test('[SUB-6] sends nothing of a message that can not be written', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    await bench.time.settle();
+    const sentBefore = bench.life.sent.length;
+    const subscribe = (query: string) =>
+      bench.connection.send({ type: 'subscribe', subscription: { subscriptionId: 1, queries: ['SELECT', query] } });
+    expect(() => subscribe('👍'.slice(1))).toThrowError(/lone surrogate/);
+    subscribe('whole');
+    await bench.time.settle();
+    expect(bench.life.sent.slice(sentBefore)).toMatchObject([
+      { type: 'subscribe', subscription: { queries: ['SELECT', 'whole'] } },
+    ]);
+  });
+
   test('[CLI-1] is opened again after pauses that grow, up to a limit', async () => {
     const bench = new Bench();
     for (let i = 0; i < 12; i++) {

@@ -97,7 +97,14 @@ export class Connection {
   /** Puts a message on the next frame, which leaves at the end of the tick. Does nothing while not live. */
   send(message: ClientMessage): void {
     if (this.#state.type !== 'live') return;
-    encodeClientMessage(this.#writer, this.#options.module.sent(message));
+    const { offset } = this.#writer;
+    try {
+      encodeClientMessage(this.#writer, this.#options.module.sent(message));
+    } catch (error) {
+      // Half a message would make nonsense of all that follows it in the frame.
+      this.#writer.offset = offset;
+      throw error;
+    }
     if (this.#sendAsked) return;
     this.#sendAsked = true;
     this.#options.environment.scheduler.soon(() => this.#flush());
