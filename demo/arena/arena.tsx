@@ -8,14 +8,7 @@ import { Input } from './input.ts';
 import type * as arena from './module.ts';
 import './arena.css';
 
-interface Leader {
-  readonly id: string;
-  readonly name: string;
-  readonly score: number;
-}
-
-const leaders = `
-  SELECT lower(hex(identity)) AS id, name, score FROM pilot WHERE gone_at_ms = 0 ORDER BY score DESC, name LIMIT 8`;
+const leadersShown = 8;
 
 export function Arena(): ReactElement {
   const client = useClient<typeof arena>();
@@ -105,12 +98,14 @@ function hold(input: Input | undefined, isFiring: boolean): void {
 
 function Board(): ReactElement {
   const me = useStatus().identity;
-  const best = useLive<Leader>(leaders);
+  const { pilot } = useClient<typeof arena>().tables;
+  const here = pilot.where((p) => p.goneAtMs.eq(0));
+  const best = useLive(here.orderBy((p) => [p.score.desc(), p.name]).limit(leadersShown));
   return (
     <section className="leaders" aria-label="Scores">
       <ol>
-        {best.map(({ id, name, score }) => (
-          <li key={id} data-own={id === me}>
+        {best.map(({ identity, name, score }) => (
+          <li key={identity.toHexString()} data-own={identity.toHexString() === me}>
             <span className="name">{name}</span>
             <span className="score">{score}</span>
           </li>

@@ -17,11 +17,10 @@ import {
 import { EditorView } from '@codemirror/view';
 import type { Client, LiveRows } from 'forerun/client';
 import { changedStretches, type Difference, trimmed } from './differences.ts';
+import { type Change, editsOf } from './edits.ts';
 import type * as pad from './module.ts';
 import { type ChunkRow, chunksInOrder, type NodeRow } from './text.ts';
 
-/** One edit of the module takes no more at once. */
-const insertLengthMax = 32_768;
 /** Edits of others after which everyone is told that they were read. */
 const editsPerReading = 200;
 
@@ -82,36 +81,10 @@ export class PadLink {
 
   #write(changes: ChangeSet, before: Text, after: Text): void {
     this.#typed = this.#typed?.compose(changes) ?? changes;
-    const made: { at: number; remove: number; insert: string }[] = [];
-    // One after the other, as the module takes them: places are those after the changes before.
-    changes.iterChanges((fromA, toA, fromB, toB) => {
-      // An editor may replace half of an emoji, but half of one is no text.
-      const start = cutsPair(before, fromA) || cutsPair(after, fromB) ? 1 : 0;
-      const end = cutsPair(before, toA) || cutsPair(after, toB) ? 1 : 0;
-      let remove = toA - fromA + start + end;
-      for (let at = fromB - start; ; remove = 0) {
-        const most = Math.min(at + insertLengthMax, toB + end);
-        const to = cutsPair(after, most) ? most - 1 : most;
-        made.push({ at, remove, insert: after.sliceString(at, to) });
-        if (to >= toB + end) break;
-        at = to;
-      }
-    });
-    let part: typeof made = [];
-    let length = 0;
-    for (const change of made) {
-      if (part.length > 0 && (length + change.insert.length > insertLengthMax || part.length >= 500)) {
-        this.#call(part);
-        part = [];
-        length = 0;
-      }
-      part.push(change);
-      length += change.insert.length;
-    }
-    if (part.length > 0) this.#call(part);
+    for (const part of editsOf(changes, before, after)) this.#call(part);
   }
 
-  #call(changes: { at: number; remove: number; insert: string }[]): void {
+  #call(changes: Change[]): void {
     const call = this.#client.reducers.write({ author: this.author, edit: ++this.#edits, seen: this.#seen, changes });
     this.#unpredicted++;
     const settled = (): void => {
@@ -166,11 +139,6 @@ export class PadLink {
     this.#editsRead = this.#editsOfOthers;
     this.#client.reducers.read({ author: this.author, edit: this.#edits, seen: this.#seen }).then(undefined, () => {});
   }
-}
-
-/** Whether a pair of surrogates, which is one sign, lies around this place. */
-function cutsPair(text: Text, place: number): boolean {
-  return /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.sliceString(Math.max(0, place - 1), place + 1));
 }
 
 function show(view: EditorView, changes: readonly Difference[]): void {
