@@ -2,12 +2,13 @@
 
 import { defineModule } from 'forerun';
 import { Load } from './load.ts';
-import * as bank from './module.ts';
 import { accountCount } from './module.ts';
 import { drawPairs } from './pairs.ts';
 
 export interface LoadRequest {
   readonly url: string;
+  /** Of a file with the reducer `transfer` and these accounts. Default: the bank's. */
+  readonly module?: string;
   readonly connections: number;
   readonly inFlight: number;
   readonly rate?: number;
@@ -33,7 +34,7 @@ export interface LoadReport {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function measure(request: LoadRequest): Promise<LoadReport> {
-  const definition = defineModule(bank);
+  const definition = defineModule(await import(request.module ?? './module.ts'));
   const reducerId = definition.reducers.findIndex(({ accessor }) => accessor === 'transfer');
   const pairs = drawPairs(accountCount, request.alpha, 1_000_000);
   const load = await Load.open({ ...request, moduleHash: definition.hash, reducerId, pairs });

@@ -96,7 +96,7 @@ export function openDatabaseFile(path: string): DatabaseSync {
     db = new DatabaseSync(path);
     checkHeader(db, path);
     db.exec(
-      'PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16000',
+      'PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8000',
     );
     db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPagesMax}`);
     checkWritable(db);

@@ -95,18 +95,23 @@ const pageRows = 1 << pageBits;
 /** Pages reach as far as eight times as many as are in use, and to this many in any case: sparse keys cost no memory. */
 const pagesFree = 1024;
 const spread = 8;
+/** Pages lie in slabs of so many: an array of its own takes half as much again as a page of small rows. */
+const slabPages = 32;
 /** Longer rows are copied by a call. */
 const loopBytesMax = 48;
 
 const slot = { untouched: 0, present: 1, deleted: 2 } as const;
 
 class RowPages {
-  /** What `pageRows` states and rows take, for each page there is. */
+  /** What states and rows take. */
   bytes = 0;
   /** Keys. */
   size = 0;
+  readonly #slabs: Uint8Array[] = [];
+  /** Where the page of each number lies among those of the slabs, from 1 on; 0: there is none. */
+  readonly #places: number[] = [];
   /** A state for each slot, then the rows. */
-  readonly #pages: (Uint8Array | undefined)[] = [];
+  readonly #pageBytes: number;
   readonly #shape: RowShape;
   readonly #keyColumn: IndexPart;
   readonly #rowBytes: number;
@@ -119,6 +124,7 @@ class RowPages {
     this.#shape = shape;
     this.#keyColumn = keyColumn;
     this.#rowBytes = shape.codec.bytesMin;
+    this.#pageBytes = pageRows * (1 + this.#rowBytes);
     this.#keyBytes = keyColumn.codec.bytesMin;
     const { columns, primaryKey = 0 } = shape.table;
     this.#keyOffset = columns.slice(0, primaryKey).reduce((sum, { type }) => sum + layoutOf(type).bytesMin, 0);
@@ -136,14 +142,16 @@ class RowPages {
   add(bytes: Uint8Array, body: number, isDelete: boolean): boolean {
     const index = this.#indexAt(bytes, isDelete ? body : body + this.#keyOffset);
     if (index < 0) return false;
-    const page = this.#pages[index >>> pageBits] ?? this.#addPage(index >>> pageBits);
-    if (page === undefined) return false;
+    const place = this.#places[index >>> pageBits] || this.#addPage(index >>> pageBits);
+    if (place === 0) return false;
+    const slab = this.#slabOf(place);
+    const pageAt = this.#offsetOf(place);
     const position = index & (pageRows - 1);
-    const at = pageRows + position * this.#rowBytes;
-    if (page[position] === slot.untouched) this.size++;
-    page[position] = isDelete ? slot.deleted : slot.present;
-    if (isDelete) copy(bytes, body, page, at + this.#keyOffset, this.#keyBytes);
-    else copy(bytes, body, page, at, this.#rowBytes);
+    const at = pageAt + pageRows + position * this.#rowBytes;
+    if (slab[pageAt + position] === slot.untouched) this.size++;
+    slab[pageAt + position] = isDelete ? slot.deleted : slot.present;
+    if (isDelete) copy(bytes, body, slab, at + this.#keyOffset, this.#keyBytes);
+    else copy(bytes, body, slab, at, this.#rowBytes);
     return true;
   }
 
@@ -152,14 +160,16 @@ class RowPages {
     const { codec, keyOf } = this.#shape;
     const key = this.#keyColumn;
     const reader = new ByteReader(new Uint8Array());
-    for (const page of this.#pages) {
-      if (page === undefined) continue;
-      reader.reset(page);
+    for (const place of this.#places) {
+      if (place === 0) continue;
+      const slab = this.#slabOf(place);
+      const pageAt = this.#offsetOf(place);
+      reader.reset(slab);
       for (let position = 0; position < pageRows; position++) {
-        const state = page[position];
+        const state = slab[pageAt + position];
         if (state === slot.untouched) continue;
-        const at = pageRows + position * this.#rowBytes;
-        reader.offset = page.byteOffset + at + (state === slot.deleted ? this.#keyOffset : 0);
+        const at = pageAt + pageRows + position * this.#rowBytes;
+        reader.offset = slab.byteOffset + at + (state === slot.deleted ? this.#keyOffset : 0);
         if (state === slot.deleted) yield [key.keyOf(key.codec.decode(reader)), undefined];
         else {
           const row = codec.decode(reader);
@@ -169,15 +179,24 @@ class RowPages {
     }
   }
 
-  #addPage(number: number): Uint8Array | undefined {
-    if (number > pagesFree + this.#pageCount * spread) return undefined;
+  /** Gives its place, or 0 when it lies too far out. */
+  #addPage(number: number): number {
+    if (number > pagesFree + this.#pageCount * spread) return 0;
     // So that no element is missing: a list with holes is slower.
-    while (this.#pages.length < number) this.#pages.push(undefined);
-    const page = new Uint8Array(pageRows * (1 + this.#rowBytes));
-    this.#pages[number] = page;
-    this.#pageCount++;
-    this.bytes += page.length;
-    return page;
+    while (this.#places.length < number) this.#places.push(0);
+    if (this.#pageCount % slabPages === 0) {
+      this.#slabs.push(new Uint8Array(slabPages * this.#pageBytes));
+      this.bytes += slabPages * this.#pageBytes;
+    }
+    return (this.#places[number] = ++this.#pageCount);
+  }
+
+  #slabOf(place: number): Uint8Array {
+    return this.#slabs[Math.floor((place - 1) / slabPages)] as Uint8Array;
+  }
+
+  #offsetOf(place: number): number {
+    return ((place - 1) % slabPages) * this.#pageBytes;
   }
 }
 

@@ -153,7 +153,8 @@ export class SqliteStorage {
    */
   appended(batch: LogBatch, behindBytesMax: number): void {
     this.#tables.appended(batch);
-    if (this.#behindBytes > behindBytesMax && this.#tables.isReady(this.#log.last)) this.#tables.turn();
+    const isDue = this.#behindBytes > behindBytesMax && !this.mustReadBack;
+    if (isDue || this.#tables.isFull) this.#tables.turn();
     this.#copyPages();
   }
 

@@ -28,7 +28,7 @@ import { TableWriter } from './row-tables.ts';
  * leases and connections, which are written in one go. The longer it is, the more changes of one row and of one page
  * become one. Two of them are in memory at a time.
  */
-const stretchRowBytesMax = 24 * 1024 * 1024;
+const stretchRowBytesMax = 8 * 1024 * 1024;
 const stretchBytesMax = 64 * 1024 * 1024;
 const stretchEntriesMax = 1_000;
 const readBytesTarget = 32 * 1024;
@@ -101,9 +101,9 @@ export class TablesBehind {
     return this.#next?.batchNumber ?? this.#written?.stretch.batchNumber ?? this.#batchNumber;
   }
 
-  /** Whether the next stretch may be written: it can take no more, or has all there is. */
-  isReady(lastBatch: number): boolean {
-    return this.#next !== undefined && (isFull(this.#next) || this.knownTo === lastBatch);
+  /** Whether the next stretch can take no more. */
+  get isFull(): boolean {
+    return this.#next !== undefined && isFull(this.#next);
   }
 
   /** Takes the batch that was appended last, if the next stretch has all that come before it, and room for it. */
