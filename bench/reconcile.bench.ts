@@ -71,6 +71,7 @@ class World {
       reducerId: reducerId(reducer),
       args: reducer === 'deposit' ? { id, amount: 1n } : { id },
       timestampMicros: this.#callId,
+      proposedMicros: this.#callId,
       sender: Identity.zero(),
       connectionId: null,
       idHints: [],

@@ -1,7 +1,7 @@
 /** An authority and clients of it in one process, on time that stands still: for tests of the client's side. */
 
 import { schema, SenderError, t, table } from 'forerun';
-import { Home, type TestLog, TestTime } from '../core/authority/home.testing.ts';
+import { type ClockSkew, Home, type TestLog, TestTime } from '../core/authority/home.testing.ts';
 import { defineModule, type ModuleExports } from '../core/module/module.ts';
 import { ForerunError } from '../core/errors.ts';
 import { memoryTransport, type Transport, type TransportEvents } from '../core/protocol/transport.ts';
@@ -65,6 +65,12 @@ export const write = desk.reducer({ text: t.string() }, (ctx, { text }) => {
   ctx.db.note.insert({ id: 0n, by: ctx.sender, at: ctx.timestamp, dice, name: ctx.newUuidV7(), text });
   if (text === '') throw new SenderError('nothing to write');
 });
+/** Finds a note by what its own call has drawn. */
+export const rewrite = desk.reducer({ name: t.uuid(), text: t.string() }, (ctx, { name, text }) => {
+  const found = [...ctx.db.note.iter()].find((each) => each.name.__uuid__ === name.__uuid__);
+  if (found === undefined) throw new SenderError('no such note');
+  ctx.db.note.id.update({ ...found, text });
+});
 /** Reads everything, so that every other commit has it run again. */
 export const summarise = desk.reducer((ctx) => {
   const text = `${ctx.db.note.count()} notes`;
@@ -81,7 +87,21 @@ export const forget = desk.reducer((ctx) => {
   ctx.db.item.clear();
 });
 
-export const deskModule = { default: desk, put, bump, drop, touch, hide, wait, tally, stamp, write, summarise, forget };
+export const deskModule = {
+  default: desk,
+  put,
+  bump,
+  drop,
+  touch,
+  hide,
+  wait,
+  tally,
+  stamp,
+  write,
+  rewrite,
+  summarise,
+  forget,
+};
 export type DeskClient = Client<typeof deskModule>;
 
 /** Asked before and after each frame, on either side; those that say yes are down, and send nothing. */
@@ -156,6 +176,8 @@ export interface SeatOptions {
   readonly token?: string;
   readonly store?: ClientStore | undefined;
   readonly isReachable?: boolean;
+  /** How far its clock is ahead from the start. */
+  readonly wallMs?: number;
   readonly subscribe?: 'all' | readonly string[];
   readonly heard?: string[];
   /** The desk's own unless its home has another one. */
@@ -173,6 +195,7 @@ export class Seat {
   /** Transports that were made, the newest last. */
   readonly lives: Transport[] = [];
   isReachable = true;
+  readonly skew: ClockSkew;
   /** So many frames of the authority arrive as something else. */
   garbleNext = 0;
 
@@ -182,8 +205,9 @@ export class Seat {
 
   constructor(
     desk: Desk,
-    { token, store, isReachable = true, heard = [], module = deskModule, subscribe = 'all' }: SeatOptions,
+    { token, store, isReachable = true, heard = [], module = deskModule, subscribe = 'all', wallMs = 0 }: SeatOptions,
   ) {
+    this.skew = { wallMs, monotonicMs: 0 };
     this.heard = heard;
     this.isReachable = isReachable;
     const definition = defineModule(module);
@@ -218,7 +242,7 @@ export class Seat {
     };
     this.hosts = new Host({
       definition,
-      environment: desk.time.environmentOf(() => this.#isAlive),
+      environment: desk.time.environmentOf(() => this.#isAlive, this.skew),
       connect,
       openStore: async () => store,
     });

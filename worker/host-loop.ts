@@ -7,6 +7,7 @@
 
 import { unreachable } from '../core/assert.ts';
 import type { CallId, Outcome, Seq } from '../core/commit/call.ts';
+import type { Commit } from '../core/commit/commit.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { ErrorCode, ForerunError } from '../core/errors.ts';
@@ -107,6 +108,7 @@ export class HostLoop {
       connect: (events) => home.connect(options.url, events),
       hello: () => this.#hello(),
       module: this.#authorityModule,
+      proposedMicros: start.calls.at(-1)?.call.proposedMicros,
       events: {
         welcomed: (welcome) => this.handle({ type: 'welcomed', welcome }),
         received: (messages) => this.handle({ type: 'received', messages }),
@@ -261,7 +263,7 @@ export class HostLoop {
     const { clientId, identity, connectionId } = this.#credentials;
     this.#calls.make(page, request, {
       clientId,
-      timestampMicros: this.#connection.clock.arrivalMicros(),
+      timestampMicros: this.#connection.proposal(),
       sender: identity ?? Identity.zero(),
       connectionId,
       unpredicted: this.#whyUnpredicted(),
@@ -297,7 +299,10 @@ export class HostLoop {
       this.#device.introduced(welcome.token);
       this.#calls.introduced(this.#credentials);
     }
-    if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
+    if (this.#rows.epoch !== welcome.epoch) {
+      this.#ids.forget();
+      this.#connection.forgetGiven();
+    }
     this.#rows.welcomed(welcome);
     this.#renumber(welcome.lastCallId);
     this.#calls.sendAll();
@@ -347,6 +352,9 @@ export class HostLoop {
       case 'lease':
         this.#ids.lend(message.tableId, message.column, message.from, message.to);
         return this.#device.changed([]);
+      case 'batch':
+        this.#learnTimes(message.commits);
+        return this.#rows.receive(message);
       case 'welcome':
       case 'module':
       case 'pong':
@@ -354,6 +362,13 @@ export class HostLoop {
         return; // The connection keeps these to itself.
       default:
         return this.#rows.receive(message);
+    }
+  }
+
+  #learnTimes(commits: readonly Commit[]): void {
+    for (const { ownCallId, timestampMicros } of commits) {
+      const pending = ownCallId === undefined ? undefined : this.#predictor.pending.get(ownCallId);
+      if (pending !== undefined) this.#connection.given(pending.call.proposedMicros, timestampMicros);
     }
   }
 

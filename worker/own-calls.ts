@@ -123,7 +123,8 @@ export class OwnCalls {
     if ('refusal' in checked) return refuse(page, handleId, 'args-invalid', checked.refusal);
     const { unpredicted, ...made } = circumstances;
     const callId = ++this.#lastCallId as CallId;
-    const call: Call = { ...made, callId, reducerId, args: checked.args, idHints: [] };
+    const { timestampMicros: proposedMicros } = made;
+    const call: Call = { ...made, proposedMicros, callId, reducerId, args: checked.args, idHints: [] };
     this.#callers.set(callId, { page, pageId: page.pageId, handleId });
     const pending = this.#predict(call, unpredicted);
     this.#progress(callId, this.#predictedProgress(pending));

@@ -8,16 +8,24 @@
 
 import type { ClientRecord } from './clients.ts';
 
+/** Unless the authority is told otherwise. */
+export const timestampToleranceMs = 250;
+
 export function admit(
   client: ClientRecord,
   proposedMicros: number,
   nowMicros: number,
   toleranceMicros: number,
 ): number {
-  const isPlausible = Number.isSafeInteger(proposedMicros) && Math.abs(proposedMicros - nowMicros) <= toleranceMicros;
+  const isPlausible = isTime(proposedMicros) && Math.abs(proposedMicros - nowMicros) <= toleranceMicros;
   const timestampMicros = isPlausible
     ? Math.max(proposedMicros, client.lastTimestampMicros)
     : Math.max(nowMicros, client.lastTimestampMicros + 1);
   client.lastTimestampMicros = timestampMicros;
   return timestampMicros;
+}
+
+/** Microseconds since the Unix epoch, as a call may have them. */
+export function isTime(micros: number): boolean {
+  return Number.isSafeInteger(micros) && micros >= 0;
 }

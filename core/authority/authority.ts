@@ -26,7 +26,7 @@ import { ForerunError } from '../errors.ts';
 import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
-import { admit } from './admission.ts';
+import { admit, isTime, timestampToleranceMs } from './admission.ts';
 import type { AuthorityOptions } from './authority-options.ts';
 import type { OpenBatch } from './batch.ts';
 import { CallBudget, tooManyBytes } from './call-budget.ts';
@@ -234,8 +234,9 @@ export class Authority {
       this.#reject(client, request.callId, refused as Rejection);
       return undefined;
     }
-    const toleranceMicros = (this.#options.timestampToleranceMs ?? 250) * 1000;
+    const toleranceMicros = (this.#options.timestampToleranceMs ?? timestampToleranceMs) * 1000;
     const nowMicros = request.receivedMicros ?? this.#nowMicros();
+    const timestampMicros = admit(client, request.timestampMicros, nowMicros, toleranceMicros);
     this.#run(
       client,
       {
@@ -243,7 +244,8 @@ export class Authority {
         callId: request.callId,
         reducerId: request.reducerId,
         args: request.args.value,
-        timestampMicros: admit(client, request.timestampMicros, nowMicros, toleranceMicros),
+        timestampMicros,
+        proposedMicros: isTime(request.timestampMicros) ? request.timestampMicros : timestampMicros,
         sender: client.identity,
         connectionId: request.connectionId,
         idHints: request.idHints,

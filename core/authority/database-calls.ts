@@ -86,12 +86,14 @@ export class DatabaseCalls {
   #call(reducerId: number, args: unknown, sender: Identity, connectionId: ConnectionId | null): Call {
     const { database, nowMicros } = this.#home;
     const now = nowMicros();
+    const timestampMicros = admit(database, now, now, 0);
     return {
       clientId: database.clientId,
       callId: (database.lastCallId + 1) as CallId,
       reducerId,
       args,
-      timestampMicros: admit(database, now, now, 0),
+      timestampMicros,
+      proposedMicros: timestampMicros,
       sender,
       connectionId,
       idHints: [],

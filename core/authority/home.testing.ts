@@ -25,6 +25,12 @@ interface Timer {
   readonly task: () => void;
 }
 
+/** How far a process's clocks are ahead of the time; clocks step when it changes. */
+export interface ClockSkew {
+  wallMs: number;
+  monotonicMs: number;
+}
+
 /** Tasks run when `settle` is called, timers when `advance` passes them. */
 export class TestTime {
   nowMs = 1_767_225_600_000;
@@ -34,12 +40,12 @@ export class TestTime {
   #entropy = 0;
 
   /** Of a process: what it has left to do is not done once it is dead. */
-  environmentOf(isAlive: () => boolean): Environment {
+  environmentOf(isAlive: () => boolean, skew: Readonly<ClockSkew> = { wallMs: 0, monotonicMs: 0 }): Environment {
     const living = (task: () => void) => () => {
       if (isAlive()) task();
     };
     return {
-      clock: { now: () => this.nowMs, monotonicMs: () => this.nowMs },
+      clock: { now: () => this.nowMs + skew.wallMs, monotonicMs: () => this.nowMs + skew.monotonicMs },
       entropy: {
         fill: (bytes) => {
           for (let i = 0; i < bytes.length; i++) bytes[i] = (++this.#entropy * 31) & 0xff;
@@ -158,9 +164,14 @@ export interface CallOptions {
   readonly connectionId?: ConnectionId | null;
 }
 
+interface Life {
+  isOver: boolean;
+  readonly skew: ClockSkew;
+}
+
 /** An authority with what it told, over a log that outlives it. */
 export class Home {
-  readonly #life: { isOver: boolean };
+  readonly #life: Life;
   readonly time: TestTime;
   readonly log: TestLog;
   readonly environment: Environment;
@@ -168,11 +179,11 @@ export class Home {
   readonly told: DurableBatch[] = [];
   readonly failures: ForerunError[] = [];
 
-  private constructor(life: { isOver: boolean }, time: TestTime, log: TestLog, authority: Authority) {
+  private constructor(life: Life, time: TestTime, log: TestLog, authority: Authority) {
     this.#life = life;
     this.time = time;
     this.log = log;
-    this.environment = time.environmentOf(() => !life.isOver);
+    this.environment = time.environmentOf(() => !life.isOver, life.skew);
     this.authority = authority;
     authority.listen({
       durable: (batch) => {
@@ -195,11 +206,11 @@ export class Home {
       readonly log?: TestLog;
     } = {},
   ): Promise<Home> {
-    const life = { isOver: false };
+    const life: Life = { isOver: false, skew: { wallMs: 0, monotonicMs: 0 } };
     const opening = Authority.open({
       definition: defineModule(exports),
       log: log.open(),
-      environment: time.environmentOf(() => !life.isOver),
+      environment: time.environmentOf(() => !life.isOver, life.skew),
       epoch: '0123456789abcdef' as Epoch,
       databaseIdentity,
       secret: 'ab'.repeat(16),
@@ -224,6 +235,11 @@ export class Home {
     if (failure !== undefined) throw failure.error;
     if (authority === undefined) throw new Error('the authority did not open');
     return new Home(life, time, log, authority);
+  }
+
+  /** Of the authority's clock. */
+  get skew(): ClockSkew {
+    return this.#life.skew;
   }
 
   client(n: number): ClientRecord {

@@ -35,8 +35,10 @@ export interface Call {
   readonly reducerId: number;
   /** Decoded and canonical; belongs to the call, never to the caller. */
   readonly args: unknown;
-  /** Microseconds since the Unix epoch; below 2^53. */
+  /** Microseconds since the Unix epoch; below 2^53. The authority may have set it. */
   readonly timestampMicros: number;
+  /** What its client said the time was when it made the call, whatever became of that: the same wherever it runs. */
+  readonly proposedMicros: number;
   readonly sender: Identity;
   /** Null for calls of the database itself. */
   readonly connectionId: ConnectionId | null;

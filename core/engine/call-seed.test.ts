@@ -8,8 +8,9 @@ const timestampMicros = 1_767_225_600_123_456;
 
 function of(callId: number, more: { client?: number; micros?: number; secret?: string } = {}) {
   const client = more.client === undefined ? clientId : clientIdFromBytes(new Uint8Array(16).fill(more.client));
-  const call = { clientId: client, callId: callId as CallId, timestampMicros: more.micros ?? timestampMicros };
-  return callRandom(call, more.secret ?? '');
+  const micros = more.micros ?? timestampMicros;
+  const call = { clientId: client, callId: callId as CallId, timestampMicros: micros, proposedMicros: micros };
+  return callRandom(call, more.secret);
 }
 
 /** Mean distance from what is expected of each bucket, in standard deviations squared; near 1 for chance. */
@@ -44,29 +45,29 @@ describe('the numbers of a call', () => {
     expect(draw()).toEqual(draw());
     expect(draw()).toMatchInlineSnapshot(`
       [
-        0.9193100294129403,
-        2886257440,
-        3,
-        274172473331117576078367996705n,
+        0.01911073504423899,
+        2560088705,
+        -1,
+        1036757994846393857734913805368n,
         Uint8Array [
-          181,
-          167,
-          250,
-          232,
-          183,
-          17,
-          181,
+          152,
+          221,
+          109,
+          38,
+          147,
+          50,
+          245,
         ],
         BigInt64Array {
-          "0": 263252291720806430n,
-          "1": 3476842493618066904n,
+          "0": 7498611068183057392n,
+          "1": -7114305455978702677n,
         },
-        "8f71f58e-ec32-4065-acde-d34a2d4fdf4f 019b76da-a87b-7052-8026-d6a84866ab46",
+        "8a22a0c5-d31d-42a0-80ac-c78b4e26510b 019b76da-a87b-7037-805a-52e676c69883",
       ]
     `);
   });
 
-  it('are others for another client, call, time or secret, near as they may be', () => {
+  it('are others for another client, call or secret, and for another time where there is a secret, near as they may be', () => {
     const firsts = new Set<number>();
     let calls = 0;
     const add = (each: ReturnType<typeof of>) => {
@@ -74,7 +75,7 @@ describe('the numbers of a call', () => {
       calls++;
     };
     for (let callId = 1; callId <= 20_000; callId++) add(of(callId));
-    for (let micros = 0; micros < 20_000; micros++) add(of(1, { micros }));
+    for (let micros = 0; micros < 20_000; micros++) add(of(1, { micros, secret: '' }));
     for (let client = 0; client < 256; client++) add(of(1, { client }));
     for (let secret = 0; secret < 20_000; secret++)
       add(of(1, { micros: -1, secret: secret.toString(16).padStart(32, '0') }));
@@ -90,7 +91,7 @@ describe('the numbers of a call', () => {
       histogram(6, 100_000, () => random.integerInRange(1, 6) - 1),
       histogram(100, 50_000, (i) => Math.floor(of(i + 1).random() * 100)),
       histogram(256, 50_000, (i) => of(i + 1).random.uint32() & 0xff),
-      histogram(256, 50_000, (i) => of(1, { micros: i }).random.uint32() & 0xff),
+      histogram(256, 50_000, (i) => of(1, { micros: i, secret: '' }).random.uint32() & 0xff),
       // Of two calls in a row: is the second in the same sixteenth as the first?
       histogram(16, 50_000, (i) => ((of(i + 1).random.uint32() >>> 28) - (of(i + 2).random.uint32() >>> 28)) & 15),
     ];

@@ -1,8 +1,10 @@
 /**
  * Randomness and uuids out of the call: the same call gives the same numbers on every replica and in every replay.
  *
- * A 128-bit state is filled from the client's id, the call's number and its timestamp (and the authority's secret, for
- * calls that a client must not foresee) by SplitMix-style mixing, and run by xoshiro128** (Blackman and Vigna, 2018).
+ * A 128-bit state is filled from the client's id and the call's number by SplitMix-style mixing, and run by xoshiro128**
+ * (Blackman and Vigna, 2018). The call's time is not in it: the authority may replace that, and what was predicted must
+ * come true all the same. Where nobody but the authority runs a call, its secret and the time are: a client must not
+ * foresee the numbers, and those of a call of the database are given again after one that changed nothing.
  */
 
 import type { Call } from '../commit/call.ts';
@@ -17,9 +19,12 @@ export interface CallRandom {
   readonly newUuidV7: () => Uuid;
 }
 
-/** `secret` is 16 bytes as hex, or empty for what a client may predict. */
-export function callRandom(call: Pick<Call, 'clientId' | 'callId' | 'timestampMicros'>, secret: string): CallRandom {
-  const next = generator(`${call.clientId}/${call.callId}/${call.timestampMicros}/${secret}`);
+export type CallSeed = Pick<Call, 'clientId' | 'callId' | 'timestampMicros' | 'proposedMicros'>;
+
+/** `secret` is the authority's, or undefined for what a client may predict. */
+export function callRandom(call: CallSeed, secret: string | undefined): CallRandom {
+  const name = `${call.clientId}/${call.callId}`;
+  const next = generator(secret === undefined ? name : `${name}/${call.timestampMicros}/${secret}`);
   const random = makeRandom(next);
   // Begins anywhere in the lower half: uuids of many calls in one millisecond differ, and those of one call ascend.
   let counter: { value: number } | undefined;
@@ -29,7 +34,7 @@ export function callRandom(call: Pick<Call, 'clientId' | 'callId' | 'timestampMi
     newUuidV4: () => Uuid.fromRandomBytesV4(bytes(16)),
     newUuidV7: () => {
       counter ??= { value: next() >>> 2 };
-      return Uuid.fromCounterV7(counter, new Timestamp(BigInt(call.timestampMicros)), bytes(4));
+      return Uuid.fromCounterV7(counter, new Timestamp(BigInt(call.proposedMicros)), bytes(4));
     },
   };
 }

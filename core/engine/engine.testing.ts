@@ -1,7 +1,7 @@
 /** An engine over some tables, and reducers made up on the spot, for tests. */
 
 import { compileCanonical } from '../codec/canonical.ts';
-import { type Call, type CallId, clientIdFromBytes, type IdHint } from '../commit/call.ts';
+import { type Call, type CallId, type ClientId, clientIdFromBytes, type IdHint } from '../commit/call.ts';
 import type { Row, RowChange } from '../commit/row-change.ts';
 import type { ReducerCtx } from '../module/context.ts';
 import { defineModule, type ModuleExports } from '../module/module.ts';
@@ -19,7 +19,9 @@ export const tinyLimits = { cachedRowsMax: 4, dirtyRowsMax: 3 };
 export interface CallFields {
   readonly callId?: number;
   readonly args?: unknown;
+  readonly clientId?: ClientId;
   readonly timestampMicros?: number;
+  readonly proposedMicros?: number;
   readonly sender?: Identity;
   readonly idHints?: IdHint[];
 }
@@ -55,11 +57,12 @@ export class TestCaller {
     if (reducer === undefined) throw new Error(`the module has no reducer ${accessor}`);
     this.#lastCallId = fields.callId ?? this.#lastCallId + 1;
     return {
-      clientId: testClientId,
+      clientId: fields.clientId ?? testClientId,
       callId: this.#lastCallId as CallId,
       reducerId: reducer.reducerId,
       args: compileCanonical(reducer.params, 'args-invalid')(fields.args ?? {}, 'args'),
       timestampMicros: fields.timestampMicros ?? 1_700_000_000_000_000,
+      proposedMicros: fields.proposedMicros ?? fields.timestampMicros ?? 1_700_000_000_000_000,
       sender: fields.sender ?? new Identity(7n),
       connectionId: null,
       idHints: fields.idHints ?? [],

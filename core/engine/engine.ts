@@ -7,7 +7,7 @@
  */
 
 import { assert } from '../assert.ts';
-import type { Call } from '../commit/call.ts';
+import { type Call, databaseClientId } from '../commit/call.ts';
 import type { Key, Row, RowChange } from '../commit/row-change.ts';
 import { ForerunError } from '../errors.ts';
 import type { AuthCtx } from '../module/context.ts';
@@ -90,7 +90,7 @@ export class Engine {
       db: Object.freeze(Object.fromEntries(accessors)),
       databaseIdentity: options.databaseIdentity ?? Identity.zero(),
       senderAuth: options.senderAuth ?? (() => internalAuth),
-      secret: '',
+      secret: undefined,
     };
     this.#secret = { ...this.#foreseeable, secret: options.secret ?? '' };
   }
@@ -146,7 +146,8 @@ export class Engine {
     this.#call = call;
     this.#operations = 0;
     try {
-      const context = new ReducerContext(call, reducer.predict ? this.#foreseeable : this.#secret);
+      const isForeseeable = reducer.predict && call.clientId !== databaseClientId;
+      const context = new ReducerContext(call, isForeseeable ? this.#foreseeable : this.#secret);
       if (this.#options.guard !== true) return runReducer(reducer, context, call.args, transaction);
       return guarded(() => runReducer(reducer, context, call.args, transaction));
     } finally {

@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
-import type { CallId } from '../commit/call.ts';
+import { type CallId, databaseClientId } from '../commit/call.ts';
 import { ForerunError, SenderError } from '../errors.ts';
 import { t } from '../module/column.ts';
 import type { ReducerCtx } from '../module/context.ts';
 import { schema } from '../module/schema.ts';
 import { table } from '../module/table.ts';
 import { Identity } from '../value/identity.ts';
+import { Uuid } from '../value/uuid.ts';
 import type { EngineOptions } from './engine.ts';
 import { Bench, openModule, type TestCaller } from './engine.testing.ts';
 
@@ -174,9 +175,27 @@ describe('ctx', () => {
     const first = await draw({ callId: 1 });
     expect(await draw({ callId: 1 })).toEqual(first);
     expect(await draw({ callId: 2 })).not.toEqual(first);
-    expect(await draw({ callId: 1, timestampMicros: 1_700_000_000_000_001 })).not.toEqual(first);
+    // The time that the authority gives it makes no difference: a prediction has another one.
+    expect(
+      await draw({ callId: 1, timestampMicros: 1_700_000_000_000_001, proposedMicros: 1_700_000_000_000_000 }),
+    ).toEqual(first);
+    // The client's own is in the uuids of version 7, and in nothing else.
+    const later = await draw({ callId: 1, proposedMicros: 1_700_000_001_000_000 });
+    expect([later[0], later[1]]).toEqual([first[0], first[1]]);
+    expect(String(later[2]).slice(14)).toBe(String(first[2]).slice(14));
+    expect(Uuid.parse(String(later[2])).compareTo(Uuid.parse(String(first[2])))).toBe(1);
     // A predictable reducer knows nothing of the secret.
     expect(await draw({ callId: 1 }, { secret: 'ab'.repeat(16) })).toEqual(first);
+  });
+
+  it('[DET-2] [DET-3] draws others in each call of the database, also when the last one left its number to the next', async () => {
+    const bench = await open({ secret: 'ab'.repeat(16) });
+    const draw = (timestampMicros: number): unknown => {
+      let drawn: unknown;
+      bench.run((ctx) => void (drawn = ctx.random()), { callId: 1, clientId: databaseClientId, timestampMicros });
+      return drawn;
+    };
+    expect(new Set([draw(1), draw(2), draw(3)]).size).toBe(3);
   });
 
   it('[DET-3] draws from the secret, too, where a reducer says predict: false', async () => {
@@ -244,6 +263,7 @@ describe('a rejection', () => {
       reducerId: 5,
       args: {},
       timestampMicros: 0,
+      proposedMicros: 0,
       sender: new Identity(1n),
       connectionId: null,
       idHints: [],

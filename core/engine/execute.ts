@@ -52,8 +52,8 @@ export interface ContextBase {
   readonly db: object;
   readonly databaseIdentity: Identity;
   readonly senderAuth: (call: Call) => AuthCtx;
-  /** Mixed into the call's randomness; empty for what a client may predict. */
-  readonly secret: string;
+  /** Mixed into the call's randomness; undefined for what a client may predict. */
+  readonly secret: string | undefined;
 }
 
 /** `ctx`. Fields that most reducers don't use are made when first asked for. */

@@ -2,7 +2,7 @@
  * What a reducer is given as `ctx`, as types. The engine makes it, anew for each call.
  *
  * Law: everything here is decided by the call (its id, its timestamp, its sender) and the rows, so that a prediction and
- * the authority see the same.
+ * the authority see the same. Only `timestamp` may be another one at the authority, when a client's is not plausible.
  */
 
 import type { ConnectionId } from '../value/connection-id.ts';
@@ -25,7 +25,7 @@ export interface ReducerCtx<S extends Tables> {
   readonly db: DbView<S>;
   readonly random: Random;
   newUuidV4(): Uuid;
-  /** Ordered by the time of the call. */
+  /** Ordered by the time that the call's client said it was: `timestamp`, unless the authority has set another one. */
   newUuidV7(): Uuid;
   /** The contexts of submodules; empty while a schema has none. */
   readonly as: Readonly<Record<never, never>>;

@@ -66,6 +66,7 @@ class Bench {
         settledCallId: 0 as CallId,
         subscriptions: [],
       }),
+      proposedMicros: undefined,
       module: new AuthorityModule({ tables: [], reducers: [], views: [], visibilityFilters: [], hash: '' }, () => {
         throw new RangeError('no rows in these tests');
       }),
@@ -268,37 +269,101 @@ describe('simulated latency', () => {
 });
 
 describe("the estimate of the authority's time", () => {
-  test('[CLI-4] follows the quickest of the recent answers, and drift', async () => {
+  function bench() {
     const time = new TestTime();
-    const clock = new ServerClock(time.environment.clock);
-    const ahead = 5_000_000;
-    const nowMicros = (): number => time.nowMs * 1000 + ahead;
-    clock.learn(nowMicros() - 300_000, 600);
-    clock.learn(nowMicros() - 10_000, 20);
-    clock.learn(nowMicros() - 190_000, 400);
-    expect(Math.abs(clock.nowMicros() - nowMicros())).toBeLessThanOrEqual(10_000);
+    const skew = { wallMs: 0, monotonicMs: 0 };
+    const clock = new ServerClock(time.environmentOf(() => true, skew).clock);
+    return {
+      time,
+      skew,
+      clock,
+      /** An answer after so long a way, of an authority whose clock is `aheadMs` ahead; the way back takes `backMs` of it. */
+      answered: (aheadMs: number, roundTripMs: number, backMs = roundTripMs / 2) =>
+        clock.learn((time.nowMs + aheadMs - backMs) * 1000, roundTripMs),
+      /** How far a proposal is from what the time will be when it arrives. */
+      errorMs: (aheadMs: number, transitMs: number) =>
+        Math.abs(clock.arrivalMicros() / 1000 - (time.nowMs + aheadMs + transitMs)),
+    };
+  }
+
+  test('[CLI-4] follows the quickest of the recent answers, and drift', async () => {
+    const { time, answered, errorMs } = bench();
+    answered(5_000, 600, 290);
+    answered(5_000, 20, 18);
+    answered(5_000, 400, 190);
+    expect(errorMs(5_000, 200)).toBeLessThanOrEqual(10);
     // An hour later the authority's clock has run 100 ms ahead.
     await time.advance(3_600_000);
-    clock.learn(nowMicros() + 100_000 - 20_000, 40);
-    expect(Math.abs(clock.nowMicros() - nowMicros() - 100_000)).toBeLessThanOrEqual(20_000);
+    answered(5_100, 40);
+    expect(errorMs(5_100, 20)).toBeLessThanOrEqual(20);
   });
 
   test('[CLI-4] knows what time it will be there when a call arrives', () => {
-    const time = new TestTime();
-    const clock = new ServerClock(time.environment.clock);
-    clock.learn(time.nowMs * 1000, 0);
-    expect(Math.abs(clock.arrivalMicros() - time.nowMs * 1000)).toBeLessThan(1_000);
-    clock.learn((time.nowMs - 400) * 1000, 800);
-    expect(Math.abs(clock.arrivalMicros() - (time.nowMs + 400) * 1000)).toBeLessThan(1_000);
+    const { time, clock, answered, errorMs } = bench();
+    clock.greeted((time.nowMs - 400) * 1000, 800);
+    expect(errorMs(0, 400)).toBeLessThan(1);
+    answered(0, 800);
+    expect(errorMs(0, 400)).toBeLessThan(1);
   });
 
-  test('[CLI-4] never gives the same or an earlier time twice', () => {
-    const time = new TestTime();
-    const clock = new ServerClock(time.environment.clock);
-    const first = clock.nowMicros();
-    clock.learn(1_000, 10);
-    expect(clock.nowMicros()).toBeGreaterThan(first);
-    const times = Array.from({ length: 100 }, () => clock.nowMicros());
-    expect(new Set(times).size).toBe(100);
+  test('[CLI-4] never proposes the same or an earlier time twice', () => {
+    const { clock, answered } = bench();
+    const first = clock.arrivalMicros();
+    answered(-200, 10);
+    expect(clock.arrivalMicros()).toBeGreaterThan(first);
+    const times = Array.from({ length: 100 }, () => clock.arrivalMicros());
+    expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
+  });
+
+  test('[CLI-4] goes on from the wall clock ascending while there is nothing else, and leaves it when there is', () => {
+    const { time, skew, clock, answered, errorMs } = bench();
+    skew.wallMs = 60_000;
+    const ahead = clock.arrivalMicros();
+    skew.wallMs = 0;
+    expect(clock.arrivalMicros()).toBe(ahead + 1);
+    answered(0, 40);
+    expect(errorMs(0, 20)).toBeLessThanOrEqual(1);
+    // What the authority gave the calls that were too far ahead is the least from there on.
+    clock.given(ahead, (time.nowMs + 100) * 1000);
+    expect(clock.arrivalMicros()).toBe((time.nowMs + 100) * 1000 + 1);
+  });
+
+  test.each([-10_000, 10_000, 3_600_000])(
+    '[CLI-4] takes over a step of %d ms with the first answer',
+    async (stepMs) => {
+      const { time, clock, answered, errorMs } = bench();
+      for (let i = 0; i < 16; i++) {
+        answered(0, 8);
+        await time.advance(3_000);
+      }
+      clock.arrivalMicros();
+      answered(stepMs, 120);
+      expect(errorMs(stepMs, 60)).toBeLessThanOrEqual(60);
+    },
+  );
+
+  test('[CLI-4] takes over with the first answer what its own standing still has made of the time', async () => {
+    const { time, skew, clock, answered, errorMs } = bench();
+    answered(0, 8);
+    clock.arrivalMicros();
+    expect(clock.isDoubted).toBe(false);
+    skew.monotonicMs = -3_600_000;
+    await time.advance(3_600_000);
+    expect(clock.isDoubted).toBe(true);
+    answered(0, 120);
+    expect([clock.isDoubted, errorMs(0, 60) <= 60]).toEqual([false, true]);
+  });
+
+  test('[CLI-4] in doubt believes a newer answer that an older one only just allows', () => {
+    const { time, clock, answered, errorMs } = bench();
+    answered(0, 400);
+    answered(300, 400);
+    // Both may be right: the ways there and back may differ.
+    answered(0, 398);
+    expect(errorMs(0, 199)).toBeLessThanOrEqual(1);
+    clock.given(clock.arrivalMicros(), (time.nowMs + 500) * 1000);
+    expect(clock.isDoubted).toBe(true);
+    answered(500, 400);
+    expect(errorMs(500, 200)).toBeLessThanOrEqual(2);
   });
 });

@@ -23,6 +23,8 @@ export interface ConnectionOptions {
   /** Made anew for each life. */
   readonly hello: () => HelloMessage;
   readonly module: AuthorityModule;
+  /** The last time that a call has proposed, at an earlier start. */
+  readonly proposedMicros: number | undefined;
   readonly events: ConnectionEvents;
 }
 
@@ -45,6 +47,8 @@ type State =
 /** One transport; events of another than the current one are ignored. */
 interface Life {
   transport: Transport | undefined;
+  /** When it last said hello. */
+  greetedMs: number;
   lastHeardMs: number;
   /** After having been asleep it has asked whether somebody is there, and has not heard. */
   isAsked: boolean;
@@ -56,6 +60,8 @@ const silenceMsMax = 10_000;
 const lateMsMax = 1_000;
 /** Who was asleep asks, and gives up what has not answered after so long. */
 const answerMsMax = 3_000;
+/** However many calls tell that the estimate of the authority's time is wrong. */
+const clockAskMsMin = 500;
 const retryMsMin = 250;
 const retryMsMax = 10_000;
 
@@ -70,7 +76,7 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 export class Connection {
-  readonly clock: ServerClock;
+  readonly #clock: ServerClock;
   readonly #options: ConnectionOptions;
   readonly #writer = new ByteWriter();
   readonly #delay: DelayLine;
@@ -79,11 +85,12 @@ export class Connection {
   #offline = false;
   #lastError: ForerunError | undefined;
   #sendAsked = false;
+  #clockAskedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#delay = new DelayLine(options.environment);
-    this.clock = new ServerClock(options.environment.clock);
+    this.#clock = new ServerClock(options.environment.clock, options.proposedMicros);
   }
 
   start(): void {
@@ -108,6 +115,23 @@ export class Connection {
     if (this.#sendAsked) return;
     this.#sendAsked = true;
     this.#options.environment.scheduler.soon(() => this.#flush());
+  }
+
+  /** What a call that is made now proposes as its time. */
+  proposal(): number {
+    this.#checkClock();
+    return this.#clock.arrivalMicros();
+  }
+
+  /** The authority gave a call this time. */
+  given(proposedMicros: number, givenMicros: number): void {
+    this.#clock.given(proposedMicros, givenMicros);
+    this.#checkClock();
+  }
+
+  /** The authority is another one, and has given no call a time. */
+  forgetGiven(): void {
+    this.#clock.forget();
   }
 
   /** Delays everything by this round-trip time. */
@@ -147,7 +171,8 @@ export class Connection {
   #connect(): void {
     const { environment, connect } = this.#options;
     if (this.#offline) return this.#wait(new ForerunError('not-connected', 'Offline is being simulated.'));
-    const life: Life = { transport: undefined, lastHeardMs: environment.clock.monotonicMs(), isAsked: false };
+    const nowMs = environment.clock.monotonicMs();
+    const life: Life = { transport: undefined, greetedMs: nowMs, lastHeardMs: nowMs, isAsked: false };
     this.#state = { type: 'connecting', life };
     this.#delay.reset();
     life.transport = connect({
@@ -167,12 +192,13 @@ export class Connection {
   #sayHello(life: Life): void {
     const writer = new ByteWriter();
     encodeClientMessage(writer, this.#options.hello());
+    life.greetedMs = this.#monotonicMs();
     this.#transmit(life, writer.take());
   }
 
   #receive(life: Life, frame: Uint8Array): void {
     if (!this.#isCurrent(life)) return;
-    life.lastHeardMs = this.#options.environment.clock.monotonicMs();
+    life.lastHeardMs = this.#monotonicMs();
     life.isAsked = false;
     try {
       const reader = new ByteReader(frame);
@@ -201,12 +227,12 @@ export class Connection {
           this.#state = { type: 'live', life };
           this.#attempts = 0;
           this.#lastError = undefined;
-          this.clock.learn(message.authorityMicros, 0);
+          this.#clock.greeted(message.authorityMicros, this.#monotonicMs() - life.greetedMs);
           this.#ping(life);
           this.#options.events.welcomed(message);
           break;
         case 'pong':
-          this.clock.learn(message.authorityMicros, this.#options.environment.clock.monotonicMs() - message.sentMs);
+          this.#clock.learn(message.authorityMicros, this.#monotonicMs() - message.sentMs);
           break;
         case 'module':
           if (this.#state.type !== 'greeting') throw new ForerunError('frame-invalid', 'a module, but nobody asked');
@@ -272,7 +298,7 @@ export class Connection {
   }
 
   #sendPing(): void {
-    this.send({ type: 'ping', sentMs: this.#options.environment.clock.monotonicMs() });
+    this.send({ type: 'ping', sentMs: this.#monotonicMs() });
   }
 
   /** A connection on which nothing has been heard for too long is dead, whatever the socket believes. */
@@ -292,6 +318,18 @@ export class Connection {
       life.transport?.close();
       this.#closed(life);
     });
+  }
+
+  /** Asks the authority for its time when there is reason to. */
+  #checkClock(): void {
+    const nowMs = this.#monotonicMs();
+    if (!this.#clock.isDoubted || Math.abs(nowMs - this.#clockAskedMs) < clockAskMsMin) return;
+    this.#clockAskedMs = nowMs;
+    this.#sendPing();
+  }
+
+  #monotonicMs(): number {
+    return this.#options.environment.clock.monotonicMs();
   }
 
   #flush(): void {

@@ -194,6 +194,7 @@ function callOf(stored: StoredCall, { reducerId }: ReducerDefinition, args: unkn
     reducerId,
     args,
     timestampMicros: stored.timestampMicros,
+    proposedMicros: stored.timestampMicros,
     sender: new Identity(stored.sender),
     connectionId: stored.connectionId === undefined ? null : new ConnectionId(stored.connectionId),
     idHints: [...stored.idHints],

@@ -91,6 +91,7 @@ test('[PRE-3] a call that was predicted right is confirmed without a statement o
       reducerId: definition.reducers.findIndex((reducer) => reducer.accessor === accessor),
       args: { id: accessor === 'tally' ? 2 : 1, text: 'one' },
       timestampMicros: i,
+      proposedMicros: i,
       sender: Identity.zero(),
       connectionId: null,
       idHints: [],

@@ -67,6 +67,7 @@ export function newCall({ reducer, args }: ArenaCall, clientNo: number, callId: 
     reducerId: definition.reducers.findIndex(({ accessor }) => accessor === reducer),
     args,
     timestampMicros,
+    proposedMicros: timestampMicros,
     sender: new Identity(BigInt(clientNo)),
     connectionId: null,
     idHints: [],
@@ -169,6 +170,7 @@ export class Run {
   #callId = 0;
   #seq = 0;
   #micros = 1_000_000;
+  #foreignCallId = 0;
 
   constructor(stage: Stage, tally: Tally) {
     this.#stage = stage;
@@ -253,7 +255,7 @@ export class Run {
   }
 
   #foreign(call: ArenaCall): void {
-    this.#execute(newCall(call, foreignNo, 0, this.#micros++), undefined);
+    this.#execute(newCall(call, foreignNo, ++this.#foreignCallId, this.#micros++), undefined);
   }
 
   #answer(call: Call, as: Extract<Step, { type: 'answer' }>['as']): void {

@@ -66,6 +66,7 @@ class Run {
   #callId = 0;
   #seq = 0;
   #micros = 1_000_000;
+  #foreignCallId = 0;
 
   constructor() {
     for (const { engine } of [stage.authority, stage.selective, stage.fresh]) engine.reset();
@@ -128,7 +129,7 @@ class Run {
   }
 
   foreign(call: ArenaCall): void {
-    this.execute(newCall(call, foreignNo, 0, this.#micros++), undefined);
+    this.execute(newCall(call, foreignNo, ++this.#foreignCallId, this.#micros++), undefined);
   }
 
   answer(call: ReturnType<typeof newCall>): void {
