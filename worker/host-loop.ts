@@ -7,7 +7,6 @@
 
 import { unreachable } from '../core/assert.ts';
 import type { CallId, Outcome, Seq } from '../core/commit/call.ts';
-import type { Commit } from '../core/commit/commit.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { ErrorCode, ForerunError } from '../core/errors.ts';
@@ -19,6 +18,7 @@ import { Identity } from '../core/value/identity.ts';
 import { AnsweredCalls } from './answered-calls.ts';
 import type { HostCall, HostListener, HostOptions, PageAnswer, Simulation } from './client/host-api.ts';
 import { AuthorityModule } from './connection/authority-module.ts';
+import { learnTimes } from './call-times.ts';
 import { Connection } from './connection/connection.ts';
 import { Credentials } from './credentials.ts';
 import { Device, type DeviceOptions } from './device.ts';
@@ -299,10 +299,7 @@ export class HostLoop {
       this.#device.introduced(welcome.token);
       this.#calls.introduced(this.#credentials);
     }
-    if (this.#rows.epoch !== welcome.epoch) {
-      this.#ids.forget();
-      this.#connection.forgetGiven();
-    }
+    if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
     this.#rows.welcomed(welcome);
     this.#renumber(welcome.lastCallId);
     this.#calls.sendAll();
@@ -352,23 +349,14 @@ export class HostLoop {
       case 'lease':
         this.#ids.lend(message.tableId, message.column, message.from, message.to);
         return this.#device.changed([]);
-      case 'batch':
-        this.#learnTimes(message.commits);
-        return this.#rows.receive(message);
       case 'welcome':
       case 'module':
       case 'pong':
       case 'error':
         return; // The connection keeps these to itself.
       default:
+        if (message.type === 'batch') learnTimes(message.commits, this.#predictor.pending, this.#connection);
         return this.#rows.receive(message);
-    }
-  }
-
-  #learnTimes(commits: readonly Commit[]): void {
-    for (const { ownCallId, timestampMicros } of commits) {
-      const pending = ownCallId === undefined ? undefined : this.#predictor.pending.get(ownCallId);
-      if (pending !== undefined) this.#connection.given(pending.call.proposedMicros, timestampMicros);
     }
   }
 

@@ -26,11 +26,11 @@ import { ForerunError } from '../errors.ts';
 import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../module/definition.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
 import type { Identity } from '../value/identity.ts';
-import { admit, isTime, timestampToleranceMs } from './admission.ts';
+import { admit, timestampToleranceMs } from './admission.ts';
 import type { AuthorityOptions } from './authority-options.ts';
 import type { OpenBatch } from './batch.ts';
 import { CallBudget, tooManyBytes } from './call-budget.ts';
-import { type CallRequest, refusalOf } from './call-request.ts';
+import { type CallRequest, callOf, refusalOf } from './call-request.ts';
 import { emptyCheckpoint, type Recovered, recover } from './checkpoint.ts';
 import { type ClientRecord, Clients, unlogged } from './clients.ts';
 import { ConnectionCalls } from './connection-calls.ts';
@@ -237,21 +237,7 @@ export class Authority {
     const toleranceMicros = (this.#options.timestampToleranceMs ?? timestampToleranceMs) * 1000;
     const nowMicros = request.receivedMicros ?? this.#nowMicros();
     const timestampMicros = admit(client, request.timestampMicros, nowMicros, toleranceMicros);
-    this.#run(
-      client,
-      {
-        clientId: client.clientId,
-        callId: request.callId,
-        reducerId: request.reducerId,
-        args: request.args.value,
-        timestampMicros,
-        proposedMicros: isTime(request.timestampMicros) ? request.timestampMicros : timestampMicros,
-        sender: client.identity,
-        connectionId: request.connectionId,
-        idHints: request.idHints,
-      },
-      reducer,
-    );
+    this.#run(client, callOf(request, client, request.args.value, timestampMicros), reducer);
     return undefined;
   }
 

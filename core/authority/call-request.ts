@@ -1,8 +1,10 @@
 /** A call as it comes in: not known to be new, nor to be one that may be made. */
 
-import type { CallId, IdHint, Rejection } from '../commit/call.ts';
+import type { Call, CallId, IdHint, Rejection } from '../commit/call.ts';
 import type { ReducerDefinition } from '../module/definition.ts';
 import type { ConnectionId } from '../value/connection-id.ts';
+import { isTime } from './admission.ts';
+import type { ClientRecord } from './clients.ts';
 
 export interface CallRequest {
   readonly callId: CallId;
@@ -24,4 +26,19 @@ export function refusalOf(reducer: ReducerDefinition | undefined, request: CallR
     return { code: 'reducer-not-callable', message: `The reducer '${reducer.name}' is called by the database only.` };
   }
   return 'refused' in request.args ? request.args.refused : undefined;
+}
+
+/** What is run of it, at the time that it was given. */
+export function callOf(request: CallRequest, client: ClientRecord, args: unknown, timestampMicros: number): Call {
+  return {
+    clientId: client.clientId,
+    callId: request.callId,
+    reducerId: request.reducerId,
+    args,
+    timestampMicros,
+    proposedMicros: isTime(request.timestampMicros) ? request.timestampMicros : timestampMicros,
+    sender: client.identity,
+    connectionId: request.connectionId,
+    idHints: request.idHints,
+  };
 }

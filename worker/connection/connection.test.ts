@@ -300,7 +300,7 @@ describe("the estimate of the authority's time", () => {
 
   test('[CLI-4] knows what time it will be there when a call arrives', () => {
     const { time, clock, answered, errorMs } = bench();
-    clock.greeted((time.nowMs - 400) * 1000, 800);
+    clock.greeted({ authorityMicros: (time.nowMs - 400) * 1000, epoch: welcome.epoch }, 800);
     expect(errorMs(0, 400)).toBeLessThan(1);
     answered(0, 800);
     expect(errorMs(0, 400)).toBeLessThan(1);

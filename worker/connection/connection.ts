@@ -129,11 +129,6 @@ export class Connection {
     this.#checkClock();
   }
 
-  /** The authority is another one, and has given no call a time. */
-  forgetGiven(): void {
-    this.#clock.forget();
-  }
-
   /** Delays everything by this round-trip time. */
   simulateLatency(roundTripMs: number): void {
     this.#delay.delayMs = roundTripMs / 2;
@@ -227,7 +222,7 @@ export class Connection {
           this.#state = { type: 'live', life };
           this.#attempts = 0;
           this.#lastError = undefined;
-          this.#clock.greeted(message.authorityMicros, this.#monotonicMs() - life.greetedMs);
+          this.#clock.greeted(message, this.#monotonicMs() - life.greetedMs);
           this.#ping(life);
           this.#options.events.welcomed(message);
           break;

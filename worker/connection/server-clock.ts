@@ -11,7 +11,11 @@
  */
 
 import { timestampToleranceMs } from '../../core/authority/admission.ts';
+import type { Epoch } from '../../core/commit/call.ts';
 import type { Clock } from '../../core/environment.ts';
+import type { WelcomeMessage } from '../../core/protocol/messages.ts';
+
+type Greeting = Pick<WelcomeMessage, 'authorityMicros' | 'epoch'>;
 
 interface Sample {
   readonly offsetMicros: number;
@@ -37,6 +41,7 @@ export class ServerClock {
   #proposedMicros: number;
   /** The last time that the authority is known to have given a call of this client. */
   #givenMicros = 0;
+  #epoch: Epoch | undefined;
   /** The newest answer counts for more than those before it. */
   #isDoubted = false;
   /** Wall clock minus monotonic clock, as of the last answer. */
@@ -54,16 +59,14 @@ export class ServerClock {
   }
 
   /** As `learn`, where the authority had more to do than to answer. */
-  greeted(authorityMicros: number, roundTripMs: number): void {
+  greeted({ authorityMicros, epoch }: Greeting, roundTripMs: number): void {
+    // Another database has given no call a time.
+    if (epoch !== this.#epoch) this.#givenMicros = 0;
+    this.#epoch = epoch;
     // It may be another machine than before.
     this.#isDoubted = true;
     this.#add(authorityMicros, Math.min(roundTripMs, greetingMsMax) / 2, roundTripMs);
     this.#isDoubted = true;
-  }
-
-  /** The authority is another one, which has given no call a time. */
-  forget(): void {
-    this.#givenMicros = 0;
   }
 
   /** What the authority gave a call for a time, that had proposed another one perhaps. */
