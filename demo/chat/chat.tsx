@@ -2,7 +2,7 @@
 
 import type { Identity, Timestamp } from 'forerun';
 import { useClient, useLive, useReducers, useStatus } from 'forerun/react';
-import { type ReactElement, type SubmitEvent, useEffect, useRef, useState } from 'react';
+import { type ReactElement, type SubmitEvent, useState } from 'react';
 import { type QueuedCall, useCallQueue } from '../ui/call-queue.ts';
 import { queue } from './client.ts';
 import type * as chat from './module.ts';
@@ -110,41 +110,38 @@ function Messages({ onEdit }: { readonly onEdit: (text: string) => void }): Reac
   // A pending row has the time that its call was given.
   const pending = new Set(calls.map(({ micros }) => micros));
   const unread = useUnread(messages, me);
-  const list = useRef<HTMLOListElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when there is more to see
-  useEffect(() => {
-    list.current?.scrollTo({ top: list.current.scrollHeight });
-  }, [messages.length, refused.length]);
   return (
     <>
       <p className="unread" role="status">
         {unread > 0 && `${unread} unread`}
       </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
-      <ol ref={list} className="messages" tabIndex={0} aria-label="Messages, newest last">
-        {messages.length === 0 && (
-          <li className="empty soft">
-            {ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}
-          </li>
-        )}
-        {messages.map((each, i) => {
-          const own = each.sender.toHexString() === me;
-          const follows = messages[i - 1]?.sender.isEqual(each.sender);
-          return (
-            <Bubble
-              key={`${each.sender.toHexString()} ${each.sent.toISOString()} ${each.text}`}
-              text={each.text}
-              sent={each.sent}
-              sender={follows ? undefined : own ? 'You' : (each.name ?? guest(each.sender))}
-              own={own}
-              pending={own && pending.has(Number(each.sent.microsSinceUnixEpoch))}
-            />
-          );
-        })}
-        {refused.map((call) => (
-          <Refused key={call.number} call={call} onEdit={onEdit} />
-        ))}
-      </ol>
+      <section className="scroller" tabIndex={0} aria-label="What was said, newest last">
+        <ol className="messages">
+          {messages.length === 0 && (
+            <li className="empty soft">
+              {ready ? 'Nobody has said anything yet. Be the first.' : 'Loading the messages …'}
+            </li>
+          )}
+          {messages.map((each, i) => {
+            const own = each.sender.toHexString() === me;
+            const follows = messages[i - 1]?.sender.isEqual(each.sender);
+            return (
+              <Bubble
+                key={`${each.sender.toHexString()} ${each.sent.toISOString()} ${each.text}`}
+                text={each.text}
+                sent={each.sent}
+                sender={follows ? undefined : own ? 'You' : (each.name ?? guest(each.sender))}
+                own={own}
+                pending={own && pending.has(Number(each.sent.microsSinceUnixEpoch))}
+              />
+            );
+          })}
+          {refused.map((call) => (
+            <Refused key={call.number} call={call} onEdit={onEdit} />
+          ))}
+        </ol>
+      </section>
     </>
   );
 }
@@ -188,7 +185,7 @@ function Refused({
   };
   return (
     <li className="message" data-own="true" data-state="rejected" role="status">
-      <p className="text">{text || <em>(empty)</em>}</p>
+      <p className="text">{text.trim() || <em>(empty)</em>}</p>
       <p className="foot">
         Not sent: {call.reason}{' '}
         <button className="button plain" type="button" onClick={edit}>
