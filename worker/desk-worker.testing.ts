@@ -1,4 +1,7 @@
-/** A worker that is the host of a desk's client, and has the desk's authority as well: the socket ends inside it. */
+/**
+ * A worker that is the host of a desk's client, and has the desk's authority as well: the socket ends inside it. A message
+ * `{ other: REDUCER, args }` has somebody else call that reducer.
+ */
 
 import { Authority } from '../core/authority/authority.ts';
 import type { Epoch } from '../core/commit/call.ts';
@@ -7,8 +10,10 @@ import { defineModule } from '../core/module/module.ts';
 import { memoryTransport, type Transport } from '../core/protocol/transport.ts';
 import { SessionHub } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
+import { ClientState } from './client/client.ts';
 import { deskModule } from './desk.testing.ts';
 import { clientEnvironment } from './environment.ts';
+import { Host } from './host.ts';
 import { host } from './worker.ts';
 
 const hub = Authority.open({
@@ -66,3 +71,37 @@ class DeskSocket extends EventTarget {
 
 Object.assign(globalThis, { WebSocket: DeskSocket });
 host(deskModule);
+
+/** Somebody else, whose client is in this thread as well. */
+async function openOther(): Promise<ClientState> {
+  const definition = defineModule(deskModule);
+  const sessions = await hub;
+  const page = new Host({
+    definition,
+    environment: clientEnvironment,
+    openStore: async () => undefined,
+    connect: (_url, events) => {
+      let near: Transport | undefined;
+      sessions.accept((far) => {
+        const pair = memoryTransport(clientEnvironment.scheduler, events, far);
+        near = pair.near;
+        return pair.far;
+      });
+      queueMicrotask(events.opened);
+      return near as unknown as Transport;
+    },
+  }).page();
+  const client = new ClientState(definition, page, () => {});
+  const options = { url: '', replica: 'other', storage: 'memory', pageId: '', token: undefined, guard: false } as const;
+  await page.open({ ...options, subscribe: 'all' }, client.receive);
+  await client.ready();
+  return client;
+}
+
+let other: Promise<ClientState> | undefined;
+addEventListener('message', ({ data }: MessageEvent<{ readonly other?: string; readonly args?: object } | null>) => {
+  const reducer = data?.other;
+  if (reducer === undefined) return;
+  other ??= openOther();
+  void other.then((client) => client.reducers[reducer]?.(data?.args));
+});

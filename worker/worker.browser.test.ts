@@ -1,5 +1,5 @@
 import { SenderError } from 'forerun';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { connect } from './client/connect.ts';
 import { type DeskClient, deskModule } from './desk.testing.ts';
 
@@ -146,4 +146,64 @@ test('a worker that can not be loaded stops the client, which says so', async ()
   connectToDesk(new Worker(URL.createObjectURL(new Blob(['import "./nothing.js"'])), { type: 'module' }));
   await expect(client.ready()).rejects.toThrow(/^The worker of this client did not start: /);
   expect(client.status.type).toBe('stopped');
+});
+
+test('[PRE-8] [PRE-9] [LIV-6] what others commit among pending calls is shown in one step each, without a frame in between', async () => {
+  const worker = new Worker(new URL('./desk-worker.testing.ts', import.meta.url), { type: 'module' });
+  connectToDesk(worker);
+  const byOther = (reducer: string, args: object): void => worker.postMessage({ other: reducer, args });
+  const items = client.live(client.tables.item.orderBy((item) => item.id));
+  const sql = client.live<{ id: number; count: number }>('SELECT id, count FROM item ORDER BY id');
+  await client.reducers.put({ id: 1, text: 'one' });
+  await client.reducers.put({ id: 2, text: 'two' });
+  const shown = (rows: readonly { readonly count: number }[]): string => rows.map(({ count }) => count).join();
+  await vi.waitFor(() => expect([shown(items.rows), shown(sql.rows)]).toEqual(['0,0', '0,0']));
+
+  // The page is far away: what it calls is pending while others' commits, which have half the way, come in.
+  client.simulate({ latencyMs: 4_000 });
+  const steps: { readonly items: string[]; readonly sql: string[]; readonly frames: string[] } = {
+    items: [],
+    sql: [],
+    frames: [],
+  };
+  items.subscribe(() => steps.items.push(shown(items.rows)));
+  sql.subscribe(() => steps.sql.push(shown(sql.rows)));
+  let isWatching = true;
+  const watch = (): void => {
+    const frame = `${shown(items.rows)} ${shown(sql.rows)}`;
+    if (steps.frames.at(-1) !== frame) steps.frames.push(frame);
+    if (isWatching) requestAnimationFrame(watch);
+  };
+  watch();
+  const calls = [1, 2, 3].map(() => client.reducers.bump({ id: 1 }));
+  await Promise.all(calls.map((call) => call.predicted));
+  // The last one does not touch the pending calls.
+  for (const id of [1, 1, 1, 2]) byOther('bump', { id });
+  await vi.waitFor(() => expect(shown(items.rows)).toBe('6,1'), 20_000);
+  expect(calls.map(({ state }) => state)).toEqual(['predicted', 'predicted', 'predicted']);
+  const stepsWhilePending = steps.items.length;
+  await Promise.all(calls);
+  await vi.waitFor(() => expect(client.counters.pending).toBe(0));
+  await new Promise(requestAnimationFrame);
+  isWatching = false;
+
+  // From each step to a later one: no state with the calls rolled back, or shown twice, was ever there; and being confirmed
+  // is no step.
+  const possible = ['0,0', '1,0', '2,0', '3,0', '4,0', '5,0', '6,0', '6,1'];
+  const places = (seen: readonly string[]): number[] => seen.map((each) => possible.indexOf(each));
+  const rising = (seen: readonly string[]): boolean =>
+    places(seen).every((place, i, all) => place > (all[i - 1] ?? -1) && possible[place] !== undefined);
+  expect(steps.items.slice(0, 3)).toEqual(['1,0', '2,0', '3,0']);
+  expect(steps.items.length).toBe(stepsWhilePending);
+  expect([steps.items, rising(steps.items)]).toEqual([steps.items, true]);
+  // SQL may skip a step, where it has just run.
+  expect([steps.sql, rising(steps.sql), steps.sql.at(-1)]).toEqual([steps.sql, true, '6,1']);
+  for (const i of [0, 1]) {
+    const frames = steps.frames.map((frame) => frame.split(' ')[i] ?? '');
+    const seen = frames.filter((frame, at) => frame !== frames[at - 1]);
+    expect([seen, rising(seen), seen.at(-1)]).toEqual([seen, true, '6,1']);
+  }
+  const { confirmed, diverged, replayed } = client.counters;
+  expect({ confirmed, diverged }).toEqual({ confirmed: 5, diverged: 0 });
+  expect(replayed).toBeGreaterThanOrEqual(3);
 });

@@ -51,17 +51,31 @@ export class BuilderQuery {
 
   #edited(last: Tuple[], edits: readonly Edit[]): RowsUpdate | undefined {
     if (edits.length === 0) return undefined;
-    const fresh: RowValues[] = [];
+    // A tuple may have become another one in what is not selected.
+    const known = this.maintained.plan.output.type === 'columns' ? [...last] : undefined;
     const places = new Int32Array(edits.length);
+    const [gone, come]: [Tuple[], Tuple[]] = [[], []];
     for (const [i, { place, tuple }] of edits.entries()) {
       places[i] = tuple === undefined ? -1 - place : place;
-      if (tuple === undefined) last.splice(place, 1);
+      if (tuple === undefined) gone.push(...last.splice(place, 1));
       else {
         last.splice(place, 0, tuple);
-        fresh.push(this.#valuesOf(tuple));
+        come.push(tuple);
       }
     }
+    if (known !== undefined && this.#bringsBack(gone, come)) {
+      this.#last = known;
+      return this.#differing(last, false);
+    }
+    const fresh = come.map((tuple) => this.#valuesOf(tuple));
     return this.#update({ type: 'edits', places }, fresh);
+  }
+
+  /** Some of what has come stands for the same row as something that went. */
+  #bringsBack(gone: readonly Tuple[], come: readonly Tuple[]): boolean {
+    if (gone.length === 0 || come.length === 0) return false;
+    const texts = new Set(gone.map((tuple) => this.#textOf(tuple)));
+    return come.some((tuple) => texts.has(this.#textOf(tuple)));
   }
 
   #differing(next: readonly Tuple[], isAnew: boolean): RowsUpdate | undefined {

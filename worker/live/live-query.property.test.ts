@@ -35,6 +35,10 @@ const queries = [
     .join(tables.team, (p, each) => p.team.eq(each.id))
     .select((p, each) => ({ team: each.name, score: p.score }))
     .orderBy((r) => r.score),
+  // Of a player's score it shows nothing.
+  tables.player
+    .join(tables.team, (p, each) => p.team.eq(each.id))
+    .select((p, each) => ({ player: p.id, team: each.name })),
   tables.player
     .groupBy((p) => p.team)
     .select((p) => ({ team: p.team, n: count(), best: max(p.score), all: sum(p.score) }))
@@ -171,5 +175,29 @@ test('[LIV-2] a change that no result shows calls nobody', () => {
   for (const change of applied(2, { id: 1 }, false)) page.live.changed(change);
   page.refresh();
   expect(page.calls).toBe(0);
+  page.live.close();
+});
+
+test('[LIV-2] a row of a join whose tables changed in what is not selected is the same object, and calls nobody', () => {
+  engine.reset();
+  const page = new Page(engine, true);
+  const write = (tableId: number, row: Row): void => {
+    for (const change of applied(tableId, row, false)) page.live.changed(change);
+    page.refresh();
+  };
+  write(0, { id: 1, name: 'a' });
+  write(1, { id: 1, team: 1, score: 1 });
+  write(1, { id: 2, team: 1, score: 1 });
+  const pairs = page.rows[queries.length - 3];
+  const before = pairs?.rows ?? [];
+  expect(before).toHaveLength(2);
+  let calls = 0;
+  pairs?.subscribe(() => calls++);
+  write(1, { id: 1, team: 1, score: 2 });
+  expect([pairs?.rows === before, calls]).toEqual([true, 0]);
+  // What has changed is told, and the other row stays.
+  write(0, { id: 2, name: 'b' });
+  write(1, { id: 2, team: 2, score: 2 });
+  expect([pairs?.rows.includes(before[0] as Row), calls]).toEqual([true, 1]);
   page.live.close();
 });

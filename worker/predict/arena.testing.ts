@@ -7,6 +7,10 @@ import fc from 'fast-check';
 import { SenderError } from '../../core/errors.ts';
 import { t } from '../../core/module/column.ts';
 import { defineModule } from '../../core/module/module.ts';
+import { specOf } from '../../core/module/query-builder.ts';
+import { count, max } from '../../core/module/query-expression.ts';
+import type { QuerySpec } from '../../core/module/query-spec.ts';
+
 import { Range } from '../../core/module/range.ts';
 import type { ReducerCtx } from '../../core/module/context.ts';
 import { type InferSchema, schema } from '../../core/module/schema.ts';
@@ -251,6 +255,19 @@ export const arenaCall: fc.Arbitrary<ArenaCall> = fc.oneof(
     arbitrary: (argsOf[accessor] ?? fc.constant({})).map((args) => ({ reducer: accessor, args })),
   })),
 );
+
+const { tables } = arena;
+
+/** Of the builder: one table, in order and cut off, a join, sums; kept up to date row by row. */
+export const builderQueries: readonly QuerySpec[] = [
+  tables.unit.orderBy((each) => [each.pos.desc(), each.id]).limit(3),
+  tables.item.where((each) => each.owner.lt(2)),
+  tables.unit
+    .join(tables.item, (each, held) => each.id.eq(held.owner))
+    .select((each, held) => ({ name: each.name, item: held.id }))
+    .orderBy((row) => [row.name, row.item]),
+  tables.unit.groupBy((each) => each.team).select((each) => ({ team: each.team, n: count(), far: max(each.pos) })),
+].map((query) => specOf(query) as QuerySpec);
 
 export const queries: readonly string[] = [
   'SELECT team, count(*), sum(hp), max(pos) FROM unit GROUP BY team ORDER BY team',

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => closeStage(stage));
 
-test('[PRE-1] [PRE-2] [PRE-8] [PRE-9] [PRE-16] [PRE-17] selective replay, replay of everything and a fresh replica hold and tell the same', () => {
+test('[PRE-1] [PRE-2] [PRE-8] [PRE-9] [PRE-16] [PRE-17] [LIV-1] selective replay, replay of everything and a fresh replica hold, tell and show in live queries the same', () => {
   const tally: Tally = {
     replayed: 0,
     kept: 0,
@@ -29,6 +29,7 @@ test('[PRE-1] [PRE-2] [PRE-8] [PRE-9] [PRE-16] [PRE-17] selective replay, replay
     outcomeChanges: 0,
     unpredicted: 0,
     snapshots: 0,
+    emissions: 0,
   };
   fc.assert(
     fc.property(schedule, (each) => new Run(stage, tally).play(each)),

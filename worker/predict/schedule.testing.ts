@@ -13,6 +13,7 @@ import { Engine, type IdSource } from '../../core/engine/engine.ts';
 import { Identity } from '../../core/value/identity.ts';
 import { type ArenaCall, arenaCall, definition, queries } from './arena.testing.ts';
 import { ClientIds } from './client-ids.ts';
+import { type Emission, LivePage } from './live-page.testing.ts';
 import { appliedChanges, type PendingCall, type Prediction } from './pending.ts';
 import { Predictor, type ReconcileResult } from './predictor.ts';
 
@@ -28,6 +29,8 @@ export type Step =
 export interface Schedule {
   /** There are units and leases before the first step. */
   readonly settled: boolean;
+  /** The apps have live queries open, and what these tell is compared. */
+  readonly watches: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -51,6 +54,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 export const schedule: fc.Arbitrary<Schedule> = fc.record({
   settled: fc.boolean(),
+  // Of a few only: queries of any SQL take longer than all the rest.
+  watches: fc.nat({ max: 15 }).map((n) => n === 7),
   steps: fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
 });
 
@@ -87,18 +92,25 @@ const exchange = (): Exchange => {
   return holder;
 };
 
-async function openReplica(): Promise<{ engine: Engine; ids: Exchange }> {
+interface StagedReplica {
+  readonly engine: Engine;
+  readonly ids: Exchange;
+  readonly page: LivePage;
+}
+
+async function openReplica(): Promise<StagedReplica> {
   const ids = exchange();
   const replicates = (table: { readonly public: boolean }): boolean => table.public;
-  return { ids, engine: await Engine.open({ definition, ids, recordReads: true, replicates }) };
+  const engine = await Engine.open({ definition, ids, recordReads: true, replicates });
+  return { ids, engine, page: new LivePage(engine) };
 }
 
 /** Engines, opened once and emptied for each schedule. */
 export interface Stage {
   readonly authority: { readonly engine: Engine; readonly ids: Exchange };
-  readonly selective: Awaited<ReturnType<typeof openReplica>>;
-  readonly all: Awaited<ReturnType<typeof openReplica>>;
-  readonly fresh: Awaited<ReturnType<typeof openReplica>>;
+  readonly selective: StagedReplica;
+  readonly all: StagedReplica;
+  readonly fresh: StagedReplica;
 }
 
 export async function openStage(): Promise<Stage> {
@@ -112,6 +124,7 @@ export async function openStage(): Promise<Stage> {
 }
 
 export function closeStage({ authority, selective, all, fresh }: Stage): void {
+  for (const { page } of [selective, all, fresh]) page.close();
   for (const { engine } of [authority, selective, all, fresh]) engine.close();
 }
 
@@ -122,6 +135,8 @@ class Side {
   readonly predictor: Predictor;
   /** Rows as an app holds them that only ever sees the changes. */
   readonly told: Map<string, Row> = new Map();
+  /** Undefined: the app has no live queries. */
+  page: LivePage | undefined;
 
   constructor({ engine, ids }: Stage['all'], mode: 'selective' | 'all') {
     engine.reset();
@@ -130,7 +145,8 @@ class Side {
     this.predictor = new Predictor(engine, this.ids, mode);
   }
 
-  tell(changes: readonly RowChange[]): void {
+  /** Gives what live queries told of it. */
+  tell(changes: readonly RowChange[]): readonly Emission[] {
     const keys = new Set<string>();
     for (const { tableId, key, before, after } of changes) {
       const name = `${tableId}/${String(key)}`;
@@ -142,6 +158,7 @@ class Side {
       if (after === undefined) this.told.delete(name);
       else this.told.set(name, after);
     }
+    return this.page?.step(changes) ?? [];
   }
 }
 
@@ -155,6 +172,8 @@ export interface Tally {
   outcomeChanges: number;
   unpredicted: number;
   snapshots: number;
+  /** Changes of live queries' results. */
+  emissions: number;
 }
 
 export class Run {
@@ -186,13 +205,24 @@ export class Run {
     for (const tableId of publicTables) this.#confirmed.set(tableId, new Map());
   }
 
-  play({ settled, steps }: Schedule): void {
+  play({ settled, watches, steps }: Schedule): void {
+    if (watches) this.#watch();
     if (settled) this.#settle();
     for (const step of steps) {
       this.#step(step);
       this.#check();
     }
     this.#finish();
+  }
+
+  #watch(): void {
+    for (const [side, { page }] of [
+      [this.#selective, this.#stage.selective],
+      [this.#all, this.#stage.all],
+    ] as const) {
+      page.begin();
+      side.page = page;
+    }
   }
 
   #settle(): void {
@@ -244,11 +274,13 @@ export class Run {
   #call(call: ArenaCall): void {
     const template = newCall(call, ownNo, ++this.#callId, this.#micros++);
     const reason = definition.reducers[template.reducerId]?.predict === false ? 'predict: false' : undefined;
+    const emissions: (readonly Emission[])[] = [];
     const [selective, all] = [this.#selective, this.#all].map((side) => {
       const { pending, changes } = side.predictor.predict({ ...template, idHints: [] }, reason);
-      side.tell(changes);
+      emissions.push(side.tell(changes));
       return pending;
     }) as [PendingCall, PendingCall];
+    this.#compareEmissions(emissions);
     if (selective.prediction.type === 'unpredicted') this.#tally.unpredicted++;
     check(sameHints(selective, all), 'both modes draw the same ids');
     this.#sent.push({ ...template, idHints: [...selective.call.idHints] });
@@ -335,11 +367,13 @@ export class Run {
 
   /** Both modes hear the same, and tell their apps the same. */
   #tell(hear: (side: Side) => ReconcileResult): void {
+    const emissions: (readonly Emission[])[] = [];
     const [selective, all] = [this.#selective, this.#all].map((side) => {
       const result = hear(side);
-      side.tell(result.changes);
+      emissions.push(side.tell(result.changes));
       return result;
     }) as [ReconcileResult, ReconcileResult];
+    this.#compareEmissions(emissions);
     this.#tally.outcomeChanges += selective.outcomeChanges.length;
     const shown = ({ settled, outcomeChanges }: ReconcileResult): string =>
       JSON.stringify([
@@ -347,6 +381,13 @@ export class Run {
         outcomeChanges.map(({ pending, from, to }) => [pending.call.callId, from.type, to.type]),
       ]);
     check(shown(selective) === shown(all), `both modes tell the same: ${shown(selective)} and ${shown(all)}`);
+  }
+
+  /** What live queries told of a step is the same in both modes, whatever was rolled back for it. */
+  #compareEmissions([selective = [], all = []]: readonly (readonly Emission[])[]): void {
+    this.#tally.emissions += selective.length;
+    const [one, other] = [selective, all].map((each) => shownRows(each.toSorted((a, b) => a.queryId - b.queryId)));
+    check(one === other, `live queries tell the same in both modes: ${one} and ${other}`);
   }
 
   #check(): void {
@@ -365,6 +406,8 @@ export class Run {
         rowCount += rows.length;
       }
       check(side.told.size === rowCount, `the app of mode ${mode} knows no other rows`);
+      const wrong = side.page?.wrong(engine, this.#micros);
+      check(wrong === undefined, `live queries of mode ${mode} show the predicted state: ${wrong}`);
       const pending = [...side.predictor.pending];
       check(pending.length === expected.length, 'both modes have the same calls pending');
       for (const [i, prediction] of expected.entries())
