@@ -14,6 +14,8 @@ import {
   type StoreWrite,
 } from '../../worker/persist/store.ts';
 
+export type StoragePoint = 'before a device write' | 'after a device write';
+
 /** Carries a write out later: a timer of the simulation; at once by default. */
 export type WriteSoon = (write: () => void) => void;
 
@@ -22,6 +24,8 @@ export class SimulatedStorage {
   isFull = false;
   /** How many writes took effect. */
   writes = 0;
+  /** Told at each of these moments of a write, before anything of the next one happens. */
+  onPoint: (point: StoragePoint) => void = () => {};
   readonly #records = new Map<Section, Map<number, Uint8Array>>(sections.map((section) => [section, new Map()]));
   readonly #soon: WriteSoon;
   #owner = 0;
@@ -54,8 +58,11 @@ export class SimulatedStorage {
           this.#soon(() => {
             void before.then(() => {
               if (!isAlive()) return;
+              this.onPoint('before a device write');
+              if (!isAlive()) return;
               try {
                 carryOut(write);
+                this.onPoint('after a device write');
                 resolve();
               } catch (error) {
                 reject(error);

@@ -15,6 +15,8 @@ import { ReadSet } from '../../core/engine/read-set.ts';
 import { Transaction } from '../../core/engine/transaction.ts';
 import { SessionHub } from '../../core/session/hub.ts';
 import { Connection } from '../../worker/connection/connection.ts';
+import { Device } from '../../worker/device.ts';
+import { OwnCalls } from '../../worker/own-calls.ts';
 import { DelayLine } from '../../worker/connection/delay-line.ts';
 import { LiveQueries } from '../../worker/live/live-query.ts';
 import { PendingCalls } from '../../worker/predict/pending.ts';
@@ -155,6 +157,25 @@ export const faults: readonly Fault[] = [
             void log.append(batch);
           },
         };
+      },
+  ),
+  fault(
+    'a client that is started again forgets a call that it had stored',
+    OwnCalls.prototype,
+    'restore',
+    (original) =>
+      function (this: OwnCalls, calls, lastCallId, unpredicted) {
+        return original.call(this, calls.slice(1), lastCallId, unpredicted);
+      },
+  ),
+  fault(
+    'a call is sent before it is stored',
+    Device.prototype,
+    'keep',
+    (original) =>
+      function (this: Device, call) {
+        original.call(this, call);
+        return false;
       },
   ),
 ];

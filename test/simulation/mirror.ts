@@ -30,6 +30,12 @@ export class Mirror {
     for (const tableId of publicTables) this.#listen(state, tableId);
   }
 
+  /** The rows that are there when it starts to listen. */
+  begin(tableId: number, rows: readonly Row[]): void {
+    const known = this.tables.get(tableId) as Map<Key, Row>;
+    for (const row of rows) known.set(shapeOf(tableId).keyOf(row), row);
+  }
+
   rows(tableId: number): ReadonlyMap<Key, Row> {
     return this.tables.get(tableId) as ReadonlyMap<Key, Row>;
   }

@@ -10,6 +10,7 @@ import { ClientState } from '../../worker/client/client.ts';
 import type { HostApi, HostEvent } from '../../worker/client/host-api.ts';
 import type { LiveRows } from '../../worker/client/live-rows.ts';
 import { Host } from '../../worker/host.ts';
+import type { SimulatedStorage } from '../contract/simulated-storage.ts';
 import { differenceOf } from './checkers.ts';
 import { expectThat, shown } from './failure.ts';
 import { Mirror, publicTables, shapeOf } from './mirror.ts';
@@ -23,7 +24,8 @@ export interface SimCall {
   readonly handle: CallHandle;
   /** Of the note it wrote when it was made, if it was predicted. */
   readonly predictedId: bigint | undefined;
-  result: 'open' | 'confirmed' | 'rejected' | 'closed';
+  /** `kept`: its client crashed when it was stored and not answered; `unknown`: before it was told to be stored. */
+  result: 'open' | 'confirmed' | 'rejected' | 'closed' | 'kept' | 'unknown';
 }
 
 export interface SimClientOptions {
@@ -31,6 +33,8 @@ export interface SimClientOptions {
   readonly actor: Actor;
   readonly token: string | undefined;
   readonly guard: boolean;
+  /** Where it is kept; undefined: nowhere. */
+  readonly device: SimulatedStorage | undefined;
   readonly connect: (events: TransportEvents & { readonly opened: () => void }) => Transport;
   readonly trace: (line: string) => void;
 }
@@ -49,6 +53,7 @@ export class SimClient {
   readonly actor: Actor;
   readonly state: ClientState;
   readonly calls: SimCall[] = [];
+  readonly #machine: Host;
   readonly #host: HostApi;
   readonly #options: SimClientOptions;
   readonly #live = new Map<number, LiveRows<unknown>>();
@@ -61,12 +66,13 @@ export class SimClient {
     this.#options = options;
     this.name = options.name;
     this.actor = options.actor;
-    this.#host = new Host({
+    this.#machine = new Host({
       definition,
       environment: options.actor.environment,
-      openStore: async () => undefined,
+      openStore: async () => options.device?.connect(() => options.actor.isAlive),
       connect: (_url, events) => options.connect(events),
-    }).page();
+    });
+    this.#host = this.#machine.page();
     this.state = new ClientState(definition, this.#host, () => {});
     this.state.onCall((handle) => this.#checkLanded(handle));
   }
@@ -74,6 +80,10 @@ export class SimClient {
   get mirror(): Mirror {
     if (this.#mirror === undefined) throw new Error('the client is not open yet');
     return this.#mirror;
+  }
+
+  get device(): SimulatedStorage | undefined {
+    return this.#options.device;
   }
 
   get isOpen(): boolean {
@@ -94,7 +104,12 @@ export class SimClient {
       (events) => this.#receive(events),
     );
     this.#mirror = new Mirror(this.state);
-    for (const id of publicTables) this.#live.set(id, this.state.live(this.state.tables[shapeOf(id).table.accessor]));
+    for (const id of publicTables) {
+      const live = this.state.live(this.state.tables[shapeOf(id).table.accessor]);
+      this.#live.set(id, live);
+      // Of an earlier start: rows that were there before anyone listened.
+      if (!shapeOf(id).table.event) this.#mirror.begin(id, live.rows as readonly Row[]);
+    }
     this.#aggregate = this.state.live(aggregate);
     this.#isOpen = true;
   }
@@ -121,7 +136,7 @@ export class SimClient {
         call.result = 'confirmed';
       },
       (error: { code?: string }) => {
-        call.result = error.code === 'client-closed' ? 'closed' : 'rejected';
+        if (call.result === 'open') call.result = error.code === 'client-closed' ? 'closed' : 'rejected';
       },
     );
     this.#checkOwn();
@@ -151,10 +166,21 @@ export class SimClient {
     this.state.simulate(simulation);
   }
 
-  async close(): Promise<void> {
+  /** Its tab or process is gone, at this very moment. */
+  crash(): void {
     this.#isOpen = false;
     this.actor.kill();
-    await this.state.close();
+    for (const call of this.calls)
+      if (call.result === 'open') call.result = call.handle.state === 'stored' ? 'kept' : 'unknown';
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    const isAlive = this.actor.isAlive;
+    this.actor.kill();
+    // A device that nobody uses any more answers nobody: there is no waiting for what it has yet to write.
+    if (this.device === undefined && isAlive) await this.state.close();
+    else this.#machine.end();
   }
 
   #receive(events: readonly HostEvent[]): void {
@@ -200,8 +226,7 @@ export class SimClient {
     }
     let counted = 0;
     for (const { planned, handle } of this.calls) {
-      const isThere =
-        handle.state === 'confirmed' || (handle.state === 'predicted' && handle.prediction?.type === 'predicted');
+      const isThere = handle.state === 'confirmed' || isShown(handle);
       if (planned.counts === true && isThere) counted++;
       if (planned.text === undefined) continue;
       const times = texts.get(planned.text) ?? 0;
@@ -222,7 +247,7 @@ export class SimClient {
   /** Nothing comes after the last call, so what it wrote is a function of the rows there are: others' since then included. */
   #checkLast(): void {
     const last = this.calls.at(-1);
-    if (last?.handle.state !== 'predicted' || last.handle.prediction?.type !== 'predicted') return;
+    if (last === undefined || !isShown(last.handle)) return;
     const members = [...this.mirror.rows(tableId('member')).values()] as Member[];
     const { reducer, args } = last.planned;
     if (reducer === 'census') this.#checkStat('members', BigInt(members.length));
@@ -250,4 +275,9 @@ export class SimClient {
       () => `${this.name}: '${text}' is confirmed, and not in the live rows`,
     );
   }
+}
+
+/** What a pending call does is in the rows. */
+function isShown({ state, prediction }: CallHandle): boolean {
+  return (state === 'predicted' || state === 'stored') && prediction?.type === 'predicted';
 }

@@ -11,6 +11,7 @@ import { loadSqlite } from '../../core/engine/database.ts';
 import { Engine } from '../../core/engine/engine.ts';
 import { limits } from '../../core/limits.ts';
 import { decodeClientMessage } from '../../core/protocol/frame.ts';
+import { SimulatedStorage, type StoragePoint } from '../contract/simulated-storage.ts';
 import { checkAuthority, checkCalls, checkLog, checkReplica, checkSame } from './checkers.ts';
 import { type CrashPoint, Disk } from './disk.ts';
 import { expectThat, SimulationFailure, shown } from './failure.ts';
@@ -38,6 +39,9 @@ export interface WorldStats {
   crashes: number;
   diskFailures: number;
   reloads: number;
+  /** Clients that crashed and came back from their device, and calls that these had kept for them. */
+  clientCrashes: number;
+  keptCalls: number;
   /** Tables of clients whose hash was compared with the authority's. */
   checked: number;
   events: number;
@@ -47,6 +51,9 @@ export interface WorldReport {
   readonly hash: string;
   readonly stats: WorldStats;
 }
+
+/** Moments at which a client that is kept on a device may crash. */
+type ClientPoint = StoragePoint | 'when a frame is sent';
 
 const restMsMax = 60_000;
 
@@ -87,6 +94,10 @@ class World {
   readonly #heardBefore = process.listeners('unhandledRejection');
   readonly #limits = { ...limits };
   #crashAt: { readonly point: CrashPoint; left: number } | undefined;
+  #clientCrashAt: { readonly point: ClientPoint; left: number } | undefined;
+  /** Of devices whose client has crashed and will be started again. */
+  #startsToCome = 0;
+  #clientCrashes = 0;
   #isPeaceful = false;
   #error: unknown;
   #clientCount = 0;
@@ -139,7 +150,7 @@ class World {
   async run(): Promise<WorldReport> {
     this.#home.start();
     for (let left = this.#random.integer(2, 4); left > 0; left--)
-      this.#timeline.at(this.#random.between(0, 300), () => this.#addClient(undefined));
+      this.#timeline.at(this.#random.between(0, 300), () => this.#addClient(undefined, this.#newDevice()));
     this.#planTrouble();
     await this.#advance(this.#lifeMs);
     await this.#rest();
@@ -152,7 +163,7 @@ class World {
   }
 
   async close(): Promise<void> {
-    for (const client of this.#clients) if (client.actor.isAlive) await client.close();
+    for (const client of this.#clients) if (client.actor.isAlive || client.device !== undefined) await client.close();
     this.#home.close();
     setLimits(this.#limits);
     process.removeAllListeners('unhandledRejection');
@@ -176,8 +187,16 @@ class World {
     });
   }
 
-  #addClient(token: string | undefined): void {
-    if (this.#isPeaceful && this.#clients.length > 0) return;
+  /** Half of the clients have one. Its writes take time, some more than the network. */
+  #newDevice(): SimulatedStorage | undefined {
+    const random = this.#random.fork(`device ${this.#clientCount}`);
+    if (random.chance(0.5)) return undefined;
+    const writeMs = random.pick([0, 1, 20]);
+    return new SimulatedStorage((write) => this.#timeline.after(writeMs * random.between(0.5, 1.5), write));
+  }
+
+  #addClient(token: string | undefined, device: SimulatedStorage | undefined): void {
+    if (this.#isPeaceful && this.#clients.length > 0 && device === undefined) return;
     const name = `client ${++this.#clientCount}`;
     const actor = this.#newActor(name);
     const client = new SimClient({
@@ -185,10 +204,12 @@ class World {
       actor,
       token,
       guard: this.#guard,
+      device,
       connect: (events) => this.#network.connect(name, () => actor.isAlive, events),
       trace: (line) => this.#timeline.trace(line),
     });
     this.#clients.push(client);
+    if (device !== undefined) device.onPoint = (point) => this.#reachedByClient(client, point);
     client.open().catch(this.#fail);
     const random = this.#random.fork(`${name} acts`);
     const pauseMs = random.pick([40, 120, 300]);
@@ -222,6 +243,10 @@ class World {
       const point = random.pick(['before append', 'after append', 'after answer'] as const);
       this.#crashAt = { point, left: random.integer(1, 12) };
     });
+    often(500, 0.6, () => {
+      const point = random.pick(['before a device write', 'after a device write', 'when a frame is sent'] as const);
+      this.#clientCrashAt = { point, left: random.integer(1, 6) };
+    });
     often(1_500, 0.3, () => this.#home.crash('some', random.exponential(300)));
     often(1_000, 0.3, () => {
       this.#disk.isFull = true;
@@ -241,12 +266,35 @@ class World {
 
   #reload(client: SimClient | undefined, asSame: boolean): void {
     if (client?.isOpen !== true) return;
+    if (client.device !== undefined) return this.#crashClient(client, client.device);
     this.#reloads++;
     this.#timeline.trace(`${client.name} reloads`);
     const { identity } = client.state.status;
     void client.close();
     this.#network.cut(client.name, 0);
-    this.#addClient(asSame ? identity : undefined);
+    this.#addClient(asSame ? identity : undefined, undefined);
+  }
+
+  #reachedByClient(client: SimClient, point: ClientPoint): void {
+    if (this.#clientCrashAt?.point !== point || this.#isPeaceful || !client.isOpen || client.device === undefined)
+      return;
+    if (--this.#clientCrashAt.left > 0) return;
+    this.#clientCrashAt = undefined;
+    this.#crashClient(client, client.device);
+  }
+
+  /** It is started again on the same device, as someone opens the page again. */
+  #crashClient(client: SimClient, device: SimulatedStorage): void {
+    this.#clientCrashes++;
+    this.#startsToCome++;
+    this.#timeline.trace(`${client.name} crashes`);
+    client.crash();
+    // Of a frame that is just being sent some may still arrive.
+    this.#timeline.after(0, () => this.#network.cut(client.name, 0));
+    this.#timeline.after(this.#random.exponential(200), () => {
+      this.#startsToCome--;
+      this.#addClient(undefined, device);
+    });
   }
 
   #reached(point: CrashPoint): void {
@@ -269,6 +317,8 @@ class World {
       const message = decodeClientMessage(reader);
       if (message.type === 'hello') this.#clientIds.set(client, message.clientId);
     }
+    const sender = this.#clients.find(({ name }) => name === client);
+    if (sender !== undefined) this.#reachedByClient(sender, 'when a frame is sent');
   }
 
   /** No more trouble and no more calls, until everything is answered. */
@@ -276,6 +326,7 @@ class World {
     this.#isPeaceful = true;
     this.#disk.isFull = false;
     this.#network.heal();
+    await this.#advance(this.#timeline.nowMs + restMsMax, () => this.#startsToCome === 0);
     const living = this.#clients.filter(({ actor }) => actor.isAlive);
     for (const client of living) client.simulate({ offline: false, latencyMs: 0, prediction: true });
     const isAtRest = (): boolean =>
@@ -337,6 +388,8 @@ class World {
       crashes: this.#home.crashes,
       diskFailures: this.#disk.failures,
       reloads: this.#reloads,
+      clientCrashes: this.#clientCrashes,
+      keptCalls: this.#clients.flatMap(({ calls }) => calls).filter(({ result }) => result === 'kept').length,
       checked: sum(({ state }) => state.counters.checked),
       events: this.#timeline.events,
     };
