@@ -11,6 +11,8 @@ export interface ThreadOptions {
   readonly storage: StorageOptions;
   /** Where the bytes of a batch are left for the thread; batches that don't fit, or come while it is in use, travel by themselves. */
   readonly mailbox: Uint8Array<SharedArrayBuffer>;
+  /** What the main thread counts up as long as it answers. */
+  readonly signs: Int32Array<SharedArrayBuffer>;
   /** The tables follow the log once it is so many bytes ahead; below that, when nothing was appended for a while. */
   readonly behindBytesMax: number;
 }

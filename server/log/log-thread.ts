@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert, unreachable } from '../../core/assert.ts';
 import type { LogBatch } from '../../core/commit/log.ts';
 import { type FromThread, plainError, type ThreadOptions, type ToThread } from './log-messages.ts';
+import { watchMainThread } from './main-watch.ts';
 import { SqliteStorage } from './sqlite-storage.ts';
 
 /** An append that comes while a slice is under way waits for it. */
@@ -23,7 +24,7 @@ const catchUpMsMax = 2_000;
 assert(parentPort !== null, 'the storage thread is started as a worker');
 const port = parentPort;
 // What the main thread passes is typed there.
-const { storage: storageOptions, mailbox, behindBytesMax } = workerData as ThreadOptions;
+const { storage: storageOptions, mailbox, signs, behindBytesMax } = workerData as ThreadOptions;
 const copied = new Uint8Array(mailbox.length);
 
 try {
@@ -41,10 +42,13 @@ function run(storage: SqliteStorage): void {
   let isWorking = false;
   let isClosed = false;
   const idle = setTimeout(work, idleMs);
+  /** Not before there are calls: the main thread may take long to read its rows. */
+  let unwatch: (() => void) | undefined;
 
   port.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'append':
+        unwatch ??= watchMainThread(signs);
         append(batchOf(message));
         lastAppend = performance.now();
         if (isWorking) return;
@@ -53,6 +57,7 @@ function run(storage: SqliteStorage): void {
         return;
       case 'close':
         isClosed = true;
+        unwatch?.();
         clearTimeout(idle);
         try {
           storage.close(catchUpMsMax);

@@ -12,6 +12,7 @@ import { ForerunError } from '../../core/errors.ts';
 import { BatchReader, type LogExtent, storedExtent } from './batch-table.ts';
 import { type DatabaseBirth, openForReading } from './database-file.ts';
 import { errorOf, type FromThread, type ThreadOptions, type ToThread } from './log-messages.ts';
+import { giveSignsOfLife } from './main-watch.ts';
 import type { StorageOptions } from './sqlite-storage.ts';
 import { openingError } from './storage-error.ts';
 
@@ -37,7 +38,8 @@ export class SqliteLog implements Log {
   readonly #options: SqliteLogOptions;
   /** The thread answers in the order in which it was asked. */
   readonly #waiting: Waiting[] = [];
-  readonly #mailbox: Uint8Array<SharedArrayBuffer>;
+  readonly #shared: SharedMemory;
+  readonly #stopSigns: () => void;
   #isMailboxFree = true;
   #worker: Worker | undefined;
   #restarting: Promise<Worker> | undefined;
@@ -49,14 +51,18 @@ export class SqliteLog implements Log {
     this.path = options.path;
     this.birth = thread.birth;
     this.#extent = thread.extent;
-    this.#mailbox = thread.mailbox;
+    this.#shared = thread.shared;
+    this.#stopSigns = giveSignsOfLife(thread.shared.signs);
     this.#adopt(thread.worker);
   }
 
   /** Throws `database-corrupt`, `data-folder-unusable` or `schema-changed`. */
   static async open(options: SqliteLogOptions): Promise<SqliteLog> {
-    const mailbox = new Uint8Array(new SharedArrayBuffer(mailboxBytes));
-    return new SqliteLog(options, await startThread(options, mailbox));
+    const shared = {
+      mailbox: new Uint8Array(new SharedArrayBuffer(mailboxBytes)),
+      signs: new Int32Array(new SharedArrayBuffer(4)),
+    };
+    return new SqliteLog(options, await startThread(options, shared));
   }
 
   async append(batch: LogBatch): Promise<void> {
@@ -120,7 +126,7 @@ export class SqliteLog implements Log {
 
   /** Memory that is used again and again: fresh memory for each batch costs more than what is done with it. */
   #post(bytes: Uint8Array): number {
-    this.#mailbox.set(bytes);
+    this.#shared.mailbox.set(bytes);
     this.#isMailboxFree = false;
     return bytes.length;
   }
@@ -137,6 +143,7 @@ export class SqliteLog implements Log {
   }
 
   async #close(): Promise<void> {
+    this.#stopSigns();
     const worker = this.#worker;
     if (worker === undefined) return;
     const exited = new Promise((resolve) => worker.once('exit', resolve));
@@ -150,7 +157,7 @@ export class SqliteLog implements Log {
     try {
       const { worker, extent } = await startThread(
         { ...this.#options, lastConfirmed: this.#extent.last },
-        this.#mailbox,
+        this.#shared,
       );
       this.#extent = extent;
       this.#adopt(worker);
@@ -215,12 +222,14 @@ interface OpenedThread {
   readonly worker: Worker;
   readonly birth: DatabaseBirth;
   readonly extent: LogExtent;
-  readonly mailbox: Uint8Array<SharedArrayBuffer>;
+  readonly shared: SharedMemory;
 }
 
-function startThread(options: SqliteLogOptions, mailbox: Uint8Array<SharedArrayBuffer>): Promise<OpenedThread> {
+type SharedMemory = Pick<ThreadOptions, 'mailbox' | 'signs'>;
+
+function startThread(options: SqliteLogOptions, shared: SharedMemory): Promise<OpenedThread> {
   const { tablesFailed: _, behindBytesMax = behindBytesMaxDefault, ...storage } = options;
-  const workerData: ThreadOptions = { storage, mailbox, behindBytesMax };
+  const workerData: ThreadOptions = { storage, ...shared, behindBytesMax };
   const worker = new Worker(new URL('./log-thread.ts', import.meta.url), {
     workerData,
     name: 'forerun storage',
@@ -237,7 +246,7 @@ function startThread(options: SqliteLogOptions, mailbox: Uint8Array<SharedArrayB
       worker.off('error', reject);
       worker.off('exit', ended);
       if (typeof message === 'object' && message.type === 'opened')
-        resolve({ worker, birth: message.birth, extent: message.extent, mailbox });
+        resolve({ worker, birth: message.birth, extent: message.extent, shared });
       else if (typeof message === 'object' && message.type === 'refused') reject(errorOf(message.error));
       else ended();
     });
