@@ -102,8 +102,11 @@ function startBareTimer(): { readonly take: () => number[]; readonly stop: () =>
     timer = setTimeout(
       () => {
         const nowMs = performance.now();
-        ran.push(nowMs);
-        dueMs += (Math.floor((nowMs - dueMs) / intervalMs) + 1) * intervalMs;
+        // Timers may go off a little early.
+        if (nowMs >= dueMs) {
+          ran.push(nowMs);
+          dueMs += (Math.floor((nowMs - dueMs) / intervalMs) + 1) * intervalMs;
+        }
         next();
       },
       Math.ceil(dueMs - performance.now()),

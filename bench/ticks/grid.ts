@@ -4,6 +4,8 @@ import { Histogram } from '../transfer/histogram.ts';
 import { intervalMicros } from './module.ts';
 
 const intervalMs = intervalMicros / 1_000;
+/** The earliest calm moment may have been a little late itself. */
+const earlyMs = 1;
 
 export interface GridReport {
   /** A second. */
@@ -32,14 +34,14 @@ export function gridReport({ calm, warmUp, busy }: Moments, isCounted: boolean):
     return at - points * intervalMs;
   });
   const origin = Math.min(...offsets);
-  const pointBefore = (at: number): number => Math.floor((at - origin) / intervalMs + 1e-6);
+  const pointBefore = (at: number): number => Math.floor((at - origin + earlyMs) / intervalMs);
   const late = new Histogram();
   let lateMaxMs = 0;
   const [begin = 0, end = 0] = [busy[0], busy.at(-1)];
   const firstPoint = isCounted ? calm.length + warmUp : pointBefore(begin);
   for (const [i, at] of busy.entries()) {
     const point = isCounted ? firstPoint + i : pointBefore(at);
-    const lateMs = at - origin - point * intervalMs;
+    const lateMs = Math.max(0, at - origin - point * intervalMs);
     late.add(lateMs);
     lateMaxMs = Math.max(lateMaxMs, lateMs);
   }

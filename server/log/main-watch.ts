@@ -21,7 +21,10 @@ const framesMax = 4;
 const standardError = 2;
 
 /** On the main thread: gives signs of life. The result stops it. */
-export function giveSignsOfLife(signs: Int32Array<SharedArrayBuffer>, { checkMs } = watchTimes): () => void {
+export function giveSignsOfLife(
+  signs: Int32Array<SharedArrayBuffer>,
+  { checkMs }: Pick<WatchTimes, 'checkMs'> = watchTimes,
+): () => void {
   const timer = setInterval(() => Atomics.add(signs, 0, 1), checkMs);
   timer.unref();
   return () => clearInterval(timer);
