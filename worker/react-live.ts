@@ -46,8 +46,15 @@ export function askedKey<Row>(query: Asked<Row>, params: readonly SqlValue[]): s
 }
 
 function valuesKey(values: readonly SqlValue[]): string {
+  // By their types: a text may look like any of the others.
   return JSON.stringify(
-    values.map((value) => (typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? [...value] : value)),
+    values.map((value) =>
+      typeof value === 'bigint' || typeof value === 'number'
+        ? [typeof value, String(value)]
+        : value instanceof Uint8Array
+          ? [...value]
+          : value,
+    ),
   );
 }
 

@@ -98,10 +98,11 @@ export function useLiveSuspense<Row>(query: Asked<Row>, ...params: SqlValue[]): 
   return result;
 }
 
-/** Queries of one kind differ in values only: the rows of one may stand in for those of the next for a moment. */
+/** Rows of queries of one kind are of one shape: those of one may stand in for those of the next for a moment. */
 function kindOf<Row>(query: Query<Row> | Sql<Row>): string {
   if (isSql(query)) return sqlText(query).text;
-  return specOf(query)?.tables.join() ?? '';
+  const { tables, result, select, groupBy } = specOf(query) ?? {};
+  return JSON.stringify([tables, result, select, groupBy]);
 }
 
 /** What a hook has on the screen, and of which query. */

@@ -109,7 +109,7 @@ export class ClientSubscriptions {
   ): void {
     const plans = this.#plans(asked);
     if (plans instanceof ForerunError) {
-      teller?.push(failed(pageId, plans.message));
+      teller?.push(failed(pageId, plans.message, plans.detail));
       return;
     }
     const queries = textsOf(asked, plans);
@@ -253,6 +253,6 @@ function unsubscribe({ subscriptionId }: Wanted): ClientMessage {
   return { type: 'unsubscribe', subscriptionId };
 }
 
-function failed(subscriptionId: number, message: string): HostEvent {
-  return { type: 'subscription', subscriptionId, state: 'failed', message };
+function failed(subscriptionId: number, message: string, detail?: unknown): HostEvent {
+  return { type: 'subscription', subscriptionId, state: 'failed', message, detail };
 }

@@ -66,11 +66,13 @@ interface LooseStatement {
 const changesPerTransactionMax = 50_000;
 
 export class Database {
+  readonly #sqlite: SqlJsStatic;
   readonly #db: SqlJsDatabase;
   readonly #statements = new Map<string, Statement>();
   #changes = 0;
 
-  private constructor(db: SqlJsDatabase) {
+  private constructor(sqlite: SqlJsStatic, db: SqlJsDatabase) {
+    this.#sqlite = sqlite;
     this.#db = db;
     db.run(
       'PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536',
@@ -80,7 +82,12 @@ export class Database {
 
   static async open(options: DatabaseOptions = {}): Promise<Database> {
     const sqlite = await loadSqlite();
-    return new Database(new sqlite.Database(options.image));
+    return new Database(sqlite, new sqlite.Database(options.image));
+  }
+
+  /** Another one, with nothing in it. */
+  another(): Database {
+    return new Database(this.#sqlite, new this.#sqlite.Database());
   }
 
   /** Runs SQL of our own making that returns nothing. */

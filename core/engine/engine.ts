@@ -209,6 +209,11 @@ export class Engine {
     return this.#database.prepareOnce(sql);
   }
 
+  /** Beside its own, with nothing in it; whoever asks for it closes it. */
+  anotherDatabase(): Database {
+    return this.#database.another();
+  }
+
   /** Makes SQLite hold every row. */
   flush(): void {
     for (const store of this.stores) store.flush();

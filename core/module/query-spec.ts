@@ -80,9 +80,10 @@ export function wholeTableSpec(accessor: string): QuerySpec {
 /** Equal for queries that ask for the same: what tells a hook that an expression written inline is the one of before. */
 export function specKey(spec: QuerySpec): string {
   return JSON.stringify(spec, (_name, value: unknown) => {
-    if (typeof value === 'bigint') return `${value}n`;
-    if (typeof value === 'number' && !Number.isFinite(value)) return `${value}f`;
-    if (value instanceof Uint8Array) return [...value];
+    // As what no app gives: a text may look like any of them.
+    if (typeof value === 'bigint') return { bigint: `${value}` };
+    if (typeof value === 'number' && !Number.isFinite(value)) return { number: `${value}` };
+    if (value instanceof Uint8Array) return { bytes: [...value] };
     return value === undefined ? null : value;
   });
 }

@@ -5,22 +5,15 @@
 
 import type { Engine } from '../engine/engine.ts';
 import { ForerunError } from '../errors.ts';
-
-const query = /^\s*(select|with|values)\b/i;
+import { checkQuery, wordsOf } from './sql-words.ts';
 
 /** TableIds that `sql` reads. Throws `query-invalid` with SQLite's message, or when it is not a query. */
 export function tablesRead(engine: Engine, sql: string): Set<number> {
-  if (!query.test(sql))
-    throw new ForerunError(
-      'query-invalid',
-      `Only queries can be asked of a replica (SELECT, WITH, VALUES); rows are changed by reducers. Got: ${sql.slice(0, 200)}`,
-    );
+  checkQuery(sql, wordsOf(sql));
   const roots = new Map(
     engine.select('SELECT rootpage, tbl_name FROM sqlite_master').rows.map(([page, name]) => [page, name]),
   );
   const tables = new Set<number>();
-  // SQLite would prepare the first of several statements and say nothing of the others; in brackets it does.
-  engine.query(`SELECT 1 FROM (${sql.trim().replace(/;$/, '')}\n)`).free();
   for (const [, opcode, , p2, p3] of engine.select(`EXPLAIN ${sql}`).rows) {
     if (opcode === 'Transaction' && p2 !== 0)
       throw new ForerunError(

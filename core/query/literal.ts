@@ -62,30 +62,28 @@ export function literalValue(token: Token | Bound, negative: boolean, type: Colu
   }
 }
 
-/** Of wide numbers, in bytes. */
+/** In bytes. */
 const widths: { readonly [Name in ColumnType['type']]?: number } = {
   identity: 32,
   connectionId: 16,
   uuid: 16,
-  i128: 16,
-  u128: 16,
-  i256: 32,
-  u256: 32,
 };
 
 /** What a column of this type stores as this value; undefined when it stores nothing so. */
 function storedValue(value: SqlValue, type: ColumnType): unknown {
-  const { declared, wide, fromSql } = sqlMapping(type);
+  const { declared, fromSql } = sqlMapping(type);
   switch (declared) {
     case 'INTEGER': {
-      const isInteger = typeof value === 'bigint' || Number.isInteger(value);
       if (type.type === 'bool') return value === 0 || value === 1 ? value === 1 : undefined;
-      // Integers beyond 2^53 are bound as decimal text.
-      return isInteger || (wide && typeof value === 'string' && /^-?\d+$/.test(value)) ? fromSql(value) : undefined;
+      const integer = integerOf(value);
+      // Not out of what SQLite holds, which for u64 is the signed twin.
+      return integer === undefined || type.type === 'i64' || type.type === 'u64' ? integer : fromSql(integer);
     }
     case 'REAL':
+      if (typeof value === 'bigint') return BigInt(Number(value)) === value ? Number(value) : undefined;
       return typeof value === 'number' || value === 'NaN' ? fromSql(value) : undefined;
     case 'BLOB':
+      if (/^[iu](?:128|256)$/.test(type.type)) return integerOf(value);
       if (!(value instanceof Uint8Array)) return undefined;
       return value.length === (widths[type.type] ?? value.length) ? fromSql(value) : undefined;
     case 'TEXT':
@@ -93,6 +91,10 @@ function storedValue(value: SqlValue, type: ColumnType): unknown {
       // A variant by its name, or as it is stored.
       return type.type === 'sum' && !value.startsWith('{') ? { tag: value } : fromSql(value);
   }
+}
+
+function integerOf(value: SqlValue): bigint | undefined {
+  return typeof value === 'bigint' || Number.isInteger(value) ? BigInt(value as bigint | number) : undefined;
 }
 
 function shownValue(value: SqlValue): string {

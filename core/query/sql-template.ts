@@ -7,7 +7,7 @@
  * texts of other templates; every value is a parameter, as it is stored in a column of its type.
  */
 
-import { type SqlValue, sqlMapping, toInteger64 } from '../engine/sql-value.ts';
+import { type SqlValue, sqlMapping } from '../engine/sql-value.ts';
 import { ForerunError } from '../errors.ts';
 import { ConnectionId } from '../value/connection-id.ts';
 import { Identity } from '../value/identity.ts';
@@ -72,8 +72,9 @@ function boundValue(value: unknown): SqlValue {
     case 'boolean':
       return value ? 1 : 0;
     case 'bigint':
-      if (value < -(2n ** 63n) || value >= 2n ** 64n) break;
-      return toInteger64(BigInt.asIntN(64, value));
+      // What stores it depends on the column that it is compared with.
+      if (value < -(2n ** 255n) || value >= 2n ** 256n) break;
+      return value;
     case 'undefined':
       return null;
     case 'object':

@@ -304,13 +304,13 @@ export class ClientState {
         this.counters = event.counters;
         return;
       case 'subscription': {
-        const { subscriptionId, state, message } = event;
-        this.#subscriptions.get(subscriptionId)?.advance(state, message);
+        const { subscriptionId, state, message, detail } = event;
+        this.#subscriptions.get(subscriptionId)?.advance(state, message, detail);
         if (state !== 'applied') this.#subscriptions.delete(subscriptionId);
         return;
       }
       case 'queryFailed':
-        return this.#queries.get(event.queryId)?.fail(event.message);
+        return this.#queries.get(event.queryId)?.fail(event.message, event.detail);
       case 'changes':
         return this.#byTableId.get(event.tableId)?.dispatch(event.changes);
       case 'call': {

@@ -135,8 +135,14 @@ export type HostEvent =
       readonly subscriptionId: number;
       readonly state: 'applied' | 'ended' | 'failed';
       readonly message: string;
+      readonly detail?: unknown;
     }
-  | { readonly type: 'queryFailed'; readonly queryId: number; readonly message: string }
+  | {
+      readonly type: 'queryFailed';
+      readonly queryId: number;
+      readonly message: string;
+      readonly detail: unknown;
+    }
   | { readonly type: 'changes'; readonly tableId: number; readonly changes: readonly ChangedValues[] }
   /** Calls of earlier pages, which wait for their answer as this page's do. */
   | { readonly type: 'earlier'; readonly calls: readonly EarlierCall[] }

@@ -89,8 +89,8 @@ export class LiveRowsState<Row> implements LiveRows<Row> {
     this.#notify();
   }
 
-  fail(message: string): void {
-    this.#error = new ForerunError('query-invalid', message);
+  fail(message: string, detail: unknown): void {
+    this.#error = new ForerunError('query-invalid', message, { detail });
     this.#notify();
   }
 
@@ -107,7 +107,8 @@ function ordered<Row>(last: readonly Row[], places: Int32Array, fresh: readonly 
   return rows;
 }
 
-function edited<Row>(last: readonly Row[], places: Int32Array, fresh: readonly Row[]): Row[] {
+function edited<Row>(last: readonly Row[], places: Int32Array, fresh: readonly Row[]): readonly Row[] {
+  if (places.length === 0) return last;
   const rows = [...last];
   let taken = 0;
   for (const place of places) {

@@ -14,7 +14,7 @@ export type SubscriptionQuery = string | SqlHolder | { readonly [queryKey]: obje
 export interface SubscriptionCallbacks {
   /** The rows are here. Called once. */
   readonly onApplied?: () => void;
-  /** It was refused: `query-invalid`, with the place in the text. Called once, and nothing else of it after. */
+  /** It was refused: `query-invalid`, with the place in the text, also as `detail` (`{ line, column }`) where it is known. Called once, and nothing else of it after. */
   readonly onError?: (error: ForerunError) => void;
 }
 
@@ -50,7 +50,7 @@ export class SubscriptionHandle {
   };
 
   /** From the host. */
-  advance(state: 'applied' | 'ended' | 'failed', message: string): void {
+  advance(state: 'applied' | 'ended' | 'failed', message: string, detail?: unknown): void {
     if (this.#state === 'ended') return;
     if (state === 'applied') {
       if (this.#state === 'asked') this.#state = 'active';
@@ -58,7 +58,7 @@ export class SubscriptionHandle {
       return;
     }
     this.#state = 'ended';
-    if (state === 'failed') this.#callbacks.onError?.(new ForerunError('query-invalid', message));
+    if (state === 'failed') this.#callbacks.onError?.(new ForerunError('query-invalid', message, { detail }));
     else this.#onEnded?.();
   }
 }

@@ -17,12 +17,14 @@ import { type FiledQuery, PlanIndex } from '../../core/query/plan-index.ts';
 import { planQuery } from '../../core/query/plan-query.ts';
 import { tablesOf } from '../../core/query/plan.ts';
 import type { ResultPlan } from '../../core/query/result-plan.ts';
-import { needsExact, resultSql, rowReader } from '../../core/query/select.ts';
+import { resultSql, rowReader } from '../../core/query/select.ts';
 import { Identity } from '../../core/value/identity.ts';
 import type { HostEvent, ResultShape, RowsUpdate, WatchRequest } from '../client/host-api.ts';
 import { BuilderQuery } from './builder-query.ts';
+import { type LiveSql, liveSql } from './live-sql.ts';
 import { withPlace } from './query-error.ts';
 import { valuesOf } from './row-values.ts';
+import { ShownValues } from './shown-values.ts';
 import { SqlQuery, sliceMs } from './sql-query.ts';
 
 export interface LiveQueriesOptions {
@@ -31,6 +33,8 @@ export interface LiveQueriesOptions {
   /** False: queries of the builder are run again like any SQL, which gives the same and takes longer. */
   readonly maintains?: boolean;
 }
+
+const sameRows: RowsUpdate = { change: { type: 'edits', places: new Int32Array(0) }, fresh: [] };
 
 interface Rerun {
   readonly query: SqlQuery;
@@ -54,9 +58,13 @@ export class LiveQueries {
   readonly #index = new PlanIndex<BuilderQuery>();
   readonly #changes = new NetChanges();
   #changeCount = 0;
+  readonly #shown: ShownValues;
+  /** Those whose last run failed: the page is told when it is well again, though its rows be the same as before. */
+  readonly #failed = new Set<number>();
 
   constructor(options: LiveQueriesOptions) {
     this.#options = options;
+    this.#shown = new ShownValues(options.engine);
   }
 
   /** Its first result comes with the next `refresh`. */
@@ -64,7 +72,8 @@ export class LiveQueries {
     const { engine, nowMs, maintains } = this.#options;
     try {
       if (source.type === 'sql') {
-        const query = new SqlQuery({ engine, sql: source.sql, params: source.params, needsExact: undefined, nowMs });
+        const asked = liveSql(source.sql, source.params, engine.definition);
+        const query = this.#sqlQuery(asked);
         const shape = { columns: query.columns, types: undefined };
         this.#reruns.set(queryId, { query, shape, isShapeTold: false, read: undefined });
         return undefined;
@@ -72,7 +81,7 @@ export class LiveQueries {
       const plan = planQuery(source.spec, engine.definition, { isVisible: (table) => table.public });
       if (maintains !== false) this.#keep(queryId, plan);
       else {
-        const query = new SqlQuery({ engine, ...resultSql(plan), needsExact, nowMs });
+        const query = new SqlQuery({ engine, ...resultSql(plan), nowMs });
         const read = rowReader(plan, (tableId) => engine.shape(tableId));
         const { fields } = plan.rowType;
         const shape = { columns: fields.map(({ name }) => name), types: fields.map(({ type }) => type) };
@@ -80,7 +89,16 @@ export class LiveQueries {
       }
       return undefined;
     } catch (error) {
-      return failed(queryId, source.type === 'sql' ? withPlace(error, engine, source.sql) : error);
+      return failed(queryId, error);
+    }
+  }
+
+  #sqlQuery(asked: LiveSql): SqlQuery {
+    const { engine, nowMs } = this.#options;
+    try {
+      return new SqlQuery({ engine, sql: asked.sql, params: asked.params, shown: this.#shown.of(asked), nowMs });
+    } catch (error) {
+      throw withPlace(error, engine, asked.asked, asked.sql);
     }
   }
 
@@ -90,6 +108,7 @@ export class LiveQueries {
     const filed = this.#kept.get(queryId)?.filed;
     if (filed !== undefined) this.#index.remove(filed);
     this.#kept.delete(queryId);
+    this.#failed.delete(queryId);
   }
 
   /** Rows of this table are others now, whichever. */
@@ -135,20 +154,21 @@ export class LiveQueries {
     this.#hand();
     const events: HostEvent[] = [];
     for (const [queryId, { query }] of this.#kept) {
-      if (query.isStale) collect(events, queryId, () => query.refresh());
+      if (query.isStale) this.#collect(events, queryId, query, () => query.refresh());
     }
     const endMs = this.#options.nowMs() + sliceMs;
     for (const [queryId, rerun] of this.#reruns) {
       const nowMs = this.#options.nowMs();
       if (!rerun.query.isStale || nowMs < rerun.query.notBeforeMs) continue;
       if (nowMs > endMs) break;
-      collect(events, queryId, () => refreshed(rerun));
+      this.#collect(events, queryId, rerun.query, () => refreshed(rerun));
     }
     return events;
   }
 
   close(): void {
     for (const queryId of [...this.#reruns.keys(), ...this.#kept.keys()]) this.unwatch(queryId);
+    this.#shown.close();
   }
 
   #keep(queryId: number, plan: ResultPlan): void {
@@ -182,6 +202,23 @@ export class LiveQueries {
     }
   }
 
+  #collect(
+    events: HostEvent[],
+    queryId: number,
+    query: { readonly isStale: boolean },
+    refresh: () => RowsUpdate | undefined,
+  ): void {
+    try {
+      const update = refresh();
+      const isWellAgain = this.#failed.has(queryId) && !query.isStale;
+      if (update !== undefined || isWellAgain) events.push({ type: 'rows', queryId, update: update ?? sameRows });
+      if (isWellAgain) this.#failed.delete(queryId);
+    } catch (error) {
+      events.push(failed(queryId, error));
+      this.#failed.add(queryId);
+    }
+  }
+
   #breakAll(): void {
     this.#changes.take(() => true);
     this.#changeCount = 0;
@@ -189,18 +226,9 @@ export class LiveQueries {
   }
 }
 
-function collect(events: HostEvent[], queryId: number, refresh: () => RowsUpdate | undefined): void {
-  try {
-    const update = refresh();
-    if (update !== undefined) events.push({ type: 'rows', queryId, update });
-  } catch (error) {
-    events.push(failed(queryId, error));
-  }
-}
-
 function failed(queryId: number, error: unknown): HostEvent {
   if (!(error instanceof ForerunError)) throw error;
-  return { type: 'queryFailed', queryId, message: error.message };
+  return { type: 'queryFailed', queryId, message: error.message, detail: error.detail };
 }
 
 function refreshed(rerun: Rerun): RowsUpdate | undefined {

@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => engine.close());
 
-const query = (sql: string) => new SqlQuery({ engine, sql, params: [], needsExact: undefined, nowMs: () => now++ });
+const query = (sql: string) => new SqlQuery({ engine, sql, params: [], nowMs: () => now++ });
 const put = (id: number) => engine.apply([{ tableId: 0, key: id, before: undefined, after: { id, text: 'new' } }]);
 
 describe('[LIV-9] a long query', () => {
@@ -101,6 +101,19 @@ describe('an error of SQLite', () => {
     ['SELECT i.absent FROM item i', 'no such column: i.absent', 1, 8],
     ['SELECT id FROM item WHER id = 1', 'near "id"', 1, 26],
     ['SELECT nope(id) FROM item', 'no such function: nope', 1, 8],
+    // Whole words, and none in texts, comments or parts of other names.
+    ["SELECT id AS xtxt, 'txt' /* txt */ FROM item WHERE txt = 1", 'no such column: txt', 1, 52],
+    ['SELECT one FROM (SELECT id AS one, text AS on FROM item)', 'near "on"', 1, 44],
+    // Where there are several, the one that is meant.
+    ['SELECT (SELECT x FROM (SELECT 1 AS x)) FROM item WHERE x = 1', 'no such column: x', 1, 56],
+    ['SELECT x FROM item WHERE x = 1', 'no such column: x', 1, 8],
+    ['SELECT text AS t FROM item GROUP BY item.t', 'no such column: item.t', 1, 37],
+    ['SELECT a.id FROM item a, item b WHERE id = 1', 'ambiguous column name: id', 1, 39],
+    ['SELECT abs(id), abs() FROM item', 'wrong number of arguments to function abs()', 1, 17],
+    ['SELECT id FROM item WHERE count(id) = 1', 'misuse of aggregate', 1, 27],
+    ['SELECT sum(id) OVER w FROM item', 'no such window: w', 1, 21],
+    ["SELECT id FROM item WHERE text = 'a' COLLATE foo", 'no such collation sequence: foo', 1, 46],
+    ["SELECT id FROM item WHERE text = 'a", 'unrecognized token', 1, 34],
   ])('[LIV-10] in %j reaches the developer with text and place', (sql, message, line, column) => {
     const error = failure(sql);
     expect(error.message).toContain(message);

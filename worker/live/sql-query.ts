@@ -10,14 +10,15 @@ import type { Statement } from '../../core/engine/database.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { tablesRead } from '../../core/query/dependencies.ts';
+import { needsExact } from '../../core/query/select.ts';
 import { type Difference, difference } from './row-difference.ts';
 
 export interface SqlQueryOptions {
   readonly engine: Engine;
   readonly sql: string;
   readonly params: readonly SqlValue[];
-  /** Reads a row exactly when this says that it may have been rounded. */
-  readonly needsExact: ((row: readonly SqlValue[]) => boolean) | undefined;
+  /** What the app gets for a row; without it, what SQLite gave. */
+  readonly shown?: (row: readonly SqlValue[]) => SqlValue[];
   readonly nowMs: () => number;
 }
 
@@ -81,7 +82,7 @@ export class SqlQuery {
 
   /** Goes on for a slice; undefined while there is more to do, and when the result is the same. Throws `query-invalid`. */
   refresh(): Difference<SqlValue[]> | undefined {
-    const { engine, params, needsExact, nowMs } = this.#options;
+    const { engine, params, shown, nowMs } = this.#options;
     const startMs = nowMs();
     if (this.#run === undefined) engine.flush();
     this.#run ??= { rows: this.#statement.rows(params, needsExact), taken: [], ms: 0 };
@@ -89,7 +90,7 @@ export class SqlQuery {
     const endMs = this.#restarts >= restartsMax ? Number.POSITIVE_INFINITY : startMs + sliceMs;
     try {
       for (let row = rows.next(); row.done !== true; row = rows.next()) {
-        taken.push(row.value);
+        taken.push(shown?.(row.value) ?? row.value);
         if (taken.length % rowsPerLook === 0 && nowMs() >= endMs) {
           this.#run.ms += nowMs() - startMs;
           return undefined;
