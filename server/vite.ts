@@ -39,6 +39,7 @@ import {
   threwEvent,
   writeWorker,
 } from './module-files.ts';
+import { offlinePage } from './offline-page.ts';
 
 export type { OwnDatabase } from './dev-databases.ts';
 export type { OwnReducers } from './own-calls.ts';
@@ -50,6 +51,11 @@ export interface ForerunPluginOptions {
   readonly databases?: Readonly<Record<string, string>>;
   /** Folder for the data, from Vite's root; keep it out of version control. Default `.forerun`. */
   readonly data?: string;
+  /**
+   * In a build: a service worker that keeps the page's files in the browser, so that the page opens without a network.
+   * Default false.
+   */
+  readonly offline?: boolean;
   /** Called when a database of the dev server has begun to be served, after each start: to fill it, for example. */
   readonly ready?: (database: OwnDatabase) => void | Promise<void>;
 }
@@ -154,7 +160,7 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
         await buildModules(resolved, modules());
     },
   };
-  return [forerunPlugin, withoutAuthority()];
+  return [forerunPlugin, withoutAuthority(), ...(options.offline === true ? [offlinePage()] : [])];
 }
 
 /** A file that is written twice at once: the watcher tells of the first time only. */

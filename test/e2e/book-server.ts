@@ -39,7 +39,10 @@ async function buildPage(): Promise<void> {
     // The plugin's worker lies there, and imports `forerun` from there.
     cacheDir: join(import.meta.dirname, '../../node_modules/.vite-book'),
     // The authority runs the module's source.
-    plugins: forerun({ module: './module.ts' }).map((plugin) => ({ ...plugin, closeBundle: undefined })),
+    plugins: forerun({ module: './module.ts', offline: process.env['BOOK_OFFLINE'] === '1' }).map((plugin) => ({
+      ...plugin,
+      closeBundle: undefined,
+    })),
     resolve: { conditions: ['forerun-source', ...defaultClientConditions] },
     build: { outDir: page, emptyOutDir: true },
   });

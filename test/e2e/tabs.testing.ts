@@ -1,5 +1,6 @@
 /** The book as it is served with its authority, and Chromium's tabs on it. */
 
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,19 +14,22 @@ export class Book {
   readonly browser: Browser;
   readonly errors: string[] = [];
   readonly #folder: string;
+  readonly #isOffline: boolean;
   #server: Child | undefined;
   #url = '';
 
-  private constructor(browser: Browser, folder: string) {
+  private constructor(browser: Browser, folder: string, isOffline: boolean) {
     this.browser = browser;
     this.#folder = folder;
+    this.#isOffline = isOffline;
   }
 
-  static async open(): Promise<Book> {
+  /** `offline`: its page opens without a network. */
+  static async open({ offline = false }: { readonly offline?: boolean } = {}): Promise<Book> {
     const folder = await mkdtemp(join(tmpdir(), 'forerun-book-'));
     const executablePath = findChromium();
     const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...chromiumArgs] });
-    const book = new Book(browser, folder);
+    const book = new Book(browser, folder, offline);
     await book.startServer();
     return book;
   }
@@ -37,8 +41,16 @@ export class Book {
   /** On the same port each time. */
   async startServer(): Promise<void> {
     const port = this.#url === '' ? '0' : new URL(this.#url).port;
-    this.#server = new Child('test/e2e/book-server.ts', [this.#folder, port]);
+    this.#server = new Child('test/e2e/book-server.ts', [this.#folder, port], {
+      BOOK_OFFLINE: this.#isOffline ? '1' : '0',
+    });
     this.#url = await this.#server.says(/http:\/\/localhost:\d+/);
+  }
+
+  /** In the file that is served, as another build would. */
+  retitle(title: string): void {
+    const file = join(this.#folder, 'page/index.html');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/<title>.*<\/title>/, `<title>${title}</title>`));
   }
 
   async stopServer(): Promise<void> {
