@@ -8,7 +8,7 @@
  */
 
 import { writeSync } from 'node:fs';
-import { type Debugger, type InspectorNotification, Session } from 'node:inspector';
+import type { Debugger, InspectorNotification, Session } from 'node:inspector';
 
 export interface WatchTimes {
   readonly checkMs: number;
@@ -71,10 +71,11 @@ function tell(text: string): void {
 }
 
 /** The innermost functions of the main thread, at the next moment at which it can be interrupted. */
-function whereItIs(): Promise<string | undefined> {
+async function whereItIs(): Promise<string | undefined> {
   // Of two debuggers, one would hold what the other lets go.
-  if (process.execArgv.some((flag) => flag.startsWith('--inspect'))) return Promise.resolve(undefined);
-  const session = new Session();
+  if (process.execArgv.some((flag) => flag.startsWith('--inspect'))) return undefined;
+  const session = await newSession();
+  if (session === undefined) return undefined;
   const urls = new Map<string, string>();
   return new Promise((resolve) => {
     const end = (place: string | undefined): void => {
@@ -99,6 +100,16 @@ function whereItIs(): Promise<string | undefined> {
     session.post('Debugger.enable');
     session.post('Debugger.pause');
   });
+}
+
+/** Undefined in a Node that was built without. */
+async function newSession(): Promise<Session | undefined> {
+  try {
+    const { Session: Inspector } = await import('node:inspector');
+    return new Inspector();
+  } catch {
+    return undefined;
+  }
 }
 
 function placeOf({ functionName, location }: Debugger.CallFrame, urls: ReadonlyMap<string, string>): string {

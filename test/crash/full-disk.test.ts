@@ -45,6 +45,8 @@ test.skipIf(disk === undefined)(
       module: bank,
       data: folder,
       port: 0,
+      // So that the tables are written along with the batches, which then needs room too.
+      behindBytesMax: 20_000,
       diagnostics: { logFailed: (error) => void told.push(String(error)), tablesFailed: () => {} },
     });
     onTestFinished(() => server.close());
