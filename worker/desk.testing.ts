@@ -8,9 +8,10 @@ import { memoryTransport, type Transport, type TransportEvents } from '../core/p
 import { SessionHub } from '../core/session/hub.ts';
 import { Identity } from '../core/value/identity.ts';
 import { type Client, ClientState } from './client/client.ts';
-import type { HostApi, HostEvent } from './client/host-api.ts';
+import type { HostApi, HostEvent, HostOptions } from './client/host-api.ts';
 import { Host } from './host.ts';
 import type { ClientStore } from './persist/store.ts';
+import type { WipeNews } from './start.ts';
 
 const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string().index(), count: t.u32() });
 const secret = table({}, { id: t.u32().primaryKey() });
@@ -175,6 +176,8 @@ export class Desk {
 export interface SeatOptions {
   readonly token?: string;
   readonly store?: ClientStore | undefined;
+  readonly storage?: HostOptions['storage'];
+  readonly wipes?: WipeNews;
   readonly isReachable?: boolean;
   /** How far its clock is ahead from the start. */
   readonly wallMs?: number;
@@ -205,7 +208,17 @@ export class Seat {
 
   constructor(
     desk: Desk,
-    { token, store, isReachable = true, heard = [], module = deskModule, subscribe = 'all', wallMs = 0 }: SeatOptions,
+    {
+      token,
+      store,
+      storage = 'device',
+      wipes,
+      isReachable = true,
+      heard = [],
+      module = deskModule,
+      subscribe = 'all',
+      wallMs = 0,
+    }: SeatOptions,
   ) {
     this.skew = { wallMs, monotonicMs: 0 };
     this.heard = heard;
@@ -245,11 +258,12 @@ export class Seat {
       environment: desk.time.environmentOf(() => this.#isAlive, this.skew),
       connect,
       openStore: async () => store,
+      ...(wipes && { wipes }),
     });
     this.host = this.hosts.page();
     const state = new ClientState(definition, this.host, () => {});
     this.opened = this.host.open(
-      { url: '', replica: 'desk', storage: 'device', pageId: '', token, guard: true, subscribe },
+      { url: '', replica: 'desk', storage, pageId: '', token, guard: true, subscribe },
       (events) => {
         this.told.push(events);
         state.receive(events);

@@ -11,6 +11,7 @@ import type { Environment } from '../core/environment.ts';
 import type { ForerunError } from '../core/errors.ts';
 import type { StorageStatus, UnsendableCall } from './client/host-api.ts';
 import { Keeper, type KeeperOptions } from './persist/keeper.ts';
+import type { ClientStore } from './persist/store.ts';
 import type { StoredCall } from './persist/stored-format.ts';
 import type { Predictor } from './predict/predictor.ts';
 import type { HostStart } from './start.ts';
@@ -20,6 +21,8 @@ export interface DeviceOptions {
   readonly environment: Environment;
   readonly predictor: Predictor;
   readonly state: KeeperOptions['state'];
+  /** Opens once more what was to be kept. Undefined where nothing is. */
+  readonly reopen: () => Promise<ClientStore | undefined>;
   readonly events: DeviceEvents;
 }
 
@@ -34,11 +37,13 @@ export interface DeviceEvents {
 
 export class Device {
   readonly #keeper: Keeper | undefined;
+  readonly #reopen: DeviceOptions['reopen'];
   #storage: StorageStatus;
   #unsendable: readonly UnsendableCall[];
   #settledCallId: CallId;
 
-  constructor({ start, environment, predictor, state, events }: DeviceOptions) {
+  constructor({ start, environment, predictor, state, reopen, events }: DeviceOptions) {
+    this.#reopen = reopen;
     const { store, engine, rows } = start;
     this.#storage = start.storage;
     this.#unsendable = start.unsendable;
@@ -115,8 +120,22 @@ export class Device {
     await this.#keeper?.flush();
   }
 
+  /** This client has what is there. */
+  get isOwner(): boolean {
+    return this.#keeper?.isOver === false;
+  }
+
+  /** What is there goes also when this client could not use it, or has stopped to. Rejects when something may be left. */
   async wipe(): Promise<void> {
-    await this.#keeper?.wipe();
+    if (this.#keeper?.isOver === false) return this.#keeper.wipe();
+    const store = await this.#reopen();
+    if (store === undefined) return;
+    try {
+      await store.open();
+      await store.wipe();
+    } finally {
+      store.close();
+    }
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { unreachable } from '../core/assert.ts';
 import type { CallId, Outcome, Seq } from '../core/commit/call.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
-import type { ErrorCode, ForerunError } from '../core/errors.ts';
+import { type ErrorCode, ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
@@ -30,7 +30,7 @@ import type { PageFeed } from './page-feed.ts';
 import { Pages } from './pages.ts';
 import type { ClientIds } from './predict/client-ids.ts';
 import { Predictor } from './predict/predictor.ts';
-import { type HostStart, type StartHome, strangersReplica } from './start.ts';
+import { type HostStart, type StartHome, storePlace, strangersReplica, type WipeNews } from './start.ts';
 import { SubscribedRows } from './subscribed-rows.ts';
 
 /** What the host needs of its home. */
@@ -38,8 +38,13 @@ export interface HostHome extends StartHome {
   readonly connect: (url: string, events: TransportEvents & { readonly opened: () => void }) => Transport;
 }
 
+const notWiped = 'What this client has on the device could not be wiped, and may still be there: call forget() again.';
+
 export class HostLoop {
+  readonly replica: string;
   readonly #home: HostHome;
+  readonly #wipes: WipeNews | undefined;
+  readonly #stopHearing: (() => void) | undefined;
   readonly #engine: Engine;
   readonly #ids: ClientIds;
   readonly #predictor: Predictor;
@@ -61,6 +66,8 @@ export class HostLoop {
   constructor(home: HostHome, options: HostOptions, start: HostStart) {
     const { environment, definition } = home;
     const { engine, ids } = start;
+    const place = storePlace(options);
+    this.replica = options.replica;
     this.#home = home;
     this.#engine = engine;
     this.#ids = ids;
@@ -120,13 +127,21 @@ export class HostLoop {
       environment,
       predictor,
       state: () => this.#state(),
+      reopen: async () => (place === undefined ? undefined : home.openStore(place)),
       events: {
         stored: (callId) => this.handle({ type: 'stored', callId }),
         settled: (callId) => this.handle({ type: 'settled', callId }),
         unkept: (error) => this.handle({ type: 'unkept', error }),
       },
     });
+    // Who keeps nothing has nothing that another one could wipe.
+    this.#wipes = place === undefined ? undefined : home.wipes;
+    this.#stopHearing = this.#wipes?.hear(options.replica, () => this.#forgotten());
     this.#restore(start);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   readonly start = (): void => this.#connection.start();
@@ -171,13 +186,28 @@ export class HostLoop {
     this.end();
   }
 
-  /** Nothing of this client is left on the device, and its pages are told so. */
+  /** Nothing of this client is left on the device, and its pages are told so. Rejects when something may be left; to be tried again. */
   async forget(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#stop('client-closed', 'What this client has on the device is being wiped.');
+    this.#stopHearing?.();
+    // Whoever has it must not write to it any more.
+    if (!this.#device.isOwner) this.#wipes?.tell(this.replica);
+    try {
+      await this.#device.wipe();
+    } catch (error) {
+      if (error instanceof ForerunError) this.#stop(error.code, `${notWiped} ${error.message}`);
+      this.handle({ type: 'refresh' });
+      throw error;
+    }
+    this.#wipes?.tell(this.replica);
+    this.#forgotten();
+  }
+
+  #forgotten(): void {
     if (this.#isClosed) return;
     this.#pages.push({ type: 'forgotten' });
     this.#pages.deliver();
-    this.#connection.stop();
-    await this.#device.wipe();
     this.end();
   }
 
@@ -229,8 +259,10 @@ export class HostLoop {
 
   /** At once; what is not kept yet is not kept. */
   end(): void {
-    this.#connection.stop();
+    if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#connection.stop();
+    this.#stopHearing?.();
     this.#device.close();
     this.#pages.closeAll();
     this.#rows.close();
@@ -248,6 +280,7 @@ export class HostLoop {
       answered: this.#answered.recent,
       subscriptions: this.#rows.subscriptions.here,
       ids: this.#ids.snapshot(),
+      moduleHash: this.#engine.definition.hash,
     };
   }
 

@@ -22,6 +22,8 @@ import { startOf } from './start.ts';
 export class Host {
   readonly #home: HostHome;
   readonly #loops = new Map<string, { readonly pages: Set<HostPage>; readonly loop: Promise<HostLoop> }>();
+  /** Whoever comes meanwhile waits for its end. */
+  readonly #wiping = new Map<string, Promise<void>>();
 
   constructor(home: HostHome) {
     this.#home = home;
@@ -42,19 +44,26 @@ export class Host {
     this.#loops.clear();
   }
 
-  #enter(page: HostPage, options: HostOptions): Promise<HostLoop> {
+  async #enter(page: HostPage, options: HostOptions): Promise<HostLoop> {
+    const wiping = this.#wiping.get(options.replica);
+    if (wiping !== undefined) await wiping.catch(() => {});
     let running = this.#loops.get(options.replica);
     if (running === undefined) {
       running = { pages: new Set(), loop: this.#start(options) };
       this.#loops.set(options.replica, running);
     }
     running.pages.add(page);
-    return running.loop;
+    const loop = await running.loop;
+    if (!loop.isClosed) return loop;
+    // Another host has wiped what it had.
+    if (this.#loops.get(options.replica) === running) this.#loops.delete(options.replica);
+    return this.#enter(page, options);
   }
 
-  #forget(over: HostLoop): void {
-    for (const [replica, { loop }] of this.#loops)
-      loop.then((each) => each === over && this.#loops.delete(replica)).catch(() => {});
+  async #forget(loop: HostLoop): Promise<void> {
+    const wiping = loop.forget();
+    this.#wiping.set(loop.replica, wiping);
+    await wiping.finally(() => this.#wiping.delete(loop.replica));
   }
 
   async #leave(page: HostPage): Promise<void> {
@@ -75,8 +84,7 @@ export class Host {
 interface HostPageOptions {
   readonly enter: (page: HostPage, options: HostOptions) => Promise<HostLoop>;
   readonly leave: (page: HostPage) => Promise<void>;
-  /** The loop is over; who comes next gets another one. */
-  readonly forget: (loop: HostLoop) => void;
+  readonly forget: (loop: HostLoop) => Promise<void>;
 }
 
 class HostPage implements HostApi {
@@ -92,7 +100,7 @@ class HostPage implements HostApi {
     if (this.#isOpening) throw new ForerunError('internal', 'A page opens its host once.');
     this.#isOpening = true;
     const loop = await this.#options.enter(this, options);
-    if (!this.#isOpening) return;
+    if (!this.#isOpening) return this.#options.leave(this);
     const feed = loop.openPage(listener, options);
     this.#opened = { loop, feed };
     loop.greet(feed);
@@ -144,9 +152,7 @@ class HostPage implements HostApi {
   }
 
   async forget(): Promise<void> {
-    const { loop } = this.#whenOpen();
-    this.#options.forget(loop);
-    await loop.forget();
+    await this.#options.forget(this.#whenOpen().loop);
   }
 
   async close(): Promise<void> {

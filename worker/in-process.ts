@@ -6,6 +6,7 @@ import { clientEnvironment } from './environment.ts';
 import { Host } from './host.ts';
 import type { HostHome } from './host-loop.ts';
 import { openStore } from './persist/open-store.ts';
+import { wipeNews } from './tabs/wipe-news.ts';
 
 export function inProcessHost(module: ModuleExports, open: HostHome['openStore'] = openStore): Host {
   return new Host({
@@ -13,5 +14,6 @@ export function inProcessHost(module: ModuleExports, open: HostHome['openStore']
     environment: clientEnvironment,
     connect: webSocketTransport,
     openStore: open,
+    ...(typeof indexedDB === 'undefined' || typeof BroadcastChannel === 'undefined' ? {} : { wipes: wipeNews }),
   });
 }

@@ -23,6 +23,7 @@ import {
   callRecord,
   moduleRecord,
   readReplica,
+  stateRecord,
   type StoredCall,
   type StoredReplica,
   type StoredState,
@@ -39,6 +40,15 @@ export interface StartHome {
   readonly environment: Environment;
   /** Undefined where nothing is to be kept. Rejects with `storage-unavailable`. */
   readonly openStore: (place: StorePlace) => Promise<ClientStore | undefined>;
+  /** Where there may be hosts of the same replica that this one does not share pages with. */
+  readonly wipes?: WipeNews;
+}
+
+/** What hosts tell each other of a replica that was wiped. */
+export interface WipeNews {
+  readonly tell: (replica: string) => void;
+  /** The result stops it. */
+  readonly hear: (replica: string, wiped: () => void) => () => void;
 }
 
 /** Where a client goes on from. */
@@ -148,16 +158,22 @@ interface Opened {
   readonly stored: StoredReplica;
 }
 
-async function openStored(home: StartHome, { replica, storage }: HostOptions): Promise<Opened> {
+/** Undefined when nothing is to be kept. */
+export function storePlace({ replica, storage }: HostOptions): StorePlace | undefined {
+  if (storage === 'memory') return undefined;
+  return { replica, folder: typeof storage === 'object' && 'folder' in storage ? storage.folder : undefined };
+}
+
+async function openStored(home: StartHome, options: HostOptions): Promise<Opened> {
+  const { storage } = options;
   const nothing = readReplica([]);
   if (typeof storage === 'object' && 'unavailable' in storage)
     return { store: undefined, storage: { type: 'memory', reason: storage.unavailable }, stored: nothing };
-  if (storage === 'memory')
-    return { store: undefined, storage: { type: 'memory', reason: undefined }, stored: nothing };
-  const folder = typeof storage === 'object' ? storage.folder : undefined;
+  const place = storePlace(options);
+  if (place === undefined) return { store: undefined, storage: { type: 'memory', reason: undefined }, stored: nothing };
   let store: ClientStore | undefined;
   try {
-    store = await home.openStore({ replica, folder });
+    store = await home.openStore(place);
     if (store === undefined) return { store, storage: { type: 'memory', reason: undefined }, stored: nothing };
     return { store, storage: { type: 'device' }, stored: readReplica(await store.open()) };
   } catch (error) {
@@ -176,20 +192,25 @@ async function keepChanges(
   const known = stored.unsendable.map(({ key, call }) => unsendableCall(key, call));
   if (store === undefined) return known;
   const nextKey = Math.max(unsendableKeyBase - 1, ...known.map(({ key }) => key)) + 1;
-  const fresh = restored.unsendable.map(({ callId, call }, i) => ({ callId, key: nextKey + i, call }));
+  const unsendable = [
+    ...restored.unsendable.map(({ callId, call }) => ({ from: { section: 'calls' as const, key: callId }, call })),
+    ...stored.damagedCalls.map((from) => ({ from, call: damagedCall })),
+  ];
+  const fresh = unsendable.map((each, i) => ({ ...each, key: nextKey + i }));
   const module = describeStored(definition);
-  const isSame = stored.module !== undefined && !restored.isOtherModule && fresh.length === 0;
+  const isSame = stored.module !== undefined && !restored.isOtherModule;
+  // Rows that were kept bear the old module's numbers; those that are here are kept anew.
+  const rows = isSame ? [] : (['changes', 'image'] as const);
   try {
-    if (!isSame) {
+    if (!isSame || fresh.length > 0) {
       await store.write({
-        // Rows that were kept bear the old module's numbers; those that are here are kept anew.
         remove: [
-          ...fresh.map(({ callId }) => ({ section: 'calls', from: callId, to: callId }) as const),
-          { section: 'changes', from: 0, to: Number.MAX_SAFE_INTEGER },
-          { section: 'image', from: 0, to: Number.MAX_SAFE_INTEGER },
+          ...fresh.map(({ from: { section, key } }) => ({ section, from: key, to: key })),
+          ...rows.map((section) => ({ section, from: 0, to: Number.MAX_SAFE_INTEGER })),
         ],
         put: [
           moduleRecord(module),
+          ...(stored.state === undefined ? [] : [stateRecord({ ...stored.state, moduleHash: module.hash })]),
           ...fresh.map(({ key, call }) => unsendableRecord(key, call)),
           ...restored.rewritten.map(callRecord),
         ],
@@ -201,6 +222,15 @@ async function keepChanges(
   }
   return [...known, ...fresh.map(({ key, call }) => unsendableCall(key, call))];
 }
+
+/** Stands for a call of which nothing is left. */
+const damagedCall: StoredUnsendable = {
+  reducer: '',
+  params: { type: 'product', fields: [] },
+  args: [],
+  timestampMicros: 0,
+  reason: 'What was kept here on this device is damaged and can not be read: a call, which may not have been sent.',
+};
 
 /** As pages are told of it. */
 function unsendableCall(key: number, call: StoredUnsendable): UnsendableCall {

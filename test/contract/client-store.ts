@@ -74,6 +74,23 @@ export function describeClientStore(name: string, make: () => Promise<StoreHome>
       again.close();
     });
 
+    test('[OFF-9] is empty after it was wiped, and takes writes', async () => {
+      const home = await make();
+      const store = await home();
+      await store.open();
+      await store.write(puts(record('calls', 1), record('state', 4), record('image', 0, 5_000)));
+      await store.wipe();
+      await store.write(puts(record('calls', 2)));
+      store.close();
+      const again = await home();
+      expect(await again.open()).toEqual([record('calls', 2)]);
+      await again.wipe();
+      again.close();
+      const third = await home();
+      expect(await third.open()).toEqual([]);
+      third.close();
+    });
+
     test('the bytes stay the caller’s', async () => {
       const home = await make();
       const store = await home();
@@ -99,6 +116,7 @@ export function describeOwnership(name: string, make: () => Promise<StoreHome>):
     await older.write(puts(record('calls', 1)));
     expect(await newer.open()).toEqual([record('calls', 1)]);
     await expect(older.write(puts(record('calls', 2)))).rejects.toMatchObject({ code: 'replica-taken' });
+    await expect(older.wipe()).rejects.toMatchObject({ code: 'replica-taken' });
     await newer.write(puts(record('calls', 3)));
     older.close();
     newer.close();

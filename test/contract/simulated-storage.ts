@@ -7,6 +7,7 @@ import {
   applyWrite,
   type ClientStore,
   recordsOf,
+  removal,
   replicaTaken,
   type Section,
   sections,
@@ -45,34 +46,36 @@ export class SimulatedStorage {
       this.writes++;
       applyWrite(this.#records, write);
     };
+    const write: ClientStore['write'] = ({ remove, put }) => {
+      const kept = { remove, put: put.map((record) => ({ ...record, value: record.value.slice() })) };
+      const before = last;
+      const done = new Promise<void>((resolve, reject) => {
+        this.#soon(() => {
+          void before.then(() => {
+            if (!isAlive()) return;
+            this.onPoint('before a device write');
+            if (!isAlive()) return;
+            try {
+              carryOut(kept);
+              this.onPoint('after a device write');
+              resolve();
+            } catch (error) {
+              reject(error);
+            }
+          });
+        });
+      });
+      last = done.catch(() => {});
+      return done;
+    };
     return {
       kind: 'memory',
       open: async () => {
         owner = ++this.#owner;
         return recordsOf(this.#records);
       },
-      write: ({ remove, put }) => {
-        const write = { remove, put: put.map((record) => ({ ...record, value: record.value.slice() })) };
-        const before = last;
-        const done = new Promise<void>((resolve, reject) => {
-          this.#soon(() => {
-            void before.then(() => {
-              if (!isAlive()) return;
-              this.onPoint('before a device write');
-              if (!isAlive()) return;
-              try {
-                carryOut(write);
-                this.onPoint('after a device write');
-                resolve();
-              } catch (error) {
-                reject(error);
-              }
-            });
-          });
-        });
-        last = done.catch(() => {});
-        return done;
-      },
+      write,
+      wipe: () => write(removal),
       onLost: () => {},
       close: () => {},
     };

@@ -142,6 +142,8 @@ export class ClientState {
   #lastQueryId = 0;
   #lastSubscriptionId = 0;
   #isClosed = false;
+  #isForgotten = false;
+  #closing: Promise<void> | undefined;
 
   constructor(module: PageModule, host: HostApi, onClosed: () => void) {
     this.#module = module;
@@ -215,8 +217,11 @@ export class ClientState {
   };
 
   forget = async (): Promise<void> => {
-    if (this.#isClosed) return;
+    if (this.#isForgotten) return this.close();
+    if (this.#isClosed)
+      throw new ForerunError('client-closed', 'This client is closed, and has wiped nothing. Connect again to forget.');
     await this.#host.forget();
+    this.#isForgotten = true;
     await this.close();
   };
 
@@ -242,8 +247,9 @@ export class ClientState {
 
   simulate = (simulation: Simulation): void => this.#host.simulate(simulation);
 
-  close = async (): Promise<void> => {
-    if (this.#isClosed) return;
+  close = (): Promise<void> => (this.#closing ??= this.#close());
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     for (const rows of [...this.#queries.values()]) rows.close();
     if (this.status.type !== 'stopped') {
@@ -254,7 +260,7 @@ export class ClientState {
     for (const handle of this.#handles.values()) handle.abandon();
     this.#handles.clear();
     this.#onClosed();
-  };
+  }
 
   /**
    * All events of one step: rows first, then what is told about them. A listener that makes a call brings about the next
@@ -364,11 +370,14 @@ export class ClientState {
   }
 
   #forgotten(): void {
+    this.#isForgotten = true;
     const message =
       'What this client had on the device was wiped, here or in another tab. Connect again to start anew.';
     this.status = { ...unknownStatus, type: 'stopped', code: 'client-closed', message };
     for (const handle of this.#handles.values()) handle.abandon();
     this.#handles.clear();
+    // The next host that it finds would be somebody else's.
+    this.close().catch(() => {});
   }
 
   #caller(reducer: ReducerShape): (args?: unknown) => CallHandle {

@@ -17,7 +17,7 @@ export interface ModuleReview {
 
 /** A call that this version of the module can't take, so that it was not sent. It is kept until it is dismissed. */
 export interface UnsentCall {
-  /** Name of the reducer, as it was. */
+  /** Name of the reducer, as it was; empty when what was kept of the call is damaged. */
   readonly reducer: string;
   /** The arguments, as they were. */
   readonly args: unknown;

@@ -1,21 +1,19 @@
 /**
- * A Node client's store: one file in a folder, to which writes are appended.
+ * A Node client's store: a folder with a file, to which writes are appended (`folder-file.ts`), and a lock that says who
+ * owns it (`folder-lock.ts`).
  *
- *     file  = "forerun-replica" LF, u32 layout (1), write*
- *     write = u32 length of body, u32 checksum of body, body
- *     body  = varint n, n × (u8 section, varint from, varint to), varint n, n × (u8 section, varint key, byte array)
- *
- * Law: a write is done when it is flushed to the disk. What follows the last whole write is of a crash, and cut off. When
- * most of the file is of writes that later ones replaced, it is written anew beside itself and renamed. `owner` holds the
- * number of the present owner, which every write compares.
+ * Law: a write is done when it is flushed to the disk. When most of the file is of writes that later ones replaced, or
+ * some of it is damaged, it is written anew beside itself and renamed.
  */
 
-import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
-import { checksum } from './checksum.ts';
+import { FolderLock } from './folder-lock.ts';
+import { encodeWrite, newHeader, newMark, readFolderFile } from './folder-file.ts';
 import {
   applyWrite,
   type ClientStore,
+  recordBytes,
   recordsOf,
+  removal,
   replicaTaken,
   type Section,
   sections,
@@ -24,9 +22,6 @@ import {
   type StoreWrite,
 } from './store.ts';
 
-const magic = new TextEncoder().encode('forerun-replica\n');
-const layout = 1;
-const headerLength = magic.length + 4;
 /** Below this a file is not worth writing anew. */
 const compactBytesMin = 4 * 1024 * 1024;
 
@@ -34,16 +29,32 @@ const compactBytesMin = 4 * 1024 * 1024;
 const nodeFiles = () => globalThis.process?.getBuiltinModule?.('node:fs');
 type Files = NonNullable<ReturnType<typeof nodeFiles>>;
 
+/** In which folder, of those for all replicas, this one is: names that file systems take for the same stay different. */
+export function folderOf(folder: string, replica: string): string {
+  const name = [...new TextEncoder().encode(replica)].map((byte) => {
+    const character = String.fromCharCode(byte);
+    return /[a-z0-9_-]/.test(character) ? character : `%${byte.toString(16).padStart(2, '0')}`;
+  });
+  return `${folder}/${name.join('')}`;
+}
+
 /** Rejects with `storage-unavailable` when the folder can't be used. */
 export async function openFolderStore(folder: string): Promise<ClientStore> {
   const fs = nodeFiles();
-  if (fs === undefined) throw storageUnavailable('folders are for clients in Node 20.16 or newer');
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return new FolderStore(fs, folder);
+    fs?.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const lock = FolderLock.open(`${folder}/lock`);
+    if (fs !== undefined && lock !== undefined) return new FolderStore(fs, folder, lock);
   } catch (cause) {
     throw storageUnavailable(`the folder ${folder} can't be used (${(cause as Error).message})`, cause);
   }
+  throw storageUnavailable('folders are for clients in Node 22.13 or newer');
+}
+
+interface OpenFile {
+  readonly number: number;
+  /** Tells it from another file that has come in its place. */
+  readonly identity: string;
 }
 
 class FolderStore implements ClientStore {
@@ -51,120 +62,151 @@ class FolderStore implements ClientStore {
   readonly #fs: Files;
   readonly #folder: string;
   readonly #path: string;
+  readonly #lock: FolderLock;
   readonly #records = new Map<Section, Map<number, Uint8Array>>(sections.map((section) => [section, new Map()]));
-  #file: number;
+  #file: OpenFile | undefined;
+  #mark = newMark();
   #length = 0;
+  /** Of records that are still there. */
+  #liveBytes = 0;
+  #isDamaged = false;
   #owner = 0;
 
-  constructor(fs: Files, folder: string) {
+  constructor(fs: Files, folder: string, lock: FolderLock) {
     this.#fs = fs;
     this.#folder = folder;
     this.#path = `${folder}/replica`;
-    this.#file = fs.openSync(this.#path, 'a+', 0o600);
+    this.#lock = lock;
   }
 
   async open(): Promise<readonly StoredRecord[]> {
-    return this.#guarded(() => {
-      this.#owner = this.#presentOwner() + 1;
-      this.#replaceFile('owner', new TextEncoder().encode(String(this.#owner)));
-      this.#read();
-      return recordsOf(this.#records);
-    });
+    return this.#guarded(() =>
+      this.#lock.alone(({ own }) => {
+        this.#owner = own();
+        this.#file = this.#openFile();
+        this.#read();
+        return recordsOf(this.#records);
+      }),
+    );
   }
 
   async write(write: StoreWrite): Promise<void> {
-    this.#guarded(() => {
-      if (this.#presentOwner() !== this.#owner) throw replicaTaken();
-      this.#append(encodeWrite(write));
-      applyWrite(this.#records, write);
-      if (this.#length > compactBytesMin && this.#length > 2 * this.#liveBytes()) this.#compact();
+    this.#asOwner(() => {
+      this.#append(encodeWrite(this.#mark, write));
+      this.#liveBytes += applyWrite(this.#records, write);
+      if (!this.#isDamaged && (this.#length <= compactBytesMin || this.#length <= 2 * this.#liveBytes)) return;
+      try {
+        this.#compact();
+      } catch {
+        // What was asked for is written; the next write tries again, or finds that the file is another one.
+      }
+    });
+  }
+
+  async wipe(): Promise<void> {
+    this.#asOwner(() => {
+      this.#liveBytes += applyWrite(this.#records, removal);
+      this.#compact();
+      this.#fs.rmSync(`${this.#path}.unknown`, { force: true });
     });
   }
 
   onLost(): void {}
 
   close(): void {
-    this.#fs.closeSync(this.#file);
+    if (this.#file !== undefined) this.#fs.closeSync(this.#file.number);
+    this.#file = undefined;
+    this.#lock.close();
   }
 
-  #presentOwner(): number {
-    try {
-      return Number(this.#fs.readFileSync(`${this.#folder}/owner`, 'utf8')) || 0;
-    } catch {
-      return 0;
-    }
+  #openFile(): OpenFile {
+    const number = this.#fs.openSync(this.#path, 'a+', 0o600);
+    return { number, identity: this.#identityOf(this.#fs.fstatSync(number, { bigint: true })) };
   }
 
-  /** Up to the last whole write; the rest is cut off. */
+  #identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
+    return `${dev} ${ino}`;
+  }
+
+  #opened(): OpenFile {
+    if (this.#file === undefined) throw new Error('it is not open');
+    return this.#file;
+  }
+
   #read(): void {
-    const bytes = new Uint8Array(this.#fs.readFileSync(this.#path));
-    const isOurs = bytes.length >= headerLength && magic.every((byte, i) => bytes[i] === byte);
-    if (!isOurs || new ByteReader(bytes.subarray(magic.length)).u32() !== layout) return this.#start();
-    let at = headerLength;
-    for (;;) {
-      const body = wholeBody(bytes, at);
-      if (body === undefined) break;
-      applyWrite(this.#records, decodeWrite(body));
-      at += 8 + body.length;
-    }
-    this.#fs.ftruncateSync(this.#file, at);
-    this.#length = at;
+    const { number } = this.#opened();
+    const content = readFolderFile(new Uint8Array(this.#fs.readFileSync(this.#path)), this.#records);
+    if (content === undefined) return this.#start();
+    this.#fs.ftruncateSync(number, content.length);
+    this.#mark = content.mark.slice();
+    this.#length = content.length;
+    this.#isDamaged = content.isDamaged;
+    for (const { value } of recordsOf(this.#records)) this.#liveBytes += recordBytes(value);
   }
 
   /** An empty file; one that is not ours is put aside. */
   #start(): void {
-    if (this.#fs.fstatSync(this.#file).size > 0) {
-      this.#fs.closeSync(this.#file);
+    const { number } = this.#opened();
+    if (this.#fs.fstatSync(number).size > 0) {
+      this.#fs.closeSync(number);
       this.#fs.renameSync(this.#path, `${this.#path}.unknown`);
-      this.#file = this.#fs.openSync(this.#path, 'a+', 0o600);
+      this.#file = this.#openFile();
     }
-    const writer = new ByteWriter();
-    writer.raw(magic);
-    writer.u32(layout);
-    this.#append(writer.take());
+    this.#append(newHeader(this.#mark));
+    this.#flushFolder();
   }
 
   /** What was begun and failed is cut off, so that later writes follow whole ones. */
   #append(bytes: Uint8Array): void {
+    const { number } = this.#opened();
     try {
       for (let written = 0; written < bytes.length; )
-        written += this.#fs.writeSync(this.#file, bytes, written, bytes.length - written);
-      this.#fs.fdatasyncSync(this.#file);
+        written += this.#fs.writeSync(number, bytes, written, bytes.length - written);
+      this.#fs.fdatasyncSync(number);
       this.#length += bytes.length;
     } catch (error) {
-      this.#fs.ftruncateSync(this.#file, this.#length);
+      this.#fs.ftruncateSync(number, this.#length);
       throw error;
     }
   }
 
-  #liveBytes(): number {
-    let bytes = 0;
-    for (const section of this.#records.values()) for (const value of section.values()) bytes += value.length + 16;
-    return bytes;
-  }
-
   #compact(): void {
-    const writer = new ByteWriter();
-    writer.raw(magic);
-    writer.u32(layout);
-    writer.raw(encodeWrite({ remove: [], put: recordsOf(this.#records) }));
-    const bytes = writer.take();
-    this.#replaceFile('replica', bytes);
-    this.#fs.closeSync(this.#file);
-    this.#file = this.#fs.openSync(this.#path, 'a+', 0o600);
-    this.#length = bytes.length;
-  }
-
-  #replaceFile(name: string, bytes: Uint8Array): void {
-    const [path, beside] = [`${this.#folder}/${name}`, `${this.#folder}/${name}.new`];
+    const records = recordsOf(this.#records);
+    const mark = newMark();
+    const header = newHeader(mark);
+    const write = records.length === 0 ? new Uint8Array() : encodeWrite(mark, { remove: [], put: records });
+    const beside = `${this.#path}.new`;
     const file = this.#fs.openSync(beside, 'w', 0o600);
-    this.#fs.writeFileSync(file, bytes);
+    this.#fs.writeFileSync(file, header);
+    this.#fs.writeFileSync(file, write);
     this.#fs.fdatasyncSync(file);
     this.#fs.closeSync(file);
-    this.#fs.renameSync(beside, path);
+    this.#fs.renameSync(beside, this.#path);
+    this.#flushFolder();
+    const { number } = this.#opened();
+    this.#file = this.#openFile();
+    this.#fs.closeSync(number);
+    this.#mark = mark;
+    this.#length = header.length + write.length;
+    this.#isDamaged = false;
+  }
+
+  #flushFolder(): void {
     const folder = this.#fs.openSync(this.#folder, 'r');
     this.#fs.fsyncSync(folder);
     this.#fs.closeSync(folder);
+  }
+
+  #asOwner(act: () => void): void {
+    this.#guarded(() =>
+      this.#lock.alone(({ owner }) => {
+        if (owner !== this.#owner) throw replicaTaken();
+        // What is written to a file that was deleted is nowhere.
+        if (this.#identityOf(this.#fs.statSync(this.#path, { bigint: true })) !== this.#opened().identity)
+          throw new Error('its file was replaced by another one');
+        act();
+      }),
+    );
   }
 
   #guarded<T>(act: () => T): T {
@@ -175,49 +217,4 @@ class FolderStore implements ClientStore {
       throw storageUnavailable(`the folder ${this.#folder} can't be written (${(error as Error).message})`, error);
     }
   }
-}
-
-function encodeWrite({ remove, put }: StoreWrite): Uint8Array {
-  const body = new ByteWriter();
-  body.varint(remove.length);
-  for (const { section, from, to } of remove) {
-    body.u8(sections.indexOf(section));
-    body.varint(from);
-    body.varint(Math.min(to, Number.MAX_SAFE_INTEGER));
-  }
-  body.varint(put.length);
-  for (const { section, key, value } of put) {
-    body.u8(sections.indexOf(section));
-    body.varint(key);
-    body.byteArray(value);
-  }
-  const writer = new ByteWriter();
-  writer.u32(body.offset);
-  writer.u32(checksum(body.view()));
-  writer.raw(body.view());
-  return writer.take();
-}
-
-function wholeBody(bytes: Uint8Array, at: number): Uint8Array | undefined {
-  if (at + 8 > bytes.length) return undefined;
-  const header = new ByteReader(bytes.subarray(at, at + 8));
-  const [length, sum] = [header.u32(), header.u32()];
-  const body = bytes.subarray(at + 8, at + 8 + length);
-  return body.length === length && checksum(body) === sum ? body : undefined;
-}
-
-function decodeWrite(body: Uint8Array): StoreWrite {
-  const reader = new ByteReader(body);
-  const section = (): Section => sections[reader.u8()] ?? reader.refuse('a section that is unknown');
-  const remove = Array.from({ length: reader.varint() }, () => ({
-    section: section(),
-    from: reader.varint(),
-    to: reader.varint(),
-  }));
-  const put = Array.from({ length: reader.varint() }, () => ({
-    section: section(),
-    key: reader.varint(),
-    value: reader.byteArray(),
-  }));
-  return { remove, put };
 }

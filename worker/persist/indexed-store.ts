@@ -10,6 +10,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import { limits } from '../../core/limits.ts';
 import {
   type ClientStore,
+  removal,
   replicaTaken,
   type Section,
   sections,
@@ -146,6 +147,10 @@ class IndexedStore implements ClientStore {
       for (const record of put) requests.push(transaction.objectStore(record.section).put(...entryOf(record)));
       await Promise.all([transaction.done, ...requests]);
     });
+  }
+
+  wipe(): Promise<void> {
+    return this.write(removal);
   }
 
   onLost(listener: (reason: string) => void): void {

@@ -17,7 +17,7 @@ import type { Environment } from '../../core/environment.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { checksum } from './checksum.ts';
-import { type ClientStore, type KeyRange, sections, type StoredRecord } from './store.ts';
+import type { ClientStore, KeyRange, StoredRecord } from './store.ts';
 import {
   callRecord,
   changesRecord,
@@ -178,13 +178,16 @@ export class Keeper {
     });
   }
 
-  /** Removes everything, and writes nothing any more. What fails to be removed, a later start can't use. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Removes everything, and writes nothing any more. Rejects when something may be left. */
   async wipe(): Promise<void> {
-    if (this.#isOver) return;
+    assert(!this.#isOver, 'what writes nothing any more wipes nothing');
     this.#isOver = true;
     this.#timer?.();
-    const remove = sections.map((section) => ({ section, from: 0, to: Number.MAX_SAFE_INTEGER }));
-    await this.#options.store.write({ remove, put: [] }).finally(() => this.#options.store.close());
+    await this.#options.store.wipe().finally(() => this.#options.store.close());
   }
 
   /** Nothing is written any more. */

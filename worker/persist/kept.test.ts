@@ -425,7 +425,10 @@ describe('storage that fails', () => {
     const cases: [name: string, of: (record: StoredRecord) => boolean, kept: string][] = [
       ['image', ({ section }) => section === 'image', 'pending'],
       ['changes', ({ section }) => section === 'changes', 'pending'],
-      ['calls', ({ section }) => section === 'calls', 'nowhere'],
+      // Nobody can tell what it was, but that there was one.
+      ['calls', ({ section }) => section === 'calls', 'handed'],
+      // That it is this module says the state as well.
+      ['the module', ({ section, key }) => section === 'state' && key === 2, 'pending'],
       // Calls say themselves who made them.
       ['the state', ({ section, key }) => section === 'state' && key === 1, 'pending'],
       // But nobody can show that it was they.

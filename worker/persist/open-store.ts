@@ -7,8 +7,8 @@ import type { ClientStore, StorePlace } from './store.ts';
 export async function openStore({ replica, folder }: StorePlace): Promise<ClientStore | undefined> {
   if (folder !== undefined) {
     // Loaded where it is asked for, so that no browser does.
-    const { openFolderStore } = await import('./folder-store.ts');
-    return openFolderStore(folder);
+    const { folderOf, openFolderStore } = await import('./folder-store.ts');
+    return openFolderStore(folderOf(folder, replica));
   }
   return typeof indexedDB === 'undefined' ? undefined : openIndexedStore(replica);
 }

@@ -137,15 +137,19 @@ function isSameTable(before: StoredTable, now: TableDefinition): boolean {
 }
 
 function takenCalls(
-  { calls, module }: StoredReplica,
+  { calls, module, state }: StoredReplica,
   isOwn: boolean,
   definition: ModuleDefinition,
 ): { calls: Restored['calls'][number][]; unsendable: Restored['unsendable'][number][]; rewritten: StoredCall[] } {
   const taken: Restored['calls'][number][] = [];
   const unsendable: Restored['unsendable'][number][] = [];
   const rewritten: StoredCall[] = [];
+  // Its record can't be read, but it is known to be this one.
+  const isThisOne = module === undefined && state?.moduleHash === definition.hash;
   for (const stored of calls) {
-    const params = module?.reducers[stored.reducer];
+    const params = isThisOne
+      ? definition.reducers.find(({ name }) => name === stored.reducer)?.params
+      : module?.reducers[stored.reducer];
     const result = isOwn ? argsFor(stored, params, definition) : { reason: strangers };
     if ('args' in result) {
       taken.push({ call: callOf(stored, result.reducer, result.args), origin: stored });

@@ -38,6 +38,8 @@ export interface ClientStore {
   readonly open: () => Promise<readonly StoredRecord[]>;
   /** Rejects with `storage-unavailable`, `replica-taken` when somebody else is the owner; nothing of it is kept then. */
   readonly write: (write: StoreWrite) => Promise<void>;
+  /** Removes everything, so that its bytes can't be read there either where that is ours to say. Rejects like `write`. */
+  readonly wipe: () => Promise<void>;
   /** Calls back once when the storage goes away by itself: deleted, or wanted by another version. */
   readonly onLost: (listener: (reason: string) => void) => void;
   readonly close: () => void;
@@ -50,13 +52,20 @@ export interface StorePlace {
   readonly folder: string | undefined;
 }
 
+/** Of everything. */
+export const removal: StoreWrite = {
+  remove: sections.map((section) => ({ section, from: 0, to: Number.MAX_SAFE_INTEGER })),
+  put: [],
+};
+
 /** Lives as long as the object, which can be opened again and again. */
 export function memoryStore(): ClientStore {
   const records = new Map<Section, Map<number, Uint8Array>>(sections.map((section) => [section, new Map()]));
   return {
     kind: 'memory',
     open: async () => recordsOf(records),
-    write: async (write) => applyWrite(records, write),
+    write: async (write) => void applyWrite(records, write),
+    wipe: async () => void applyWrite(records, removal),
     onLost: () => {},
     close: () => {},
   };
@@ -71,12 +80,32 @@ export function recordsOf(records: ReadonlyMap<Section, ReadonlyMap<number, Uint
   );
 }
 
-export function applyWrite(records: ReadonlyMap<Section, Map<number, Uint8Array>>, { remove, put }: StoreWrite): void {
+/** A record with what it takes to keep it. */
+export function recordBytes({ length }: Uint8Array): number {
+  return length + 32;
+}
+
+/** Gives by how many bytes the records are more than before. */
+export function applyWrite(
+  records: ReadonlyMap<Section, Map<number, Uint8Array>>,
+  { remove, put }: StoreWrite,
+): number {
+  let bytes = 0;
   for (const { section, from, to } of remove) {
     const known = records.get(section);
-    for (const key of known?.keys() ?? []) if (key >= from && key <= to) known?.delete(key);
+    for (const [key, value] of known ?? []) {
+      if (key < from || key > to) continue;
+      known?.delete(key);
+      bytes -= recordBytes(value);
+    }
   }
-  for (const { section, key, value } of put) records.get(section)?.set(key, value.slice());
+  for (const { section, key, value } of put) {
+    const known = records.get(section);
+    const before = known?.get(key);
+    bytes += recordBytes(value) - (before === undefined ? 0 : recordBytes(before));
+    known?.set(key, value.slice());
+  }
+  return bytes;
 }
 
 export function replicaTaken(): ForerunError {

@@ -14,7 +14,7 @@
  *
  * Law: image, then `changes` in order, give the confirmed rows at the state's position; with the calls run on them they
  * are the predicted rows. What can't be read is dropped, and with it what would be wrong without it: the rows go together,
- * each call by itself.
+ * each call by itself, and of a call somebody is told.
  *
  * | version | what changed |
  * | --- | --- |
@@ -65,6 +65,8 @@ export interface StoredState {
   /** Keys of the `changes` that belong to the image. */
   readonly changesFrom: number;
   readonly changesTo: number;
+  /** Of the module that calls were kept with, for when its record can't be read. */
+  readonly moduleHash?: string;
 }
 
 /** As much of a module as it takes to read what was written with it. */
@@ -130,31 +132,33 @@ export interface StoredReplica {
   readonly unsendable: readonly { readonly key: number; readonly call: StoredUnsendable }[];
   /** The rows; absent when there are none, or when something is missing. */
   readonly rows: { readonly image: Uint8Array; readonly changes: readonly Uint8Array[] } | undefined;
-  /** What was there and is no good, for diagnostics. */
-  readonly damage: readonly string[];
+  /** Where calls were that can't be read any more, those that could not be sent among them. */
+  readonly damagedCalls: readonly Pick<StoredRecord, 'section' | 'key'>[];
 }
 
 export function readReplica(records: readonly StoredRecord[]): StoredReplica {
-  const damage: string[] = [];
+  const damagedCalls: Pick<StoredRecord, 'section' | 'key'>[] = [];
   const bySection = new Map<Section, Map<number, Uint8Array>>(sections.map((section) => [section, new Map()]));
   for (const { section, key, value } of records) {
     const payload = unsealed(section, key, value);
-    if (payload === undefined) damage.push(`${section} ${key}`);
-    else bySection.get(section)?.set(key, payload);
+    if (payload !== undefined) bySection.get(section)?.set(key, payload);
+    else if (section === 'calls' || (section === 'state' && key >= unsendableKeyBase))
+      damagedCalls.push({ section, key });
   }
   const of = (section: Section): ReadonlyMap<number, Uint8Array> => bySection.get(section) ?? new Map();
   const states = of('state');
   const module = parsed<StoredModule>(states.get(moduleKey));
   const state = stateOf(parsed<StoredState>(states.get(stateKey)));
-  const calls = callsOf(of('calls'), damage);
   const rows =
     state?.hasRows === true ? rowsOf(state, parsed(states.get(imageKey)), of('image'), of('changes')) : undefined;
-  if (state?.hasRows === true && rows === undefined) damage.push('rows');
+  // Of a write that was lost to damage their removal may have been part.
+  const isWaiting = ({ key }: { readonly key: number }): boolean => key > (state?.settledCallId ?? 0);
+  const { calls, unread } = callsOf(of('calls'));
   return {
     state,
     module,
     token: new TextDecoder().decode(states.get(tokenKey) ?? new Uint8Array()),
-    calls,
+    calls: calls.filter(({ callId }) => isWaiting({ key: callId })),
     unsendable: [...states]
       .filter(([key]) => key >= unsendableKeyBase)
       .flatMap(([key, payload]) => {
@@ -162,7 +166,7 @@ export function readReplica(records: readonly StoredRecord[]): StoredReplica {
         return call === undefined ? [] : [{ key, call }];
       }),
     rows: module === undefined ? undefined : rows,
-    damage,
+    damagedCalls: [...damagedCalls, ...unread].filter((each) => each.section !== 'calls' || isWaiting(each)),
   };
 }
 
@@ -170,14 +174,18 @@ function stateOf(state: StoredState | undefined): StoredState | undefined {
   return state?.version === storedVersion ? state : undefined;
 }
 
-function callsOf(payloads: ReadonlyMap<number, Uint8Array>, damage: string[]): StoredCall[] {
+function callsOf(payloads: ReadonlyMap<number, Uint8Array>): {
+  readonly calls: readonly StoredCall[];
+  readonly unread: readonly Pick<StoredRecord, 'section' | 'key'>[];
+} {
   const calls: StoredCall[] = [];
+  const unread: Pick<StoredRecord, 'section' | 'key'>[] = [];
   for (const [key, payload] of payloads) {
     const call = decodeCall(payload);
     if (call?.callId === key) calls.push(call);
-    else damage.push(`calls ${key}`);
+    else unread.push({ section: 'calls', key });
   }
-  return calls.sort((a, b) => a.callId - b.callId);
+  return { calls: calls.sort((a, b) => a.callId - b.callId), unread };
 }
 
 function rowsOf(
@@ -256,6 +264,11 @@ function sealed(section: Section, key: number, payload: Uint8Array): StoredRecor
   writer.u32(sumOf(section, key, payload));
   writer.raw(payload);
   return { section, key, value: writer.take() };
+}
+
+/** What is there is what was written there. */
+export function isSound(section: Section, key: number, value: Uint8Array): boolean {
+  return unsealed(section, key, value) !== undefined;
 }
 
 function unsealed(section: Section, key: number, value: Uint8Array): Uint8Array | undefined {

@@ -38,7 +38,8 @@ export class HostLink implements HostApi {
   readonly #watchedRows = new Set<number>();
   /** In the order in which they were made. */
   readonly #calls = new Map<number, HostCall>();
-  readonly #attached = Promise.withResolvers<HostApi>();
+  /** Asked for, and not done yet: by each host until one has done it. */
+  #forgetting: PromiseWithResolvers<void> | undefined;
   readonly #subscriptions = new Map<number, HostSubscription>();
   /** Given while a host is opening: it asks before it says that it is open. */
   readonly #answers: PageAnswer[] = [];
@@ -46,11 +47,10 @@ export class HostLink implements HostApi {
   #host: HostApi | undefined;
   #generation = 0;
   #isClosed = false;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(finder: HostFinder) {
     this.#finder = finder;
-    // Nobody may be waiting for it.
-    this.#attached.promise.catch(() => {});
   }
 
   /** Resolves with the first host; later ones are taken up as they are found. */
@@ -63,7 +63,8 @@ export class HostLink implements HostApi {
           resolve();
         },
         failed: (error) => {
-          this.#attached.reject(error);
+          this.#failure = { error };
+          this.#forgetting?.reject(error);
           reject(error);
         },
       });
@@ -118,8 +119,23 @@ export class HostLink implements HostApi {
     else this.#host.answer(answer);
   }
 
-  async forget(): Promise<void> {
-    await (await this.#attached.promise).forget();
+  forget(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    if (this.#forgetting !== undefined) return this.#forgetting.promise;
+    this.#forgetting = Promise.withResolvers<void>();
+    const { promise } = this.#forgetting;
+    if (this.#host !== undefined) this.#forgetAt(this.#host);
+    return promise;
+  }
+
+  #forgetAt(host: HostApi): void {
+    const [generation, asked] = [this.#generation, this.#forgetting];
+    host.forget().then(asked?.resolve, (error: unknown) => {
+      // Of a host that is gone the next one will do it.
+      if (generation !== this.#generation || asked !== this.#forgetting) return;
+      this.#forgetting = undefined;
+      asked?.reject(error);
+    });
   }
 
   async close(): Promise<void> {
@@ -139,6 +155,7 @@ export class HostLink implements HostApi {
     });
     if (this.#isClosed || generation !== this.#generation) return void (await host.close());
     this.#host = host;
+    if (this.#forgetting !== undefined) return this.#forgetAt(host);
     for (const request of this.#subscriptions.values()) host.subscribe(request);
     for (const request of this.#watches.values()) host.watch(request);
     for (const tableId of this.#watchedRows) host.watchRows(tableId);
@@ -146,11 +163,12 @@ export class HostLink implements HostApi {
     const again = generation > 1;
     for (const request of this.#calls.values()) host.call({ ...request, again });
     for (const answer of this.#answers.splice(0)) host.answer(answer);
-    this.#attached.resolve(host);
   }
 
   #heard(events: readonly HostEvent[], listener: HostListener): void {
     for (const event of events) {
+      // Nobody after this is who made them.
+      if (event.type === 'forgotten') this.#calls.clear();
       if (event.type === 'call' && (event.progress.type === 'confirmed' || event.progress.type === 'rejected'))
         this.#calls.delete(event.handleId);
     }

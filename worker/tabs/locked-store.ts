@@ -22,6 +22,7 @@ export async function openLockedStore(place: StorePlace): Promise<ClientStore | 
       kind: store.kind,
       open: () => store.open(),
       write: (write) => store.write(write),
+      wipe: () => store.wipe(),
       onLost: (listener) => store.onLost(listener),
       close: () => {
         store.close();

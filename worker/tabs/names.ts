@@ -5,6 +5,7 @@ export const pageChannel = (replica: string, pageId: string, attempt: number): s
   `forerun/${replica}/${pageId}/${attempt}`;
 export const eventsChannel = (replica: string, pageId: string, attempt: number): string =>
   `${pageChannel(replica, pageId, attempt)}/events`;
+export const wipesChannel = (replica: string): string => `${replicaChannel(replica)}/wiped`;
 /** Held by a page as long as it lives. */
 export const pageLock = (pageId: string): string => `forerun page ${pageId}`;
 /** Held by the one host of a replica, or by the tab that has it. */
