@@ -8,7 +8,7 @@
 
 import type { Clock } from '../core/environment.ts';
 import type { CallProgress } from './client/host-api.ts';
-import type { CallOrigin } from './own-calls.ts';
+import type { CallOrigin } from './callers.ts';
 
 export interface AnsweredCall {
   readonly pageId: string;

@@ -5,6 +5,8 @@
  * the client was in.
  */
 
+import { decodeValue } from '../core/codec/bsatn-interpreter.ts';
+import { ByteReader } from '../core/codec/bytes.ts';
 import type { CallId } from '../core/commit/call.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Environment } from '../core/environment.ts';
@@ -12,7 +14,8 @@ import type { ForerunError } from '../core/errors.ts';
 import type { StorageStatus, UnsendableCall } from './client/host-api.ts';
 import { Keeper, type KeeperOptions } from './persist/keeper.ts';
 import type { ClientStore } from './persist/store.ts';
-import type { StoredCall } from './persist/stored-format.ts';
+import { describeStored } from './persist/restore.ts';
+import { moduleRecord, type StoredCall, type StoredModule, unsendableRecord } from './persist/stored-format.ts';
 import type { Predictor } from './predict/predictor.ts';
 import type { HostStart } from './start.ts';
 
@@ -39,7 +42,8 @@ export class Device {
   readonly #keeper: Keeper | undefined;
   readonly #reopen: DeviceOptions['reopen'];
   #storage: StorageStatus;
-  #unsendable: readonly UnsendableCall[];
+  readonly #module: StoredModule;
+  #unsendable: HostStart['unsendable'];
   #settledCallId: CallId;
 
   constructor({ start, environment, predictor, state, reopen, events }: DeviceOptions) {
@@ -47,6 +51,7 @@ export class Device {
     const { store, engine, rows } = start;
     this.#storage = start.storage;
     this.#unsendable = start.unsendable;
+    this.#module = describeStored(start.engine.definition);
     this.#settledCallId = start.settledCallId as CallId;
     if (store === undefined) return;
     this.#keeper = new Keeper({
@@ -86,7 +91,12 @@ export class Device {
   }
 
   get unsendable(): readonly UnsendableCall[] {
-    return this.#unsendable;
+    return this.#unsendable.map(({ key, call }) => ({
+      ...call,
+      key,
+      args: decodeValue(call.params, new ByteReader(Uint8Array.from(call.args))),
+      sent: call.sent ?? 'maybe',
+    }));
   }
 
   /** False when it is not kept; else `stored` follows. */
@@ -94,6 +104,35 @@ export class Device {
     if (this.#keeper === undefined || this.#storage.type === 'memory') return false;
     this.#keeper.call(call);
     return true;
+  }
+
+  /** As `keep`, in place of all from this number on. */
+  keepAnew(from: CallId, calls: readonly StoredCall[]): boolean {
+    if (this.#keeper === undefined || this.#storage.type === 'memory') return false;
+    this.#keeper.renumbered(from, calls);
+    return true;
+  }
+
+  keepUnheard(from: CallId | undefined): void {
+    this.#keeper?.unheard(from);
+  }
+
+  /** Calls up to this one wait for the app's review; undefined: none. */
+  toBeReviewed(callId: CallId | undefined): void {
+    this.#keeper?.put(moduleRecord({ ...this.#module, ...(callId !== undefined && { reviewTo: callId }) }));
+  }
+
+  /** The authority has run calls up to this one: true when more is known by that of those that could not be sent. */
+  ranUpTo(lastCallId: CallId): boolean {
+    const before = this.#unsendable;
+    this.#unsendable = before.map((each) => {
+      const { callId, sent = 'maybe' } = each.call;
+      if (callId === undefined || sent !== 'maybe') return each;
+      return { ...each, call: { ...each.call, sent: callId <= lastCallId ? 'answered' : 'no' } };
+    });
+    const others = this.#unsendable.filter((each, i) => each !== before[i]);
+    this.#keeper?.put(...others.map(({ key, call }) => unsendableRecord(key, call)));
+    return others.length > 0;
   }
 
   /** Confirmed rows have changed, or something that belongs to them; `all`: they are others. */

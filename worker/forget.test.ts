@@ -188,7 +188,9 @@ describe('forget', () => {
     const storage = new SimulatedStorage();
     const listeners = new Set<() => void>();
     const wipes: WipeNews = {
-      tell: () => [...listeners].forEach((wiped) => wiped()),
+      tell: () => {
+        for (const wiped of [...listeners]) wiped();
+      },
       hear: (_, wiped) => {
         listeners.add(wiped);
         return () => listeners.delete(wiped);

@@ -9,20 +9,21 @@ import { unreachable } from '../core/assert.ts';
 import type { CallId, Outcome, Seq } from '../core/commit/call.ts';
 import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
-import { type ErrorCode, ForerunError } from '../core/errors.ts';
+import type { ErrorCode, ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { HelloMessage, ServerMessage, WelcomeMessage } from '../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../core/protocol/transport.ts';
 import { protocolVersion } from '../core/protocol/version.ts';
 import { Identity } from '../core/value/identity.ts';
 import { AnsweredCalls } from './answered-calls.ts';
-import type { HostCall, HostListener, HostOptions, PageAnswer, Simulation } from './client/host-api.ts';
+import type { HostCall, HostListener, HostOptions, Simulation } from './client/host-api.ts';
 import { AuthorityModule } from './connection/authority-module.ts';
 import { learnTimes } from './call-times.ts';
 import { Connection } from './connection/connection.ts';
 import { Credentials } from './credentials.ts';
 import { Device, type DeviceOptions } from './device.ts';
-import type { LinkStatus, LoopEvent } from './host-event.ts';
+import type { LoopEvent } from './host-event.ts';
+import { HostStatus } from './host-status.ts';
 import { aloneMs } from './ephemeral-rows.ts';
 import { Inbox } from './inbox.ts';
 import { OwnCalls } from './own-calls.ts';
@@ -30,21 +31,20 @@ import type { PageFeed } from './page-feed.ts';
 import { Pages } from './pages.ts';
 import type { ClientIds } from './predict/client-ids.ts';
 import { Predictor } from './predict/predictor.ts';
-import { type HostStart, type StartHome, storePlace, strangersReplica, type WipeNews } from './start.ts';
+import { Review } from './review.ts';
+import { type HostStart, type StartHome, storePlace, strangersReplica } from './start.ts';
 import { SubscribedRows } from './subscribed-rows.ts';
+import { Wiping } from './wiping.ts';
 
 /** What the host needs of its home. */
 export interface HostHome extends StartHome {
   readonly connect: (url: string, events: TransportEvents & { readonly opened: () => void }) => Transport;
 }
 
-const notWiped = 'What this client has on the device could not be wiped, and may still be there: call forget() again.';
-
 export class HostLoop {
   readonly replica: string;
   readonly #home: HostHome;
-  readonly #wipes: WipeNews | undefined;
-  readonly #stopHearing: (() => void) | undefined;
+  readonly #wiping: Wiping;
   readonly #engine: Engine;
   readonly #ids: ClientIds;
   readonly #predictor: Predictor;
@@ -55,12 +55,12 @@ export class HostLoop {
   readonly #inbox: Inbox;
   readonly #connection: Connection;
   readonly #device: Device;
-  #isToBeReviewed: boolean;
+  readonly #review: Review;
   readonly #credentials: Credentials;
   readonly #authorityModule: AuthorityModule;
   #settledCallId: number;
   #predicts = true;
-  #link: LinkStatus = { type: 'connecting' };
+  readonly #status = new HostStatus();
   #isClosed = false;
 
   constructor(home: HostHome, options: HostOptions, start: HostStart) {
@@ -74,7 +74,6 @@ export class HostLoop {
     this.#credentials = new Credentials(start, environment);
     this.#authorityModule = new AuthorityModule(definition, (tableId) => engine.shape(tableId));
     this.#settledCallId = start.settledCallId;
-    this.#isToBeReviewed = start.isToBeReviewed;
     const predictor = (this.#predictor = new Predictor(engine, ids, 'selective', start.coverage));
     const pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) });
     this.#pages = pages;
@@ -89,6 +88,8 @@ export class HostLoop {
       isLive: () => this.#connection.isLive,
       send: (message) => this.#connection.send(message),
       keep: (call) => this.#device.keep(call),
+      keepAnew: (from, calls) => this.#device.keepAnew(from, calls),
+      keepUnheard: (from) => this.#device.keepUnheard(from),
     });
     this.#rows = new SubscribedRows({
       definition,
@@ -134,9 +135,16 @@ export class HostLoop {
         unkept: (error) => this.handle({ type: 'unkept', error }),
       },
     });
-    // Who keeps nothing has nothing that another one could wipe.
-    this.#wipes = place === undefined ? undefined : home.wipes;
-    this.#stopHearing = this.#wipes?.hear(options.replica, () => this.#forgotten());
+    const [calls, device] = [this.#calls, this.#device];
+    this.#review = new Review({ isOpen: start.isToBeReviewed, calls, device, pages });
+    this.#wiping = new Wiping({
+      replica: options.replica,
+      device: this.#device,
+      // Who keeps nothing has nothing that another one could wipe.
+      news: place === undefined ? undefined : home.wipes,
+      stop: (code, message) => this.#stop(code, message),
+      wiped: () => this.#forgotten(),
+    });
     this.#restore(start);
   }
 
@@ -156,11 +164,7 @@ export class HostLoop {
   /** Tells a page that has opened how it stands. */
   greet(page: PageFeed): void {
     this.#emitStatus();
-    const earlier = this.#calls.earlier(page.pageId);
-    if (earlier.length > 0) page.push({ type: 'earlier', calls: earlier });
-    if (this.#isToBeReviewed) page.push({ type: 'moduleChanged', calls: earlier });
-    const { unsendable } = this.#device;
-    if (unsendable.length > 0) page.push({ type: 'unsendable', calls: unsendable });
+    this.#review.greet(page);
     page.deliver();
   }
 
@@ -186,22 +190,9 @@ export class HostLoop {
     this.end();
   }
 
-  /** Nothing of this client is left on the device, and its pages are told so. Rejects when something may be left; to be tried again. */
+  /** Nothing of this client is left on the device, and its pages are told so. */
   async forget(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#stop('client-closed', 'What this client has on the device is being wiped.');
-    this.#stopHearing?.();
-    // Whoever has it must not write to it any more.
-    if (!this.#device.isOwner) this.#wipes?.tell(this.replica);
-    try {
-      await this.#device.wipe();
-    } catch (error) {
-      if (error instanceof ForerunError) this.#stop(error.code, `${notWiped} ${error.message}`);
-      this.handle({ type: 'refresh' });
-      throw error;
-    }
-    this.#wipes?.tell(this.replica);
-    this.#forgotten();
+    if (!this.#isClosed) await this.#wiping.wipe().finally(() => this.handle({ type: 'refresh' }));
   }
 
   #forgotten(): void {
@@ -227,7 +218,9 @@ export class HostLoop {
       case 'watch':
         return this.#predictor.showing(() => event.page.watch(event.request));
       case 'answer':
-        return this.#answer(event.answer);
+        this.#inbox.finish();
+        this.#review.answer(event.answer);
+        return this.#pages.refresh();
       case 'subscribe':
         return this.#rows.subscriptions.want(event.page, event.request);
       case 'unsubscribe':
@@ -248,7 +241,7 @@ export class HostLoop {
       case 'adopt':
         return this.#adopt(event.definition);
       case 'alone':
-        if (this.#link.type !== 'live') this.#inbox.push(this.#rows.ephemeralIsOld());
+        if (!this.#status.isLive) this.#inbox.push(this.#rows.ephemeralIsOld());
         return this.#work();
       case 'refresh':
         return this.#predictor.showing(() => this.#pages.refresh());
@@ -262,7 +255,7 @@ export class HostLoop {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#connection.stop();
-    this.#stopHearing?.();
+    this.#wiping.stop();
     this.#device.close();
     this.#pages.closeAll();
     this.#rows.close();
@@ -285,10 +278,9 @@ export class HostLoop {
   }
 
   /** Rows and calls of the last start. */
-  #restore({ hasRows, position, subscriptions, calls, settledCallId, rows }: HostStart): void {
+  #restore({ hasRows, position, subscriptions, calls, lastCallId, unheardFrom, rows }: HostStart): void {
     if (hasRows) this.#rows.restore(position, subscriptions);
-    this.#calls.restore(calls, settledCallId, this.#whyUnpredicted());
-    if (this.#isToBeReviewed) this.#calls.hold();
+    this.#calls.restore(calls, { lastCallId, unheardFrom }, this.#whyUnpredicted());
     this.#device.changed(hasRows && !rows.hasImage ? 'all' : []);
   }
 
@@ -334,32 +326,22 @@ export class HostLoop {
     }
     if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
     this.#rows.welcomed(welcome);
-    this.#renumber(welcome.lastCallId);
+    this.#review.welcomed(welcome.lastCallId);
     this.#calls.sendAll();
     this.#device.changed([]);
-    this.#link = { type: 'live', progress: 0, otherModule: undefined };
+    this.#status.live();
   }
 
   #stop(code: ErrorCode, message: string): void {
     this.#connection.stop();
-    this.#link = { type: 'stopped', code, message };
-  }
-
-  /** What was kept had gone back, so that calls were given numbers again. */
-  #renumber(lastCallId: CallId): void {
-    const moved = this.#calls.renumber(lastCallId);
-    this.#device.discard(moved.map(({ before }) => before));
-    for (const { call } of moved) if (!this.#device.keep(call)) this.#calls.unkept();
+    this.#status.stopped(code, message);
   }
 
   #lost(error: ForerunError, retryMs: number | undefined): void {
     this.#inbox.clear();
     this.#rows.lost();
-    if (this.#link.type === 'live')
-      this.#home.environment.scheduler.after(aloneMs, () => this.handle({ type: 'alone' }));
-    if (retryMs !== undefined) this.#link = { type: 'offline', retryMs, message: error.message };
-    else if (error.code === 'module-mismatch') this.#link = { type: 'stale', message: error.message };
-    else this.#link = { type: 'stopped', code: error.code, message: error.message };
+    if (this.#status.isLive) this.#home.environment.scheduler.after(aloneMs, () => this.handle({ type: 'alone' }));
+    this.#status.lost(error, retryMs);
   }
 
   #work(): void {
@@ -413,19 +395,6 @@ export class HostLoop {
     this.#calls.unkept();
   }
 
-  #answer(answer: PageAnswer): void {
-    if (answer.type === 'dismiss') {
-      this.#device.dismiss(answer.key);
-      return this.#pages.push({ type: 'unsendable', calls: this.#device.unsendable });
-    }
-    if (!this.#isToBeReviewed) return;
-    this.#inbox.finish();
-    this.#isToBeReviewed = false;
-    this.#device.discard(answer.discard);
-    this.#calls.release(answer.discard as readonly CallId[]);
-    this.#pages.refresh();
-  }
-
   /** New code while developing: what is pending runs again with it. Another shape is the page's to load anew. */
   #adopt(definition: ModuleDefinition): void {
     if (definition.hash !== this.#engine.definition.hash) return;
@@ -436,14 +405,16 @@ export class HostLoop {
   }
 
   #emitStatus(): void {
-    const live = { progress: this.#rows.progress, otherModule: this.#authorityModule.difference };
-    const link = this.#link.type === 'live' ? { ...this.#link, ...live } : this.#link;
-    this.#pages.status({
-      ...link,
-      ready: this.#rows.isReady,
-      pending: this.#calls.waitingCount,
-      identity: this.#credentials.identity?.toHexString(),
-      storage: this.#device.storage,
-    });
+    this.#pages.status(
+      this.#status.with(
+        {
+          ready: this.#rows.isReady,
+          pending: this.#calls.waitingCount,
+          identity: this.#credentials.identity?.toHexString(),
+          storage: this.#device.storage,
+        },
+        { progress: this.#rows.progress, otherModule: this.#authorityModule.difference },
+      ),
+    );
   }
 }

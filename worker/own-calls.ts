@@ -15,12 +15,14 @@ import type { ConnectionId } from '../core/value/connection-id.ts';
 import type { Identity } from '../core/value/identity.ts';
 import type { AnsweredCalls } from './answered-calls.ts';
 import { CallArguments } from './call-arguments.ts';
+import { Callers, type CallOrigin } from './callers.ts';
 import type { CallProgress, EarlierCall, HostCall, PredictionSummary } from './client/host-api.ts';
 import type { Coverage } from './coverage.ts';
 import type { Credentials } from './credentials.ts';
 import type { PageFeed } from './page-feed.ts';
 import type { Pages } from './pages.ts';
 import type { StoredCall } from './persist/stored-format.ts';
+import type { HostStart } from './start.ts';
 import type { PendingCall, Prediction } from './predict/pending.ts';
 import type { Predictor, ReconcileResult } from './predict/predictor.ts';
 
@@ -36,6 +38,10 @@ export interface OwnCallsOptions {
   readonly send: (message: CallMessage) => void;
   /** False when nothing is kept on this device; else `stored` follows. */
   readonly keep: (call: StoredCall) => boolean;
+  /** These take the place of all kept calls from this number on. As `keep`. */
+  readonly keepAnew: (from: CallId, calls: readonly StoredCall[]) => boolean;
+  /** Calls from this one on have not been sent by anyone; undefined: that is to be forgotten, before the next that is kept. */
+  readonly keepUnheard: (from: CallId | undefined) => void;
 }
 
 /** What a call is made with, beside what the page says. */
@@ -51,26 +57,21 @@ export interface CallCircumstances {
 /** Put on one frame; between two frames of a long queue the host hears its pages. */
 const callsPerFrame = 500;
 
-/** Who made a call: also a page that is gone, or was another tab's. */
-export interface CallOrigin {
-  readonly pageId: string;
-  readonly handleId: number;
-}
-
-interface Caller extends CallOrigin {
-  /** Undefined when nobody waits for it here. */
-  readonly page: PageFeed | undefined;
-}
-
 export class OwnCalls {
   readonly #options: OwnCallsOptions;
   readonly #arguments: CallArguments;
-  readonly #callers = new Map<CallId, Caller>();
+  readonly #callers = new Callers();
   #lastCallId = 0;
   /** Every call up to this one may be sent. */
   #sendableCallId = 0;
-  /** Calls after this one have not been sent since this start. */
+  /** Calls after this one have not been sent, by this start or an earlier one. */
   #sentCallId = 0;
+  /** From this one on the device says so. */
+  #unheardFrom: number | undefined;
+  /** Up to which call the authority had run them on the last welcome of this start. */
+  #metCallId: CallId | undefined;
+  /** The app has discarded them; whether they have been run is not known yet. */
+  readonly #undecided = new Set<CallId>();
   /** The last one that has been sent on this connection. */
   #connectionCallId = 0;
   #sendIsAsked = false;
@@ -89,24 +90,35 @@ export class OwnCalls {
     return this.#callers.size;
   }
 
+  get lastCallId(): CallId {
+    return this.#lastCallId as CallId;
+  }
+
+  /** What became of all calls that the app has discarded. */
+  get isDecided(): boolean {
+    return this.#undecided.size === 0;
+  }
+
   /** Calls of an earlier start, in order. */
   restore(
     calls: readonly { readonly call: Call; readonly origin: CallOrigin }[],
-    lastCallId: number,
+    { lastCallId, unheardFrom }: Pick<HostStart, 'lastCallId' | 'unheardFrom'>,
     unpredicted: string | undefined,
   ): void {
     for (const { call, origin } of calls) {
-      this.#callers.set(call.callId, { ...origin, page: undefined });
+      const { pageId, handleId } = origin;
+      this.#callers.set(call.callId, { pageId, handleId, page: undefined, knownAs: call.callId });
       this.#predict(call, unpredicted);
     }
     this.#lastCallId = Math.max(lastCallId, calls.at(-1)?.call.callId ?? 0);
     this.#sendableCallId = this.#lastCallId;
-    this.#sentCallId = this.#lastCallId;
+    this.#sentCallId = Math.min(this.#lastCallId, (unheardFrom ?? Number.POSITIVE_INFINITY) - 1);
+    this.#unheardFrom = unheardFrom;
   }
 
   make(page: PageFeed, request: HostCall, circumstances: CallCircumstances): void {
     const { handleId, reducerId } = request;
-    const { engine, predictor, keep } = this.#options;
+    const { engine, predictor, keep, keepUnheard } = this.#options;
     if (request.again && this.#isKnown(page, handleId)) return;
     const reducer = engine.definition.reducers[reducerId];
     if (reducer === undefined)
@@ -125,10 +137,11 @@ export class OwnCalls {
     const callId = ++this.#lastCallId as CallId;
     const { timestampMicros: proposedMicros } = made;
     const call: Call = { ...made, proposedMicros, callId, reducerId, args: checked.args, idHints: [] };
-    this.#callers.set(callId, { page, pageId: page.pageId, handleId });
+    this.#callers.set(callId, { page, pageId: page.pageId, handleId, knownAs: callId });
     const pending = this.#predict(call, unpredicted);
     this.#progress(callId, this.#predictedProgress(pending));
     const stored = storedCall(call, reducer.name, this.#arguments.encoded(call), page.pageId, handleId);
+    if (this.#metCallId === undefined && this.#unheardFrom === undefined) keepUnheard((this.#unheardFrom = callId));
     if (!keep(stored)) this.#sendUpTo(callId);
   }
 
@@ -157,8 +170,21 @@ export class OwnCalls {
     this.#isHeld = true;
   }
 
-  release(discarded: readonly CallId[]): void {
+  /** Sends them, but for those that the app has discarded. Gives those that are. */
+  release(discard: readonly number[]): CallId[] {
     this.#isHeld = false;
+    for (const callId of this.#callers.known(discard)) this.#undecided.add(callId);
+    const discarded = this.#decide();
+    this.#hear();
+    this.sendAll();
+    return discarded;
+  }
+
+  /** One that the authority has run is told as any other. */
+  #decide(): CallId[] {
+    const met = this.#metCallId;
+    const discarded = [...this.#undecided].filter((id) => id > this.#sentCallId || (met !== undefined && id > met));
+    for (const callId of met === undefined ? discarded : [...this.#undecided]) this.#undecided.delete(callId);
     for (const callId of discarded) {
       this.#progress(callId, {
         type: 'rejected',
@@ -166,8 +192,8 @@ export class OwnCalls {
       });
       this.#callers.delete(callId);
     }
-    this.reconciled(this.#options.predictor.discard(discarded));
-    this.sendAll();
+    if (discarded.length > 0) this.reconciled(this.#options.predictor.discard(discarded));
+    return discarded;
   }
 
   /**
@@ -175,52 +201,59 @@ export class OwnCalls {
    * twice, once under each.
    */
   introduced({ clientId, identity }: Credentials): void {
-    const { predictor, engine, keep } = this.#options;
+    const { predictor, keep } = this.#options;
     this.#sendableCallId = 0;
     for (const { call } of predictor.pending) {
-      const { pageId = '', handleId = 0 } = this.#callers.get(call.callId) ?? {};
-      const { name = '' } = engine.definition.reducers[call.reducerId] ?? {};
-      const stored = storedCall(
-        { ...call, clientId, sender: identity ?? call.sender },
-        name,
-        this.#arguments.encoded(call),
-        pageId,
-        handleId,
-      );
-      if (!keep(stored)) this.#sendableCallId = call.callId;
+      if (!keep(this.#stored({ ...call, clientId, sender: identity ?? call.sender })))
+        this.#sendableCallId = call.callId;
     }
   }
 
+  #stored(call: Call): StoredCall {
+    const { pageId = '', handleId = 0 } = this.#callers.get(call.callId) ?? {};
+    const { name = '' } = this.#options.engine.definition.reducers[call.reducerId] ?? {};
+    return storedCall(call, name, this.#arguments.encoded(call), pageId, handleId);
+  }
+
   /**
-   * The authority has run calls of this client up to `callId`. If that is beyond all that this start knows of, the storage
-   * has gone back, and calls made since have numbers that were given before; nobody has heard of them yet, so they get
-   * others. Gives their records.
+   * The authority has run calls of this client up to `callId`. If that is beyond all that may have been sent from here, the
+   * storage has gone back, and calls made since have numbers that were given before; nobody has heard of them yet, so they
+   * get others. Gives the calls that are discarded.
    */
-  renumber(callId: CallId): { readonly before: CallId; readonly call: StoredCall }[] {
-    const { predictor, engine } = this.#options;
+  met(callId: CallId): CallId[] {
+    this.#metCallId = callId;
+    if (callId > this.#sentCallId) this.#renumber(callId);
+    this.#hear();
+    return this.#decide();
+  }
+
+  /** A start that does not know that calls may have been sent would give them other numbers, and send them again. */
+  #hear(): void {
+    const { predictor, keep, keepUnheard } = this.#options;
+    if (this.#unheardFrom === undefined || this.#isHeld || this.#metCallId === undefined) return;
+    this.#unheardFrom = undefined;
+    keepUnheard(undefined);
+    const last = [...predictor.pending.after(this.#sentCallId as CallId)].at(-1);
+    this.#sendableCallId = Math.min(this.#sendableCallId, this.#sentCallId);
+    if (last === undefined || !keep(this.#stored(last.call))) this.#sendableCallId = this.#lastCallId;
+  }
+
+  #renumber(callId: CallId): void {
+    const { predictor, pages, keepAnew } = this.#options;
     const from = this.#sentCallId;
-    if (callId <= from) return [];
     const shift = callId - from;
     this.#lastCallId = Math.max(this.#lastCallId, from) + shift;
     this.#sentCallId = callId;
+    this.#sendableCallId = callId;
     const { moved, changes } = predictor.renumber(from as CallId, shift);
-    this.#options.pages.changed(changes);
+    pages.changed(changes);
     // From the last one, so that no number is taken that is still to be moved.
-    const callers = moved.toReversed().map(({ call }) => {
-      const before = (call.callId - shift) as CallId;
-      const caller = this.#callers.get(before);
-      this.#callers.delete(before);
-      if (caller !== undefined) this.#callers.set(call.callId, caller);
-      return caller;
-    });
-    return moved.map(({ call }, i) => {
-      const { pageId = '', handleId = 0 } = callers.at(-1 - i) ?? {};
-      const { name = '' } = engine.definition.reducers[call.reducerId] ?? {};
-      return {
-        before: (call.callId - shift) as CallId,
-        call: storedCall(call, name, this.#arguments.encoded(call), pageId, handleId),
-      };
-    });
+    for (const { call } of moved.toReversed()) this.#callers.move((call.callId - shift) as CallId, call.callId);
+    const isKept = keepAnew(
+      (from + 1) as CallId,
+      moved.map(({ call }) => this.#stored(call)),
+    );
+    if (!isKept) this.#sendableCallId = this.#lastCallId;
   }
 
   /** What a page is told when it opens: calls that nobody on this device waits for any more. */
@@ -232,7 +265,7 @@ export class OwnCalls {
       if (caller?.page !== undefined || isOwn) return [];
       return [
         {
-          handleId: -call.callId,
+          handleId: -(caller?.knownAs ?? call.callId),
           reducerId: call.reducerId,
           args: call.args,
           ...this.#predictedOf(pending),
@@ -241,11 +274,7 @@ export class OwnCalls {
     });
   }
 
-  /** The page is gone, and with it whoever waits for its calls. */
-  forget(page: PageFeed): void {
-    for (const [callId, caller] of this.#callers)
-      if (caller.page === page) this.#callers.set(callId, { ...caller, page: undefined });
-  }
+  readonly forget = (page: PageFeed): void => this.#callers.left(page);
 
   /** Tells the pages what a message of the authority did to rows and calls. */
   reconciled({ changes, settled, outcomeChanges }: ReconcileResult): void {
@@ -287,17 +316,16 @@ export class OwnCalls {
       page.push({ type: 'call', handleId, progress });
       return true;
     }
-    for (const [callId, caller] of this.#callers) {
-      if (caller.handleId !== handleId || caller.pageId !== page.pageId) continue;
-      // Without a name pages can't be told from each other. One with a name may have joined this host before, and has it now.
-      if (page.pageId === '' && caller.page !== undefined) continue;
-      this.#callers.set(callId, { ...caller, page });
-      const pending = predictor.pending.get(callId);
-      if (pending !== undefined) this.#progress(callId, this.#predictedProgress(pending));
-      if (callId <= this.#sendableCallId) this.#progress(callId, { type: 'stored' });
-      return true;
-    }
-    return false;
+    const callId = this.#callers.find({ pageId: page.pageId, handleId });
+    const caller = callId === undefined ? undefined : this.#callers.get(callId);
+    if (callId === undefined || caller === undefined) return false;
+    // Without a name pages can't be told from each other. One with a name may have joined this host before, and has it now.
+    if (page.pageId === '' && caller.page !== undefined) return false;
+    this.#callers.set(callId, { ...caller, page });
+    const pending = predictor.pending.get(callId);
+    if (pending !== undefined) this.#progress(callId, this.#predictedProgress(pending));
+    if (callId <= this.#sendableCallId) this.#progress(callId, { type: 'stored' });
+    return true;
   }
 
   #sendUpTo(callId: number): void {
@@ -360,7 +388,7 @@ export class OwnCalls {
     const caller = this.#callers.get(callId);
     if (caller?.page !== undefined) caller.page.push({ type: 'call', handleId: caller.handleId, progress });
     // Pages that were told of it when they opened know it by this.
-    else this.#options.pages.push({ type: 'call', handleId: -callId, progress });
+    else this.#options.pages.push({ type: 'call', handleId: -(caller?.knownAs ?? callId), progress });
   }
 }
 

@@ -10,15 +10,13 @@ import type { Environment } from '../core/environment.ts';
 import { ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition } from '../core/module/definition.ts';
 import type { SubscriptionRequest } from '../core/protocol/messages.ts';
-import { decodeValue } from '../core/codec/bsatn-interpreter.ts';
-import { ByteReader } from '../core/codec/bytes.ts';
 import type { AnsweredCall } from './answered-calls.ts';
-import type { HostOptions, StorageStatus, UnsendableCall } from './client/host-api.ts';
+import type { HostOptions, StorageStatus } from './client/host-api.ts';
 import { Identity } from '../core/value/identity.ts';
 import { Coverage } from './coverage.ts';
 import type { KeptRows } from './persist/keeper.ts';
 import { describeStored, type Restored, restore } from './persist/restore.ts';
-import type { ClientStore, StorePlace } from './persist/store.ts';
+import { type ClientStore, damagedKeyMin, type StoredRecord, type StorePlace } from './persist/store.ts';
 import {
   callRecord,
   moduleRecord,
@@ -72,7 +70,11 @@ export interface HostStart {
   readonly answered: readonly AnsweredCall[];
   /** The calls were made with another module, and the app is to look at them before they are sent. */
   readonly isToBeReviewed: boolean;
-  readonly unsendable: readonly UnsendableCall[];
+  readonly unsendable: readonly { readonly key: number; readonly call: StoredUnsendable }[];
+  /** The largest number that a call has been given, as far as is known here. */
+  readonly lastCallId: number;
+  /** Calls from this one on have been sent by nobody. */
+  readonly unheardFrom: CallId | undefined;
   readonly rows: KeptRows;
 }
 
@@ -95,6 +97,7 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
   const restored = await restore({ stored, isOwn, definition, engineOptions });
   const unsendable = await keepChanges(opened, restored, definition);
   const isLost = unsendable === undefined;
+  const settledCallId = state?.settledCallId ?? 0;
   if (state !== undefined) ids.restore(state.ids);
   return {
     store: isLost ? undefined : opened.store,
@@ -105,14 +108,16 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
     token,
     clientId: state?.clientId ?? newClientId(environment),
     identity: state?.identity,
-    settledCallId: state?.settledCallId ?? 0,
+    settledCallId,
     position: restored.position,
     subscriptions: state?.subscriptions ?? [],
     hasRows: restored.hasRows,
     calls: restored.calls,
     answered: state?.answered ?? [],
-    isToBeReviewed: restored.isOtherModule && restored.calls.length > 0,
+    isToBeReviewed: restored.calls.some(({ call }) => call.callId <= reviewTo(opened.stored, restored)),
     unsendable: unsendable ?? [],
+    lastCallId: Math.max(settledCallId, ...(unsendable ?? []).map(({ call }) => call.callId ?? 0)),
+    unheardFrom: stored.unheardFrom,
     rows: {
       hasState: stored.state !== undefined,
       hasImage: restored.hasRows && !restored.isOtherModule,
@@ -188,13 +193,13 @@ async function keepChanges(
   { store, stored }: Opened,
   restored: Restored,
   definition: ModuleDefinition,
-): Promise<UnsendableCall[] | undefined> {
-  const known = stored.unsendable.map(({ key, call }) => unsendableCall(key, call));
+): Promise<HostStart['unsendable'] | undefined> {
+  const known = stored.unsendable;
   if (store === undefined) return known;
   const nextKey = Math.max(unsendableKeyBase - 1, ...known.map(({ key }) => key)) + 1;
   const unsendable = [
     ...restored.unsendable.map(({ callId, call }) => ({ from: { section: 'calls' as const, key: callId }, call })),
-    ...stored.damagedCalls.map((from) => ({ from, call: damagedCall })),
+    ...stored.damagedCalls.map((from) => ({ from, call: damagedCall(from) })),
   ];
   const fresh = unsendable.map((each, i) => ({ ...each, key: nextKey + i }));
   const module = describeStored(definition);
@@ -209,7 +214,7 @@ async function keepChanges(
           ...rows.map((section) => ({ section, from: 0, to: Number.MAX_SAFE_INTEGER })),
         ],
         put: [
-          moduleRecord(module),
+          moduleRecord({ ...module, reviewTo: reviewTo(stored, restored) }),
           ...(stored.state === undefined ? [] : [stateRecord({ ...stored.state, moduleHash: module.hash })]),
           ...fresh.map(({ key, call }) => unsendableRecord(key, call)),
           ...restored.rewritten.map(callRecord),
@@ -220,19 +225,23 @@ async function keepChanges(
     store.close();
     return undefined;
   }
-  return [...known, ...fresh.map(({ key, call }) => unsendableCall(key, call))];
+  return [...known, ...fresh];
 }
 
-/** Stands for a call of which nothing is left. */
-const damagedCall: StoredUnsendable = {
-  reducer: '',
-  params: { type: 'product', fields: [] },
-  args: [],
-  timestampMicros: 0,
-  reason: 'What was kept here on this device is damaged and can not be read: a call, which may not have been sent.',
-};
+/** Up to which call the app is to look at them. */
+function reviewTo({ module }: StoredReplica, { isOtherModule, calls }: Restored): CallId {
+  return isOtherModule ? (calls.at(-1)?.call.callId ?? (0 as CallId)) : (module?.reviewTo ?? (0 as CallId));
+}
 
-/** As pages are told of it. */
-function unsendableCall(key: number, call: StoredUnsendable): UnsendableCall {
-  return { ...call, key, args: decodeValue(call.params, new ByteReader(Uint8Array.from(call.args))) };
+/** Stands for a call of which nothing is left but where it was. */
+function damagedCall({ section, key }: Pick<StoredRecord, 'section' | 'key'>): StoredUnsendable {
+  return {
+    reducer: '',
+    params: { type: 'product', fields: [] },
+    args: [],
+    timestampMicros: 0,
+    reason: 'What was kept here on this device is damaged and can not be read: a call, which may not have been sent.',
+    sent: 'maybe',
+    ...(section === 'calls' && key < damagedKeyMin && { callId: key }),
+  };
 }

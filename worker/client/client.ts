@@ -217,10 +217,9 @@ export class ClientState {
   };
 
   forget = async (): Promise<void> => {
-    if (this.#isForgotten) return this.close();
-    if (this.#isClosed)
+    if (this.#isClosed && !this.#isForgotten)
       throw new ForerunError('client-closed', 'This client is closed, and has wiped nothing. Connect again to forget.');
-    await this.#host.forget();
+    if (!this.#isClosed) await this.#host.forget();
     this.#isForgotten = true;
     await this.close();
   };

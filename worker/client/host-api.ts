@@ -103,6 +103,7 @@ export interface UnsendableCall {
   readonly args: unknown;
   readonly timestampMicros: number;
   readonly reason: string;
+  readonly sent: 'no' | 'maybe' | 'answered';
 }
 
 export interface WatchRequest {

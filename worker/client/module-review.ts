@@ -15,7 +15,7 @@ export interface ModuleReview {
   readonly send: (options?: { readonly discard?: readonly CallHandle[] }) => void;
 }
 
-/** A call that this version of the module can't take, so that it was not sent. It is kept until it is dismissed. */
+/** A call that this version of the module can't take, so that this version does not send it. It is kept until it is dismissed. */
 export interface UnsentCall {
   /** Name of the reducer, as it was; empty when what was kept of the call is damaged. */
   readonly reducer: string;
@@ -24,6 +24,11 @@ export interface UnsentCall {
   readonly timestamp: Timestamp;
   /** Why it can't be sent. */
   readonly reason: string;
+  /**
+   * Whether the version that made it had sent it. `maybe` until there is a connection; then `no`, and it has done nothing,
+   * or `answered`: the authority has run it, and it took effect or was rejected.
+   */
+  readonly sent: 'no' | 'maybe' | 'answered';
   /** Forgets it, on this device too. */
   readonly dismiss: () => void;
 }
@@ -34,6 +39,7 @@ export function unsentCall(call: UnsendableCall, dismiss: () => void): UnsentCal
     args: ownValue(call.params)?.(call.args),
     timestamp: new Timestamp(BigInt(call.timestampMicros)),
     reason: call.reason,
+    sent: call.sent,
     dismiss,
   };
 }

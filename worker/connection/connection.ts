@@ -50,7 +50,7 @@ interface Life {
   /** When it last said hello. */
   greetedMs: number;
   lastHeardMs: number;
-  /** After having been asleep it has asked whether somebody is there, and has not heard. */
+  /** After having been asleep, or when it is looked at again, it has asked whether somebody is there, and has not heard. */
   isAsked: boolean;
 }
 
@@ -62,6 +62,8 @@ const lateMsMax = 1_000;
 const answerMsMax = 3_000;
 /** However many calls tell that the estimate of the authority's time is wrong. */
 const clockAskMsMin = 500;
+/** So long a connection has, when the network may be another one, to show that it is alive. */
+const wakeMsMax = 2_000;
 const retryMsMin = 250;
 const retryMsMax = 10_000;
 
@@ -141,11 +143,24 @@ export class Connection {
     else if (!offline) this.retryNow();
   }
 
-  /** The network may be back: don't wait any longer. */
+  /** The network may be back, or another one: a pause ends, and what was begun before it has a short time to go on. */
   retryNow(): void {
+    if ('life' in this.#state) return this.#prove(this.#state.life);
     if (this.#state.type !== 'waiting') return;
     this.#state.cancel();
     this.#connect();
+  }
+
+  #prove(life: Life): void {
+    if (life.isAsked) return;
+    life.isAsked = true;
+    this.#sendPing();
+    this.#options.environment.scheduler.after(wakeMsMax, () => {
+      if (!this.#isCurrent(life) || !life.isAsked) return;
+      life.transport?.close();
+      this.#closed(life);
+      this.retryNow();
+    });
   }
 
   /** Ends this connection and makes another. */
@@ -181,6 +196,7 @@ export class Connection {
   #opened(life: Life): void {
     if (!this.#isCurrent(life)) return;
     this.#state = { type: 'greeting', life };
+    life.isAsked = false;
     this.#sayHello(life);
   }
 

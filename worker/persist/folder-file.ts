@@ -15,7 +15,15 @@
 
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
 import { checksum } from './checksum.ts';
-import { applyWrite, type KeyRange, type Section, sections, type StoredRecord, type StoreWrite } from './store.ts';
+import {
+  applyWrite,
+  damagedKeyMin,
+  type KeyRange,
+  type Section,
+  sections,
+  type StoredRecord,
+  type StoreWrite,
+} from './store.ts';
 import { isSound } from './stored-format.ts';
 
 const magic = new TextEncoder().encode('forerun-replica\n');
@@ -70,7 +78,7 @@ export function readFolderFile(bytes: Uint8Array, records: Records): FolderConte
     if (!salvage(bytes.subarray(at, end), records)) {
       // Rows are right together only.
       for (const section of ['image', 'changes'] as const) records.get(section)?.clear();
-      records.get('calls')?.set(Number.MAX_SAFE_INTEGER - lost++, new Uint8Array());
+      records.get('calls')?.set(damagedKeyMin + lost++, new Uint8Array());
     }
     at = end;
   }

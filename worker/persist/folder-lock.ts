@@ -6,11 +6,11 @@
  * clients of one process are kept apart as well.
  */
 
-import type { DatabaseSync } from 'node:sqlite';
 import { limits } from '../../core/limits.ts';
 
 /** Asked of Node itself, so that bundlers of pages don't look for it. */
 const nodeSqlite = () => globalThis.process?.getBuiltinModule?.('node:sqlite');
+type DatabaseSync = InstanceType<NonNullable<ReturnType<typeof nodeSqlite>>['DatabaseSync']>;
 
 export class FolderLock {
   readonly #file: DatabaseSync;

@@ -28,6 +28,8 @@ import {
   type StoredState,
   stateRecord,
   tokenRecord,
+  unheardKey,
+  unheardRecord,
 } from './stored-format.ts';
 
 export interface KeeperOptions {
@@ -86,8 +88,8 @@ export class Keeper {
   #imageIsWanted: boolean;
   /** What is there does not say yet whose it is. */
   #stateIsWanted: boolean;
-  /** How often this client has been introduced: a write from before does not count for who it is now. */
-  #introductions = 0;
+  /** How often calls were given another name or number, or are to be written again: writes from before don't count. */
+  #renamings = 0;
   #imageSums: string[] = [];
   #imageBytes = 0;
   #changesBytes = 0;
@@ -123,6 +125,22 @@ export class Keeper {
     this.#ask();
   }
 
+  /** These take the place of all calls from this number on, those that wait to be written among them. */
+  renumbered(from: CallId, calls: readonly StoredCall[]): void {
+    if (this.#isOver) return;
+    this.#renamings++;
+    this.#calls = [...this.#calls.filter(({ callId }) => callId < from), ...calls];
+    this.remove({ section: 'calls', from, to: Number.MAX_SAFE_INTEGER });
+  }
+
+  /** From this call on nobody has heard of them; undefined: that is not so any more, and calls that are kept after this say so. */
+  unheard(from: CallId | undefined): void {
+    if (from !== undefined) return this.put(unheardRecord(from));
+    this.#renamings++;
+    this.#records = this.#records.filter(({ section, key }) => section !== 'state' || key !== unheardKey);
+    this.remove({ section: 'state', from: unheardKey, to: unheardKey });
+  }
+
   remove(range: KeyRange): void {
     if (this.#isOver) return;
     this.#removed.push(range);
@@ -134,7 +152,7 @@ export class Keeper {
    * are kept were made by nobody yet: they are to be kept again, and only then are they `stored`.
    */
   introduced(token: string): void {
-    this.#introductions++;
+    this.#renamings++;
     this.#stateIsWanted = true;
     this.put(tokenRecord(token));
   }
@@ -223,14 +241,13 @@ export class Keeper {
     this.#removed = [];
     const settled = withRows ? this.#addRows(put, remove) : undefined;
     if (this.#stateIsWanted) this.#addBareState(put, remove);
-    const introductions = this.#introductions;
+    const renamings = this.#renamings;
     this.#isWriting = true;
     this.#options.store.write({ put, remove }).then(
       () => {
         this.#isWriting = false;
         if (this.#isOver) return;
-        if (lastCall !== undefined && introductions === this.#introductions)
-          this.#options.events.stored(lastCall.callId);
+        if (lastCall !== undefined && renamings === this.#renamings) this.#options.events.stored(lastCall.callId);
         if (settled !== undefined) this.#options.events.settled(settled);
         this.#write();
       },

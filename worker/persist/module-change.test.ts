@@ -2,7 +2,7 @@
 
 import { schema, t, table } from 'forerun';
 import { describe, expect, test } from 'vitest';
-import { Home, TestTime } from '../../core/authority/home.testing.ts';
+import { Home, type TestLog, TestTime } from '../../core/authority/home.testing.ts';
 import { defineModule, type ModuleExports } from '../../core/module/module.ts';
 import { memoryTransport, type Transport } from '../../core/protocol/transport.ts';
 import { SessionHub } from '../../core/session/hub.ts';
@@ -62,8 +62,8 @@ class World {
     });
   }
 
-  static async open(module: ModuleExports, time: TestTime = new TestTime()): Promise<World> {
-    return new World(time, await Home.open(module, { time }));
+  static async open(module: ModuleExports, time: TestTime = new TestTime(), log?: TestLog): Promise<World> {
+    return new World(time, await Home.open(module, { time, ...(log && { log }) }));
   }
 }
 
@@ -71,6 +71,8 @@ interface Seat {
   readonly client: ClientState;
   readonly unsent: UnsentCall[][];
   readonly reviews: ModuleReview[];
+  /** As if the process were gone. */
+  readonly kill: () => void;
 }
 
 /** `world`: absent when nobody can be reached. */
@@ -81,9 +83,11 @@ async function seat(
   world: World | undefined,
   { reviews: wantsReview = false }: { readonly reviews?: boolean } = {},
 ): Promise<Seat> {
+  let isAlive = true;
+  let last: Transport | undefined;
   const host = new Host({
     definition: defineModule(module),
-    environment: time.environment,
+    environment: time.environmentOf(() => isAlive),
     openStore: async () => store,
     connect: (_, events): Transport => {
       if (world === undefined) {
@@ -97,6 +101,7 @@ async function seat(
         return pair.far;
       });
       time.environment.scheduler.soon(() => events.opened());
+      last = near;
       return near as Transport;
     },
   }).page();
@@ -109,7 +114,11 @@ async function seat(
     client.receive,
   );
   await time.advance(1_000);
-  return { client, unsent, reviews };
+  const kill = (): void => {
+    isAlive = false;
+    last?.close();
+  };
+  return { client, unsent, reviews, kill };
 }
 
 const items = (client: ClientState): readonly unknown[] => client.live('SELECT id, text FROM item ORDER BY id').rows;
@@ -212,5 +221,88 @@ describe('a client whose module is another one', () => {
     await wide.client.close();
     await seat(time, newer({ wide: true }), store, world);
     expect(world.home.rows('item')).toEqual([{ id: 2, text: 'two', more: '' }]);
+  });
+
+  test('[MCH-3] than before asks again after a reload in the middle of the review, and not when it was answered', async () => {
+    const time = new TestTime();
+    const store = await left(time, ({ reducers }) => {
+      reducers['put']?.({ id: 2, text: 'two' });
+      reducers['put']?.({ id: 3, text: 'three' });
+    });
+    const world = await World.open(newer(), time);
+    const first = await seat(time, newer(), store, world, { reviews: true });
+    expect(first.reviews).toHaveLength(1);
+    first.kill();
+    const second = await seat(time, newer(), store, undefined, { reviews: true });
+    expect(second.reviews).toHaveLength(1);
+    second.reviews[0]?.send({ discard: second.reviews[0].calls.slice(0, 1) });
+    await time.advance(1_000);
+    second.kill();
+    const third = await seat(time, newer(), store, world, { reviews: true });
+    expect(third.reviews).toHaveLength(0);
+    expect(world.home.rows('item')).toEqual([{ id: 3, text: 'three' }]);
+  });
+
+  describe('tells a call that the authority has run, and whose answer was lost,', () => {
+    /** Of the tables of `older`, without `drop`. */
+    const without = (): ModuleExports => {
+      const { default: desk, put, label } = older() as Record<string, unknown> & ModuleExports;
+      return { default: desk, put, label } as ModuleExports;
+    };
+
+    /** Two calls, of which the first one was run. */
+    async function answerLost(time: TestTime, name: string): Promise<{ store: ClientStore; world: World }> {
+      const store = memoryStore();
+      const world = await World.open(older(), time);
+      const first = await seat(time, older(), store, world);
+      first.client.reducers['put']?.({ id: 1, text: 'one' });
+      await time.advance(1_000);
+      first.client.reducers[name]?.({ id: 1, text: 'x', label: 'x' });
+      await time.advance(20);
+      first.kill();
+      const again = await seat(time, older(), store, undefined);
+      again.client.reducers[name]?.({ id: 2, text: 'y', label: 'y' });
+      await time.advance(1_000);
+      again.kill();
+      return { store, world: await World.open(without(), time, world.home.log) };
+    }
+
+    test('[MCH-2] not as one that was not sent', async () => {
+      const time = new TestTime();
+      const { store, world } = await answerLost(time, 'drop');
+      expect(world.home.rows('item')).toEqual([]);
+      const offline = await seat(time, without(), store, undefined);
+      // The second one was made without a connection, so that it was sent by nobody.
+      expect(offline.unsent.at(-1)?.map(({ sent }) => sent)).toEqual(['maybe', 'no']);
+      offline.kill();
+      const online = await seat(time, without(), store, world);
+      expect(online.unsent.at(-1)?.map(({ sent }) => sent)).toEqual(['answered', 'no']);
+      const call = online.client.reducers['put']?.({ id: 4, text: 'four' });
+      await time.advance(1_000);
+      expect(call?.state).toBe('confirmed');
+      await online.client.close();
+      const later = await seat(time, without(), store, world);
+      expect(later.unsent.at(-1)?.map(({ sent }) => sent)).toEqual(['answered', 'no']);
+    });
+
+    test('[MCH-3] not as discarded', async () => {
+      const time = new TestTime();
+      const { store, world } = await answerLost(time, 'label');
+      const offline = await seat(time, without(), store, undefined, { reviews: true });
+      const calls = offline.reviews[0]?.calls ?? [];
+      offline.reviews[0]?.send({ discard: calls });
+      await time.advance(1_000);
+      expect(calls.map(({ state }) => state)).toEqual(['stored', 'rejected']);
+      offline.kill();
+      // What becomes of the first one was not known yet, so that it is asked again.
+      const online = await seat(time, without(), store, world, { reviews: true });
+      const again = online.reviews[0]?.calls ?? [];
+      expect(again).toHaveLength(1);
+      online.reviews[0]?.send({ discard: again });
+      await time.advance(1_000);
+      expect(again.map(({ state }) => state)).toEqual(['confirmed']);
+      expect(online.client.status.pending).toBe(0);
+      expect(world.home.rows('item')).toEqual([{ id: 1, text: 'x' }]);
+    });
   });
 });

@@ -18,7 +18,7 @@ import { isSameType } from '../../core/module/same-type.ts';
 import { ConnectionId } from '../../core/value/connection-id.ts';
 import { Identity } from '../../core/value/identity.ts';
 import type { ProductType } from '../../core/value/column-type.ts';
-import type { CallOrigin } from '../own-calls.ts';
+import type { CallOrigin } from '../callers.ts';
 import type { StoredCall, StoredModule, StoredReplica, StoredTable, StoredUnsendable } from './stored-format.ts';
 
 export interface Restored {
@@ -137,7 +137,7 @@ function isSameTable(before: StoredTable, now: TableDefinition): boolean {
 }
 
 function takenCalls(
-  { calls, module, state }: StoredReplica,
+  { calls, module, state, unheardFrom }: StoredReplica,
   isOwn: boolean,
   definition: ModuleDefinition,
 ): { calls: Restored['calls'][number][]; unsendable: Restored['unsendable'][number][]; rewritten: StoredCall[] } {
@@ -154,7 +154,7 @@ function takenCalls(
     if ('args' in result) {
       taken.push({ call: callOf(stored, result.reducer, result.args), origin: stored });
       if (result.isConverted) rewritten.push({ ...stored, args: encoded(result.reducer, result.args) });
-    } else unsendable.push({ callId: stored.callId, call: unsendableOf(stored, params, result.reason) });
+    } else unsendable.push({ callId: stored.callId, call: unsendableOf(stored, params, result.reason, unheardFrom) });
   }
   return { calls: taken, unsendable, rewritten };
 }
@@ -205,8 +205,15 @@ function callOf(stored: StoredCall, { reducerId }: ReducerDefinition, args: unkn
   };
 }
 
-function unsendableOf(stored: StoredCall, params: ProductType | undefined, reason: string): StoredUnsendable {
+function unsendableOf(
+  stored: StoredCall,
+  params: ProductType | undefined,
+  reason: string,
+  unheardFrom: number | undefined,
+): StoredUnsendable {
   return {
+    callId: stored.callId,
+    sent: unheardFrom !== undefined && stored.callId >= unheardFrom ? 'no' : 'maybe',
     reducer: stored.reducer,
     params: params ?? { type: 'product', fields: [] },
     args: [...stored.args],

@@ -19,6 +19,9 @@ export interface StoredRecord {
   readonly value: Uint8Array;
 }
 
+/** Keys from here on are of no record: a store gives them to what it can't read, and can't tell what it was. */
+export const damagedKeyMin: number = 2 ** 52;
+
 /** First the removals, then the puts. */
 export interface StoreWrite {
   readonly remove: readonly KeyRange[];

@@ -7,6 +7,7 @@
  *     state    2            JSON of `StoredModule`: the module that everything here was written with
  *     state    3            JSON of `StoredImage`, what `image` holds
  *     state    4            UTF-8 of the token
+ *     state    5            JSON of a number: calls from it on were made before there was a connection, and were not sent
  *     state    1000 + n     JSON of `StoredUnsendable`: a call that a newer module can't take
  *     calls    callId       a call that is not answered yet, as `encodeCall` writes it
  *     changes  n            changes of confirmed rows since the image and the changes before it, as `encodeChange` writes them
@@ -46,6 +47,7 @@ const stateKey = 1;
 const moduleKey = 2;
 const imageKey = 3;
 const tokenKey = 4;
+export const unheardKey = 5;
 export const unsendableKeyBase = 1_000;
 
 export interface StoredState {
@@ -73,6 +75,8 @@ export interface StoredState {
 export interface StoredModule {
   readonly hash: string;
   readonly tables: readonly StoredTable[];
+  /** Calls up to this one were made with another module, and the app has not said yet what becomes of them. */
+  readonly reviewTo?: CallId;
   /** By name; what clients can call. */
   readonly reducers: Readonly<Record<string, ProductType>>;
 }
@@ -96,6 +100,10 @@ export interface StoredUnsendable {
   readonly args: readonly number[];
   readonly timestampMicros: number;
   readonly reason: string;
+  /** The number that it had; absent when that can't be read. */
+  readonly callId?: number;
+  /** `maybe`: an earlier start may have sent it. `answered`: the authority has run it, whatever came of that. */
+  readonly sent?: 'no' | 'maybe' | 'answered';
 }
 
 /** A call that waits for its answer, as it outlives a reload. */
@@ -117,6 +125,7 @@ export const stateRecord = (state: StoredState): StoredRecord => sealed('state',
 export const moduleRecord = (module: StoredModule): StoredRecord => sealed('state', moduleKey, json(module));
 export const imageRecord = (image: StoredImage): StoredRecord => sealed('state', imageKey, json(image));
 export const tokenRecord = (token: string): StoredRecord => sealed('state', tokenKey, new TextEncoder().encode(token));
+export const unheardRecord = (from: CallId): StoredRecord => sealed('state', unheardKey, json(from));
 export const unsendableRecord = (key: number, call: StoredUnsendable): StoredRecord => sealed('state', key, json(call));
 export const callRecord = (call: StoredCall): StoredRecord => sealed('calls', call.callId, encodeCall(call));
 export const changesRecord = (key: number, changes: Uint8Array): StoredRecord => sealed('changes', key, changes);
@@ -127,6 +136,7 @@ export interface StoredReplica {
   readonly state: StoredState | undefined;
   readonly module: StoredModule | undefined;
   readonly token: string;
+  readonly unheardFrom: CallId | undefined;
   /** Ascending. */
   readonly calls: readonly StoredCall[];
   readonly unsendable: readonly { readonly key: number; readonly call: StoredUnsendable }[];
@@ -157,6 +167,7 @@ export function readReplica(records: readonly StoredRecord[]): StoredReplica {
   return {
     state,
     module,
+    unheardFrom: parsed<CallId>(states.get(unheardKey)),
     token: new TextDecoder().decode(states.get(tokenKey) ?? new Uint8Array()),
     calls: calls.filter(({ callId }) => isWaiting({ key: callId })),
     unsendable: [...states]
