@@ -5,6 +5,7 @@
 
 /** By itself, so that a page has it without the rest. */
 export const tabLockMsMax = 3_000;
+export const tabPatienceMsMax = 24_000;
 
 export const limits = {
   /** Larger frames are refused with `frame-too-large` and the connection is closed. */
@@ -49,6 +50,8 @@ export const limits = {
   unstoredChangesMax: 100_000,
   /** A shared worker that waits so long for another one's storage goes on in memory. */
   tabLockMsMax: tabLockMsMax as typeof tabLockMsMax,
+  /** However often the leaders of a replica's tabs did not answer, one is deposed after this. */
+  tabPatienceMsMax: tabPatienceMsMax as typeof tabPatienceMsMax,
   /** A client that waits so long for the storage of its device goes on in memory. */
   storageMsMax: 10_000,
   /** A connection that is subscribed to so many queries is refused another subscription with `limit-reached`. */

@@ -7,6 +7,7 @@
  */
 
 import type { Clock } from '../core/environment.ts';
+import { limits } from '../core/limits.ts';
 import type { CallProgress } from './client/host-api.ts';
 import type { CallOrigin } from './callers.ts';
 
@@ -17,8 +18,8 @@ export interface AnsweredCall {
   readonly progress: CallProgress;
 }
 
-/** A page asks again within seconds, or never. */
-const keptMs = 10_000;
+/** Longer than a tab waits for a leader that does not answer (`tabPatienceMsMax`), and another one's start. */
+const keptMs = limits.tabPatienceMsMax + 10_000;
 const keptMax = 2_000;
 
 export class AnsweredCalls {

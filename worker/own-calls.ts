@@ -140,9 +140,8 @@ export class OwnCalls {
     this.#callers.set(callId, { page, pageId: page.pageId, handleId, knownAs: callId });
     const pending = this.#predict(call, unpredicted);
     this.#progress(callId, this.#predictedProgress(pending));
-    const stored = storedCall(call, reducer.name, this.#arguments.encoded(call), page.pageId, handleId);
     if (this.#metCallId === undefined && this.#unheardFrom === undefined) keepUnheard((this.#unheardFrom = callId));
-    if (!keep(stored)) this.#sendUpTo(callId);
+    if (!keep(this.#stored(call))) this.#sendUpTo(callId);
   }
 
   /** Everything up to this call is there after a reload. */
@@ -212,7 +211,18 @@ export class OwnCalls {
   #stored(call: Call): StoredCall {
     const { pageId = '', handleId = 0 } = this.#callers.get(call.callId) ?? {};
     const { name = '' } = this.#options.engine.definition.reducers[call.reducerId] ?? {};
-    return storedCall(call, name, this.#arguments.encoded(call), pageId, handleId);
+    return {
+      callId: call.callId,
+      clientId: call.clientId,
+      reducer: name,
+      timestampMicros: call.timestampMicros,
+      sender: call.sender.__identity__,
+      connectionId: call.connectionId?.__connection_id__,
+      idHints: call.idHints,
+      args: this.#arguments.encoded(call),
+      pageId,
+      handleId,
+    };
   }
 
   /**
@@ -399,21 +409,6 @@ function refuse(
   message: string,
 ): void {
   page.push({ type: 'call', handleId, progress: { type: 'rejected', rejection: { code, message } } });
-}
-
-function storedCall(call: Call, reducer: string, args: Uint8Array, pageId: string, handleId: number): StoredCall {
-  return {
-    callId: call.callId,
-    clientId: call.clientId,
-    reducer,
-    timestampMicros: call.timestampMicros,
-    sender: call.sender.__identity__,
-    connectionId: call.connectionId?.__connection_id__,
-    idHints: call.idHints,
-    args,
-    pageId,
-    handleId,
-  };
 }
 
 function summary(prediction: Prediction, guess?: string): PredictionSummary {

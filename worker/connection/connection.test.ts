@@ -38,9 +38,12 @@ class Bench {
   })[] = [];
   readonly connection: Connection;
 
-  constructor() {
+  /** `drawn`: what chance gives. */
+  constructor(drawn?: number) {
+    const { environment } = this.time;
     this.connection = new Connection({
-      environment: this.time.environment,
+      environment:
+        drawn === undefined ? environment : { ...environment, entropy: { fill: (bytes) => bytes.fill(drawn) } },
       connect: (events) => {
         const life = { ...events, sent: [] as ClientMessage[], isClosed: false };
         this.lives.push(life);
@@ -207,6 +210,54 @@ describe('a connection', () => {
     }
     expect(bench.heard).toEqual(['welcomed']);
     expect(bench.lives).toHaveLength(1);
+  });
+
+  test('[CLI-13] that hangs while it is made is made anew soon after the network is back', async () => {
+    const bench = new Bench();
+    for (const isOpened of [false, true]) {
+      const before = bench.lives.length;
+      if (isOpened) bench.life.opened();
+      bench.connection.retryNow();
+      await bench.time.advance(1_900);
+      expect(bench.lives).toHaveLength(before);
+      await bench.time.advance(200);
+      expect(bench.lives).toHaveLength(before + 1);
+      expect(bench.lives[before - 1]?.isClosed).toBe(true);
+    }
+  });
+
+  test('[CLI-13] that is live is asked when the network is back: one that does not answer is made anew soon', async () => {
+    const bench = new Bench();
+    bench.goLive();
+    await bench.time.advance(1_000);
+    const { life } = bench;
+    const sent = life.sent.length;
+    bench.connection.retryNow();
+    bench.connection.retryNow();
+    await bench.time.settle();
+    expect(life.sent.slice(sent).map(({ type }) => type)).toEqual(['ping']);
+    bench.say({ type: 'pong', sentMs: 0, authorityMicros: 2_000_000 });
+    await bench.time.advance(2_500);
+    expect(bench.lives).toHaveLength(1);
+    bench.connection.retryNow();
+    await bench.time.advance(2_100);
+    expect(life.isClosed).toBe(true);
+    expect(bench.lives).toHaveLength(2);
+  });
+
+  test('[CLI-1] comes back at another time than others that were lost with it', async () => {
+    const pauses = new Set<number>();
+    for (const drawn of [0, 50, 100, 150, 200, 255]) {
+      const bench = new Bench(drawn);
+      for (let i = 0; i < 6; i++) {
+        bench.life.closed();
+        if (i < 5) await bench.time.advance(bench.pauses.at(-1) ?? 0);
+      }
+      pauses.add(bench.pauses.at(-1) ?? 0);
+    }
+    expect(pauses.size).toBe(6);
+    // Over all of the pause, not about its end.
+    expect(Math.min(...pauses)).toBeLessThan(0.1 * Math.max(...pauses));
   });
 
   test('sends nothing before it is live, and says hello first', async () => {

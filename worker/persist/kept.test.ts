@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Desk, type Seat } from '../desk.testing.ts';
+import { SimulatedStorage } from '../../test/contract/simulated-storage.ts';
+import { limits } from '../../core/limits.ts';
+import { defineModule } from '../../core/module/module.ts';
+import type { HostEvent, HostOptions } from '../client/host-api.ts';
+import { Desk, deskModule, type Seat } from '../desk.testing.ts';
 import { openStore } from './open-store.ts';
 import { type ClientStore, memoryStore, storageUnavailable, type StoredRecord } from './store.ts';
 
@@ -472,5 +476,112 @@ describe('storage that fails', () => {
     const again = await desk.seat({ store });
     await desk.time.advance(100);
     expect(again.client.status.identity).not.toBe(identity);
+  });
+});
+
+describe('what is kept', () => {
+  test('[PRE-16] [EXO-8] has beneath its image what calls had changed in it, also without these calls', async () => {
+    const desk = await Desk.open();
+    const store = memoryStore();
+    const first = await desk.seat({ store });
+    first.client.reducers.put({ id: 1, text: 'confirmed' });
+    await desk.time.advance(50);
+    first.client.simulate({ latencyMs: 5_000 });
+    first.client.reducers.bump({ id: 1 });
+    first.client.reducers.put({ id: 2, text: 'predicted' });
+    await desk.time.advance(1_000);
+    await crash(first);
+    const records = await store.open();
+    expect(records.some(({ section }) => section === 'image')).toBe(true);
+    const without = memoryStore();
+    await without.write({ remove: [], put: records.filter(({ section }) => section !== 'calls') });
+    const again = await desk.seat({ store: without, isReachable: false });
+    expect(again.client.status).toMatchObject({ ready: true, pending: 0 });
+    expect(items(again)).toEqual([{ id: 1, text: 'confirmed', count: 0 }]);
+  });
+
+  test('[OFF-5] [EXO-7] counts as stored when it is stored under the name that the client has then', async () => {
+    const desk = await Desk.open();
+    const store = memoryStore();
+    const gates: PromiseWithResolvers<void>[] = [];
+    let isHeld = false;
+    const slow: ClientStore = {
+      ...store,
+      write: async (write) => {
+        const gate = Promise.withResolvers<void>();
+        if (isHeld) gates.push(gate);
+        if (isHeld) await gate.promise;
+        await store.write(write);
+      },
+    };
+    const seat = await desk.seat({ store: slow, isReachable: false });
+    isHeld = true;
+    seat.client.reducers.put({ id: 1, text: 'a' });
+    await desk.time.settle();
+    expect(gates).toHaveLength(1);
+    seat.isReachable = true;
+    seat.host.wake();
+    await desk.time.advance(10_000);
+    expect(seat.client.status.type).toBe('live');
+    // As nobody yet.
+    gates.shift()?.resolve();
+    await desk.time.advance(100);
+    expect(seat.heard).not.toContain('put stored');
+    expect(desk.home.rows('item')).toEqual([]);
+    gates.shift()?.resolve();
+    await desk.time.advance(100);
+    expect(seat.heard.slice(-2)).toEqual(['put stored', 'put confirmed']);
+    for (const gate of gates) gate.resolve();
+  });
+
+  test('[OFF-10] when another host has taken it over, stops this one, which sends nothing any more', async () => {
+    const desk = await Desk.open();
+    const storage = new SimulatedStorage();
+    const older = await desk.seat({ store: storage.connect() });
+    await desk.time.advance(1_000);
+    const newer = await desk.seat({ store: storage.connect() });
+    await desk.time.advance(1_000);
+    older.client.reducers.put({ id: 1, text: 'a' });
+    await desk.time.advance(20_000);
+    expect(older.client.status).toMatchObject({ type: 'stopped', code: 'replica-taken' });
+    expect(desk.home.rows('item')).toEqual([]);
+    newer.client.reducers.put({ id: 2, text: 'b' });
+    await desk.time.advance(20_000);
+    expect(newer.client.status.type).toBe('live');
+    expect(desk.home.rows('item')).toHaveLength(1);
+  });
+
+  test('[TAB-3] knows what became of a call for as long as its page may ask, however often leaders were deposed', async () => {
+    const desk = await Desk.open();
+    const storage = new SimulatedStorage();
+    const first = await desk.seat({ store: storage.connect() });
+    await desk.time.advance(500);
+    const options: HostOptions = {
+      url: '',
+      replica: 'desk',
+      storage: 'device',
+      pageId: 'page',
+      token: undefined,
+      guard: true,
+      subscribe: 'all',
+    };
+    const reducerId = defineModule(deskModule).reducers.findIndex(({ name }) => name === 'write');
+    const request = { handleId: 1, reducerId, args: { text: 'once' }, again: false };
+    const page = first.hosts.page();
+    await page.open(options, () => {});
+    page.call(request);
+    await desk.time.advance(1_000);
+    await crash(first);
+    await desk.time.advance(limits.tabPatienceMsMax + 5_000);
+    const second = await desk.seat({ store: storage.connect() });
+    const next = second.hosts.page();
+    const told: HostEvent[] = [];
+    await next.open(options, (events) => told.push(...events));
+    next.call({ ...request, again: true });
+    await desk.time.advance(20_000);
+    expect(desk.home.rows('note')).toHaveLength(1);
+    expect(told.filter(({ type }) => type === 'call')).toMatchObject([
+      { handleId: 1, progress: { type: 'confirmed' } },
+    ]);
   });
 });

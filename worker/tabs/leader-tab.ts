@@ -7,6 +7,7 @@
  * that tabs do not depose each other for ever.
  */
 
+import { tabPatienceMsMax } from '../../core/limits.ts';
 import type { HostOptions } from '../client/host-api.ts';
 import type { TabMessage } from './followers.ts';
 import type { FinderEvents, HostFinder } from './host-link.ts';
@@ -184,7 +185,7 @@ export class LeaderTab implements HostFinder {
     if (this.#role.type === 'joining') this.#join();
     if (this.#role.type !== 'joining' && this.#role.type !== 'following') return;
     this.#deposedMs = this.#deposedMs.filter((ms) => nowMs - ms < rememberedMs);
-    const patienceMs = silenceMsMax * 2 ** this.#deposedMs.length;
+    const patienceMs = Math.min(tabPatienceMsMax, silenceMsMax * 2 ** this.#deposedMs.length);
     if (nowMs - this.#heardMs > patienceMs) return this.#depose();
     this.#say({ type: 'ping' });
   }
