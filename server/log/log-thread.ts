@@ -42,13 +42,11 @@ function run(storage: SqliteStorage): void {
   let isWorking = false;
   let isClosed = false;
   const idle = setTimeout(work, idleMs);
-  /** Not before there are calls: the main thread may take long to read its rows. */
-  let unwatch: (() => void) | undefined;
+  const unwatch = watchMainThread(signs);
 
   port.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'append':
-        unwatch ??= watchMainThread(signs);
         append(batchOf(message));
         lastAppend = performance.now();
         if (isWorking) return;
@@ -57,7 +55,7 @@ function run(storage: SqliteStorage): void {
         return;
       case 'close':
         isClosed = true;
-        unwatch?.();
+        unwatch();
         clearTimeout(idle);
         try {
           storage.close(catchUpMsMax);

@@ -59,7 +59,7 @@ function silence(silentMs: number, place: string | undefined): string {
   const what = `the main thread has not answered for ${(silentMs / 1_000).toFixed(1)} s, and no call is answered meanwhile`;
   return place === undefined
     ? `${what}. It waits for the system, or a debugger holds it.`
-    : `${what}. It is in ${place}. A reducer that computes without end can not be stopped: stop the server and mend it.`;
+    : `${what}. It is in ${place}. If that is a reducer that computes without end, nothing stops it: stop the server and mend it.`;
 }
 
 function tell(text: string): void {
