@@ -144,6 +144,22 @@ function checkEffects(client: SimClient, texts: ReadonlySet<string>, counted: nu
   );
 }
 
+/**
+ * Events are told at most once, and not without their call; who made the call has been told when it is confirmed, unless it was
+ * not predicted and came with a snapshot.
+ */
+export function checkCries(client: SimClient, clients: readonly SimClient[]): void {
+  const made = new Map(clients.flatMap(({ calls }) => calls.map((call) => [call.planned.cry, call] as const)));
+  for (const [cry, times] of client.mirror.cries) {
+    expectThat(times === 1, () => `${client.name} was told of '${cry}' ${times} times`);
+    expectThat(made.has(cry), () => `${client.name} was told of '${cry}', which nobody made`);
+  }
+  for (const { planned, handle, result } of client.calls) {
+    if (planned.cry === undefined || result !== 'confirmed' || handle.prediction?.type !== 'predicted') continue;
+    expectThat(client.mirror.cries.has(planned.cry), () => `${client.name} was not told of its own '${planned.cry}'`);
+  }
+}
+
 /** A client at rest holds the authority's rows: as it was told, and as its live queries show. */
 export function checkReplica(client: SimClient, engine: Engine): void {
   client.checkLive();

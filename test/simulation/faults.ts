@@ -19,10 +19,12 @@ import { Device } from '../../worker/device.ts';
 import { OwnCalls } from '../../worker/own-calls.ts';
 import { DelayLine } from '../../worker/connection/delay-line.ts';
 import { LiveQueries } from '../../worker/live/live-query.ts';
+import { AppChanges } from '../../worker/predict/app-changes.ts';
 import { PendingCalls } from '../../worker/predict/pending.ts';
 import { Predictor } from '../../worker/predict/predictor.ts';
 import { SetIndex } from '../../worker/predict/set-index.ts';
 import { Disk } from './disk.ts';
+import { shapeOf } from './mirror.ts';
 
 export interface Fault {
   readonly name: string;
@@ -176,6 +178,18 @@ export const faults: readonly Fault[] = [
       function (this: Device, call) {
         original.call(this, call);
         return false;
+      },
+  ),
+  fault(
+    'an event is told again when its call runs again',
+    AppChanges.prototype,
+    'addTakenBack',
+    (original) =>
+      function (this: AppChanges, changes) {
+        original.call(
+          this,
+          changes.filter(({ tableId }) => !shapeOf(tableId).table.event),
+        );
       },
   ),
 ];

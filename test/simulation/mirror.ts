@@ -22,6 +22,8 @@ export function shapeOf(tableId: number): RowShape {
 
 export class Mirror {
   readonly tables: ReadonlyMap<number, Map<Key, Row>>;
+  /** How often each event was told, by its cry. */
+  readonly cries = new Map<string, number>();
   /** Tables with changes that `takeChanged` has not given. */
   readonly #changed = new Set<number>();
 
@@ -58,6 +60,13 @@ export class Mirror {
       );
       this.#changed.add(tableId);
     };
+    if (table.event) {
+      handle?.onInsert((row: Row) => {
+        const cry = String(row['cry']);
+        this.cries.set(cry, (this.cries.get(cry) ?? 0) + 1);
+      });
+      return;
+    }
     handle?.onInsert((row: Row) => {
       expectThat(!rows.has(keyOf(row)), () => `insert of ${table.name} ${shown(row)}, which the app knows`);
       this.#changed.add(tableId);

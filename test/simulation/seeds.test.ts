@@ -10,7 +10,7 @@ const perTest = 50;
 const happened: Record<string, number> = {};
 
 test.for(Array.from({ length: seeds / perTest }, (_, i) => 1 + i * perTest))(
-  '[PRE-1] [EXO-1] [EXO-2] [EXO-7] [EXO-8] [OFF-2] [COM-1] [AUT-10] the worlds from seed %i on come to rest in agreement',
+  '[PRE-1] [EXO-1] [EXO-2] [EXO-7] [EXO-8] [OFF-2] [EVT-2] [COM-1] [AUT-10] the worlds from seed %i on come to rest in agreement',
   { timeout: 180_000 },
   async (from) => {
     for (let seed = from; seed < from + perTest; seed++) {

@@ -40,9 +40,11 @@ const presence = table(
   { name: 'presence', public: true },
   { connection: t.connectionId().primaryKey(), who: t.identity() },
 );
+/** Told and kept nowhere. */
+const cheer = table({ name: 'cheer', public: true, event: true }, { cry: t.string(), by: t.identity() });
 const ledger = table({ name: 'ledger' }, { id: t.u64().primaryKey().autoInc(), amount: t.i64() });
 
-const town = schema({ account, note, member, stat, counter, sticker, presence, ledger });
+const town = schema({ account, note, member, stat, counter, sticker, presence, cheer, ledger });
 type Ctx = ReducerCtx<InferSchema<typeof town>>;
 
 const init = town.init((ctx) => {
@@ -141,6 +143,12 @@ const unstick = town.reducer({ owner: t.u32() }, (ctx, { owner }) => {
   if (ctx.db.sticker.owner.delete(owner) === 0) throw new SenderError('nothing sticks there');
 });
 
+/** It looks at what others change, so that it runs again. */
+const shout = town.reducer({ cry: t.string() }, (ctx, { cry }) => {
+  if (ctx.db.member.count() === 0n) throw new SenderError('nobody is there to hear it');
+  ctx.db.cheer.insert({ cry, by: ctx.sender });
+});
+
 const lottery = town.reducer({ predict: false }, { id: t.u32() }, (ctx, { id }) => {
   setStat(ctx, `lottery ${id}`, ctx.random.bigintInRange(0n, 999_999n));
 });
@@ -161,6 +169,7 @@ export const module = {
   census,
   stick,
   unstick,
+  shout,
   lottery,
 };
 export const definition = defineModule(module);

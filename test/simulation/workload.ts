@@ -13,6 +13,8 @@ export interface PlannedCall {
   readonly args: Readonly<Record<string, unknown>>;
   /** The one note with this text is there if, and only if, the call took effect. */
   readonly text?: string;
+  /** The event with this cry is told once if, and only if, the call took effect. */
+  readonly cry?: string;
   /** It adds one to the client's counter. */
   readonly counts?: boolean;
 }
@@ -48,11 +50,18 @@ const makers: Readonly<Record<string, Maker>> = {
   census: () => ({}),
   stick: (random) => ({ owner: random.integer(0, 2), label: label(random) }),
   unstick: (random) => ({ owner: random.integer(0, 2) }),
+  shout: (_, client, number) => ({ cry: `${client} ${number}!` }),
   lottery: (random) => ({ id: random.integer(0, 1) }),
 };
 
 /** Reducers that throw on some states; the others never do. */
-export const mayRefuse: ReadonlySet<string> = new Set(['transfer', 'auditedTransfer', 'writeIfRich', 'unstick']);
+export const mayRefuse: ReadonlySet<string> = new Set([
+  'transfer',
+  'auditedTransfer',
+  'writeIfRich',
+  'unstick',
+  'shout',
+]);
 
 export class Workload {
   readonly #random: Random;
@@ -74,6 +83,7 @@ export class Workload {
       reducer,
       args,
       ...('text' in args ? { text: String(args['text']) } : {}),
+      ...('cry' in args ? { cry: String(args['cry']) } : {}),
       ...(reducer === 'count' ? { counts: true } : {}),
     };
   }

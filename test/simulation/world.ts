@@ -12,7 +12,7 @@ import { Engine } from '../../core/engine/engine.ts';
 import { limits } from '../../core/limits.ts';
 import { decodeClientMessage } from '../../core/protocol/frame.ts';
 import { SimulatedStorage, type StoragePoint } from '../contract/simulated-storage.ts';
-import { checkAuthority, checkCalls, checkLog, checkReplica, checkSame } from './checkers.ts';
+import { checkAuthority, checkCalls, checkCries, checkLog, checkReplica, checkSame } from './checkers.ts';
 import { type CrashPoint, Disk } from './disk.ts';
 import { expectThat, SimulationFailure, shown } from './failure.ts';
 import { Home } from './home.ts';
@@ -354,6 +354,7 @@ class World {
     checkAuthority(authority.engine, this.#clients, living.length);
     for (const client of living) {
       checkReplica(client, authority.engine);
+      checkCries(client, this.#clients);
       const { differences } = client.state.counters;
       expectThat(differences === 0, () => `${client.name} was ${differences} times told of other rows than it had`);
     }
