@@ -9,6 +9,9 @@ import type { Row } from '../core/commit/row-change.ts';
 import { Engine } from '../core/engine/engine.ts';
 import { specOf } from '../core/module/query-builder.ts';
 import { LiveQueries } from '../worker/live/live-query.ts';
+import { provideAllCode } from '../worker/all-code.ts';
+
+provideAllCode();
 
 const rowCount = 1_000_000;
 const middle = rowCount / 2;

@@ -13,6 +13,9 @@ import { specOf } from '../core/module/query-builder.ts';
 import type { HostEvent } from '../worker/client/host-api.ts';
 import { LiveQueries } from '../worker/live/live-query.ts';
 import { type PeerQuery, type PeerRow, tanstackDb } from './peers/tanstack-db.ts';
+import { provideAllCode } from '../worker/all-code.ts';
+
+provideAllCode();
 
 const rooms = 50;
 const limit = 50;

@@ -16,6 +16,9 @@ import { Identity } from '../core/value/identity.ts';
 import { nodeEnvironment } from '../server/environment.ts';
 import { ClientState } from '../worker/client/client.ts';
 import { Host } from '../worker/host.ts';
+import { provideAllCode } from '../worker/all-code.ts';
+
+provideAllCode();
 
 const rowCount = 20_000;
 const missedCommits = 2_000;

@@ -7,6 +7,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
+import type { CompiledModule } from '../core/module/compiled-module.ts';
 
 /** Where `vite build` leaves the modules as the authority runs them: beside `dist`, whose files everybody may read. */
 export const authorityFolder = 'dist-authority';
@@ -68,12 +69,16 @@ export function pageModule(database: string, file: string, worker: string): stri
   `;
 }
 
-/** A real file, since bundlers follow workers by their files. Gives its path. */
-export function writeWorker(folder: string, name: string, module: string): string {
+/** A real file, since bundlers follow workers by their files. Gives its path. A build has resolved the module for it. */
+export function writeWorker(folder: string, name: string, module: string, compiled?: CompiledModule): string {
   const file = join(folder, `${encodeURIComponent(name)}.worker.js`);
   mkdirSync(folder, { recursive: true });
   const specifier = JSON.stringify(from(slashed(file), module) + plain);
-  writeFileSync(file, `import { host } from 'forerun/worker';\nimport * as module from ${specifier};\nhost(module);\n`);
+  const args = compiled === undefined ? 'module' : `module, ${JSON.stringify(compiled)}`;
+  writeFileSync(
+    file,
+    `import { host } from 'forerun/worker';\nimport * as module from ${specifier};\nhost(${args});\n`,
+  );
   return slashed(file);
 }
 

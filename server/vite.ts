@@ -13,20 +13,13 @@
 
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  build,
-  type DevEnvironment,
-  type EnvironmentModuleNode,
-  type ErrorPayload,
-  type Plugin,
-  type ResolvedConfig,
-  type ViteDevServer,
-} from 'vite';
+import type { DevEnvironment, EnvironmentModuleNode, ErrorPayload, Plugin, ResolvedConfig, ViteDevServer } from 'vite';
 import { ForerunError } from '../core/errors.ts';
+import type { CompiledModule } from '../core/module/compiled-module.ts';
 import { withoutAuthorityCode } from './authority-only.ts';
+import { buildModules } from './build-modules.ts';
 import { DevDatabases, type OwnDatabase, type SwapFailure } from './dev-databases.ts';
 import {
-  authorityFolder,
   entryCode,
   entryId,
   entryPrefix,
@@ -86,6 +79,8 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
   let dev: DevDatabases | undefined;
   let isBuild = false;
   let resolved: ResolvedConfig | undefined;
+  /** What the build makes for the authority, and of it for the workers. */
+  let built: Promise<ReadonlyMap<string, CompiledModule>> | undefined;
   const modules = (): Map<string, string> => new Map([...databases].map(([file, name]) => [name, file]));
   // The command line's word goes before the configuration's.
   const dataFolder = (): string => resolve(root, process.env['FORERUN_DATA'] ?? options.data ?? '.forerun');
@@ -97,7 +92,8 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
     api: { modules, dataFolder },
     config: ({ worker }) => ({
       // Workers are built with plugins of their own.
-      worker: { plugins: () => [...(worker?.plugins?.() ?? []), withoutAuthority()] },
+      // They load some of their code when it is needed, which only modules can.
+      worker: { format: 'es', plugins: () => [...(worker?.plugins?.() ?? []), withoutAuthority()] },
       ssr: { external: ['forerun', 'forerun/server'] },
       optimizeDeps: isInstalled() ? { include: ['forerun', 'forerun/client', 'forerun/worker'] } : {},
       server: { watch: { ignored: [`**/${options.data ?? '.forerun'}/**`] } },
@@ -110,7 +106,7 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
       isBuild = config.command === 'build';
     },
     resolveId: (id) => (id.startsWith(entryPrefix) ? `\0${id}` : undefined),
-    load(id) {
+    async load(id) {
       const entry = [...databases].find(([, name]) => id === entryId(name));
       if (entry !== undefined) return entryCode(entry[0]);
       const name = databases.get(id);
@@ -118,7 +114,8 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
       const failure = dev?.failureOf(name);
       // Vite shows it over the page, which could not reach the database anyway.
       if (failure !== undefined) throw Object.assign(new Error(failure.message), overlayError(failure));
-      return pageModule(name, id, writeWorker(workers, name, id));
+      if (isBuild && resolved !== undefined) built ??= buildModules(resolved, modules());
+      return pageModule(name, id, writeWorker(workers, name, id, (await built)?.get(name)));
     },
     configureServer(server) {
       dev = new DevDatabases(server, {
@@ -156,8 +153,10 @@ export function forerun(options: ForerunPluginOptions): Plugin[] {
     },
     async closeBundle() {
       await dev?.close();
-      if (isBuild && resolved !== undefined && this.environment.name === 'client')
-        await buildModules(resolved, modules());
+      if (!isBuild || resolved === undefined || this.environment.name !== 'client') return;
+      // Of a page that imports no module, too.
+      await (built ?? buildModules(resolved, modules()));
+      built = undefined;
     },
   };
   return [forerunPlugin, withoutAuthority(), ...(options.offline === true ? [offlinePage()] : [])];
@@ -214,33 +213,6 @@ function withoutAuthority(): Plugin {
       return kept === undefined ? undefined : { code: kept, map: null };
     },
   };
-}
-
-/** The modules for the authority, each in a file of its own beside the built page: for `forerun start`. */
-async function buildModules(
-  { root, mode, resolve, define }: ResolvedConfig,
-  modules: ReadonlyMap<string, string>,
-): Promise<void> {
-  await build({
-    root,
-    mode,
-    configFile: false,
-    logLevel: 'warn',
-    publicDir: false,
-    resolve: { alias: resolve.alias },
-    ...(define !== undefined && { define }),
-    build: {
-      ssr: true,
-      outDir: authorityFolder,
-      emptyOutDir: true,
-      sourcemap: true,
-      rolldownOptions: {
-        input: Object.fromEntries(modules),
-        external: [/^forerun($|\/)/],
-        output: { entryFileNames: '[name].js' },
-      },
-    },
-  });
 }
 
 /** As it goes over the wire to the page. */

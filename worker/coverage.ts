@@ -12,7 +12,7 @@ import type { ModuleDefinition, TableDefinition } from '../core/module/definitio
 import { conjuncts, type Expression, isTrue } from '../core/query/expression.ts';
 import { type QueryPlan, resultTable } from '../core/query/plan.ts';
 import { type Predicate, predicate } from '../core/query/predicate.ts';
-import { Visibility } from '../core/query/visibility.ts';
+import { filters } from './late-code.ts';
 
 interface Held {
   readonly plan: QueryPlan;
@@ -25,9 +25,8 @@ export class Coverage {
   readonly #restricted: ReadonlySet<number>;
 
   constructor(definition: ModuleDefinition) {
-    const visibility = new Visibility(definition);
-    const restricted = definition.tables.filter(({ tableId }) => visibility.isRestricted(tableId));
-    this.#restricted = new Set(restricted.map(({ tableId }) => tableId));
+    const plans = definition.visibilityFilters.length === 0 ? [] : filters.code.filterPlans(definition);
+    this.#restricted = new Set(plans.map((plan) => resultTable(plan).tableId));
   }
 
   /** What the applied subscriptions ask for. */

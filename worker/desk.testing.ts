@@ -12,6 +12,9 @@ import type { HostApi, HostEvent, HostOptions } from './client/host-api.ts';
 import { Host } from './host.ts';
 import type { ClientStore } from './persist/store.ts';
 import type { WipeNews } from './start.ts';
+import { provideAllCode } from './all-code.ts';
+
+provideAllCode();
 
 const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string().index(), count: t.u32() });
 const secret = table({}, { id: t.u32().primaryKey() });

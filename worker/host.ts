@@ -4,10 +4,12 @@
  */
 
 import { ForerunError } from '../core/errors.ts';
-import { defineModule, type ModuleExports } from '../core/module/module.ts';
+import type { Late } from '../core/late.ts';
+import type { ModuleExports } from '../core/module/module.ts';
 import type {
   HostApi,
   HostCall,
+  HostEvent,
   HostListener,
   HostOptions,
   HostSubscription,
@@ -16,17 +18,20 @@ import type {
   WatchRequest,
 } from './client/host-api.ts';
 import { type HostHome, HostLoop } from './host-loop.ts';
+import { load, neededByModule, neededByQuery, neededBySubscriptions } from './late-code.ts';
 import type { PageFeed } from './page-feed.ts';
 import { startOf } from './start.ts';
 
 export class Host {
-  readonly #home: HostHome;
+  readonly #home: Promise<HostHome>;
   readonly #loops = new Map<string, { readonly pages: Set<HostPage>; readonly loop: Promise<HostLoop> }>();
   /** Whoever comes meanwhile waits for its end. */
   readonly #wiping = new Map<string, Promise<void>>();
 
-  constructor(home: HostHome) {
-    this.#home = home;
+  /** A home that can't be had is told to each page that opens. */
+  constructor(home: HostHome | Promise<HostHome>) {
+    this.#home = Promise.resolve(home);
+    this.#home.catch(() => {});
   }
 
   /** For one page more. */
@@ -75,7 +80,9 @@ export class Host {
   }
 
   async #start(options: HostOptions): Promise<HostLoop> {
-    const loop = new HostLoop(this.#home, options, await startOf(this.#home, options));
+    const home = await this.#home;
+    await load(neededByModule(home.definition));
+    const loop = new HostLoop(home, options, await startOf(home, options));
     loop.start();
     return loop;
   }
@@ -91,6 +98,8 @@ class HostPage implements HostApi {
   readonly #options: HostPageOptions;
   #opened: { readonly loop: HostLoop; readonly feed: PageFeed } | undefined;
   #isOpening = false;
+  /** While code is loaded for what the page has asked, what it asks after that waits. */
+  #loading: Promise<void> | undefined;
 
   constructor(options: HostPageOptions) {
     this.#options = options;
@@ -100,6 +109,7 @@ class HostPage implements HostApi {
     if (this.#isOpening) throw new ForerunError('internal', 'A page opens its host once.');
     this.#isOpening = true;
     const loop = await this.#options.enter(this, options);
+    if (options.subscribe !== 'all') await load(neededBySubscriptions(options.subscribe));
     if (!this.#isOpening) return this.#options.leave(this);
     const feed = loop.openPage(listener, options);
     this.#opened = { loop, feed };
@@ -113,11 +123,17 @@ class HostPage implements HostApi {
 
   watch(request: WatchRequest): void {
     const { loop, feed } = this.#whenOpen();
-    loop.handle({ type: 'watch', page: feed, request });
+    const { queryId, source } = request;
+    this.#whenHere(
+      neededByQuery(source),
+      () => loop.handle({ type: 'watch', page: feed, request }),
+      (message) => ({ type: 'queryFailed', queryId, message }),
+    );
   }
 
   unwatch(queryId: number): void {
-    this.#whenOpen().feed.unwatch(queryId);
+    const { feed } = this.#whenOpen();
+    this.#whenHere([], () => feed.unwatch(queryId));
   }
 
   watchRows(tableId: number): void {
@@ -126,12 +142,17 @@ class HostPage implements HostApi {
 
   subscribe(request: HostSubscription): void {
     const { loop, feed } = this.#whenOpen();
-    loop.handle({ type: 'subscribe', page: feed, request });
+    const { subscriptionId, queries } = request;
+    this.#whenHere(
+      neededBySubscriptions(queries),
+      () => loop.handle({ type: 'subscribe', page: feed, request }),
+      (message) => ({ type: 'subscription', subscriptionId, state: 'failed', message }),
+    );
   }
 
   unsubscribe(subscriptionId: number): void {
     const { loop, feed } = this.#whenOpen();
-    loop.handle({ type: 'unsubscribe', page: feed, subscriptionId });
+    this.#whenHere([], () => loop.handle({ type: 'unsubscribe', page: feed, subscriptionId }));
   }
 
   simulate(simulation: Simulation): void {
@@ -144,6 +165,7 @@ class HostPage implements HostApi {
 
   async adopt(url: string): Promise<void> {
     const module: ModuleExports = await import(/* @vite-ignore */ url);
+    const { defineModule } = await import('../core/module/module.ts');
     this.#opened?.loop.handle({ type: 'adopt', definition: defineModule(module) });
   }
 
@@ -161,6 +183,28 @@ class HostPage implements HostApi {
     this.#opened = undefined;
     if (opened !== undefined) opened.loop.closePage(opened.feed);
     await this.#options.leave(this);
+  }
+
+  /** In the order in which they were asked. A page without the network may lack the code for a query: it is told so. */
+  #whenHere(needed: readonly Late<unknown>[], act: () => void, failed?: (message: string) => HostEvent): void {
+    if (this.#loading === undefined && needed.every(({ isHere }) => isHere)) return act();
+    const opened = this.#opened;
+    const loading = (this.#loading ?? Promise.resolve())
+      .then(() => load(needed))
+      .then(
+        () => {
+          if (this.#opened === opened) act();
+        },
+        (error: unknown) => {
+          if (this.#opened !== opened || opened === undefined || failed === undefined) return;
+          opened.feed.push(failed(`The code for this query could not be loaded: ${String(error)}`));
+          opened.feed.deliver();
+        },
+      )
+      .finally(() => {
+        if (this.#loading === loading) this.#loading = undefined;
+      });
+    this.#loading = loading;
   }
 
   #whenOpen(): { readonly loop: HostLoop; readonly feed: PageFeed } {

@@ -1,6 +1,6 @@
 /** The host as it runs in browsers and Node: with their time, sockets and storage. */
 
-import { defineModule, type ModuleExports } from '../core/module/module.ts';
+import type { ModuleDefinition } from '../core/module/definition.ts';
 import { webSocketTransport } from './connection/web-socket.ts';
 import { clientEnvironment } from './environment.ts';
 import { Host } from './host.ts';
@@ -8,12 +8,16 @@ import type { HostHome } from './host-loop.ts';
 import { openStore } from './persist/open-store.ts';
 import { wipeNews } from './tabs/wipe-news.ts';
 
-export function inProcessHost(module: ModuleExports, open: HostHome['openStore'] = openStore): Host {
-  return new Host({
-    definition: defineModule(module),
+export function inProcessHost(
+  definition: ModuleDefinition | Promise<ModuleDefinition>,
+  open: HostHome['openStore'] = openStore,
+): Host {
+  const home = (each: ModuleDefinition): HostHome => ({
+    definition: each,
     environment: clientEnvironment,
     connect: webSocketTransport,
     openStore: open,
     ...(typeof indexedDB === 'undefined' || typeof BroadcastChannel === 'undefined' ? {} : { wipes: wipeNews }),
   });
+  return new Host('then' in definition ? definition.then(home) : home(definition));
 }

@@ -14,6 +14,7 @@ import type { AnsweredCall } from './answered-calls.ts';
 import type { HostOptions, StorageStatus } from './client/host-api.ts';
 import { Identity } from '../core/value/identity.ts';
 import { Coverage } from './coverage.ts';
+import { load, neededBySubscriptions } from './late-code.ts';
 import type { KeptRows } from './persist/keeper.ts';
 import { describeStored, type Restored, restore } from './persist/restore.ts';
 import { type ClientStore, damagedKeyMin, type StoredRecord, type StorePlace } from './persist/store.ts';
@@ -94,6 +95,7 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
   const token = options.token ?? stored.token;
   const state = stored.state ?? (token === '' ? undefined : stateOfCalls(stored.calls));
   const isOwn = state !== undefined;
+  await load(neededBySubscriptions(state?.subscriptions.flatMap(({ queries }) => queries) ?? []));
   const restored = await restore({ stored, isOwn, definition, engineOptions });
   const unsendable = await keepChanges(opened, restored, definition);
   const isLost = unsendable === undefined;

@@ -8,11 +8,12 @@
 import { ForerunError } from '../core/errors.ts';
 import type { ModuleDefinition, TableDefinition } from '../core/module/definition.ts';
 import type { ClientMessage, SubscriptionRequest } from '../core/protocol/messages.ts';
-import { parseQuery } from '../core/query/parse.ts';
 import { planSql, type QueryPlan } from '../core/query/plan.ts';
 import { planQuery } from '../core/query/plan-query.ts';
 import type { HostEvent, HostSubscription, SubscriptionSource } from './client/host-api.ts';
+import { parser } from './late-code.ts';
 import type { PageFeed } from './page-feed.ts';
+import { wholeTablePlan, wholeTableSql } from './whole-table.ts';
 
 export interface Wanted {
   /** Ours, on the wire. */
@@ -52,9 +53,7 @@ export class ClientSubscriptions {
   /** Of all tables that a client may see, for `subscribe: 'all'`; views are computed for those who ask for them. */
   everything(): string[] {
     const { tables } = this.#options.definition();
-    return tables
-      .filter((table) => table.public && table.view === undefined)
-      .map(({ name }) => `SELECT * FROM "${name.replaceAll('"', '""')}"`);
+    return tables.filter((table) => table.public && table.view === undefined).map(({ name }) => wholeTableSql(name));
   }
 
   /** Those whose rows are here. */
@@ -201,9 +200,10 @@ export class ClientSubscriptions {
     const isVisible = (table: TableDefinition): boolean => table.public;
     try {
       return queries.map((query) => {
-        if (typeof query === 'string') return parseQuery(query, definition, { isVisible });
+        if (typeof query === 'string')
+          return wholeTablePlan(query, definition) ?? parser.code.parseQuery(query, definition, { isVisible });
         if ('spec' in query) return planQuery(query.spec, definition, { isVisible }).rows;
-        return parseQuery(query.text, definition, { isVisible, params: query.params });
+        return parser.code.parseQuery(query.text, definition, { isVisible, params: query.params });
       });
     } catch (error) {
       if (error instanceof ForerunError) return error;

@@ -10,7 +10,7 @@
 
 import initSqlJs, { type Database as SqlJsDatabase, type SqlJsStatic, type Statement as SqlJsStatement } from 'sql.js';
 import { ForerunError } from '../errors.ts';
-import { unguarded } from './guard.ts';
+import { unguarded } from '#guard';
 import type { SqlValue } from './sql-value.ts';
 
 export interface DatabaseOptions {

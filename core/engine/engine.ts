@@ -15,7 +15,7 @@ import type { ModuleDefinition, ReducerDefinition, TableDefinition } from '../mo
 import { Identity } from '../value/identity.ts';
 import { Database, type Statement } from './database.ts';
 import { type ContextBase, type Execution, ReducerContext, runReducer } from './execute.ts';
-import { guarded, unguarded } from './guard.ts';
+import { guarded, unguarded } from '#guard';
 import { ReadSet } from './read-set.ts';
 import { readOnlyDb } from './read-only.ts';
 import { type RowShape, rowShape } from './row-shape.ts';

@@ -42,7 +42,7 @@ export function pageModule(exports: ModuleExports): PageModule {
 }
 
 /** With the members of groups. */
-function namedExports(exports: Readonly<Record<string, unknown>>): [string, ModuleExport][] {
+export function namedExports(exports: Readonly<Record<string, unknown>>): [string, ModuleExport][] {
   return Object.entries(exports).flatMap(([accessor, value]): [string, ModuleExport][] => {
     if (!isModuleExport(value)) return [];
     const spec = value[exportKey];

@@ -77,6 +77,11 @@ export function wholeTableSpec(accessor: string): QuerySpec {
   };
 }
 
+/** Whether its rows are groups of others, or aggregates of all of them. */
+export function isGrouped({ groupBy, select }: QuerySpec): boolean {
+  return groupBy.length > 0 || select?.some(({ aggregate }) => aggregate !== undefined) === true;
+}
+
 /** Equal for queries that ask for the same: what tells a hook that an expression written inline is the one of before. */
 export function specKey(spec: QuerySpec): string {
   return JSON.stringify(spec, (_name, value: unknown) => {

@@ -12,14 +12,25 @@ import type { Key, Row } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import { limits } from '../limits.ts';
-import { type GroupRow, Groups } from './groups.ts';
+import type { Batch, State } from './batch.ts';
+import type { GroupRow, Groups } from './groups.ts';
 import { comparedType } from './expression.ts';
 import { fieldOrder, type Tuple, tupleOrder, valueOrder } from './order.ts';
-import { type Batch, Partners, type State } from './partners.ts';
+import type { Partners } from './partners.ts';
 import { type Predicate, predicate } from './predicate.ts';
 import type { ResultPlan } from './result-plan.ts';
 import { countSql, needsExact, resultSources, tuplesSql, type TupleRange } from './select.ts';
 import { type Edit, Window } from './window.ts';
+
+/** What only some queries need, and is loaded for them. */
+export interface Operators {
+  readonly groups: () => typeof Groups;
+  readonly partners: () => typeof Partners;
+}
+
+export interface MaintainedOptions extends Operators {
+  readonly margin?: number;
+}
 
 export class MaintainedQuery {
   readonly plan: ResultPlan;
@@ -32,15 +43,15 @@ export class MaintainedQuery {
   readonly #having: Predicate;
   #isBroken = true;
 
-  constructor(engine: Engine, plan: ResultPlan, { margin }: { readonly margin?: number } = {}) {
+  constructor(engine: Engine, plan: ResultPlan, { groups, partners, margin }: MaintainedOptions) {
     this.plan = plan;
     this.codec = compileCodec(plan.rowType);
     this.#engine = engine;
     this.#shapes = resultSources(plan).map((source) => shapeOf(engine, plan, source));
     const { output } = plan;
-    this.#groups = output.type === 'groups' ? new Groups(engine, plan, output) : undefined;
+    this.#groups = output.type === 'groups' ? new (groups())(engine, plan, output) : undefined;
     this.#having = output.type === 'groups' ? predicate(output.having) : () => true;
-    this.#partners = plan.rows.sources.length > 1 ? new Partners(engine, plan.rows) : undefined;
+    this.#partners = plan.rows.sources.length > 1 ? new (partners())(engine, plan.rows) : undefined;
     this.#held = new Window(
       {
         compare: this.#groups === undefined ? tupleCompare(plan, this.#shapes) : groupCompare(plan),

@@ -6,39 +6,16 @@
  * that place, once.
  */
 
-import type { Key, Row, RowChange } from '../commit/row-change.ts';
+import type { Row } from '../commit/row-change.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RowShape } from '../engine/row-shape.ts';
 import { sqlMapping } from '../engine/sql-value.ts';
 import { valueOrder } from './order.ts';
 import { and, comparedType, type Expression } from './expression.ts';
 import type { Tuple } from './order.ts';
+import type { State } from './batch.ts';
 import type { QueryPlan } from './plan.ts';
 import { type Predicate, predicate } from './predicate.ts';
-
-/** How the rows were before a batch of net changes, beside how they are now. */
-export class Batch {
-  readonly #before = new Map<number, Map<Key, RowChange>>();
-
-  constructor(changes: readonly RowChange[]) {
-    for (const change of changes) {
-      const known = this.#before.get(change.tableId);
-      if (known === undefined) this.#before.set(change.tableId, new Map([[change.key, change]]));
-      else known.set(change.key, change);
-    }
-  }
-
-  changesOf(tableId: number): Iterable<RowChange> {
-    return this.#before.get(tableId)?.values() ?? [];
-  }
-
-  changeOf(tableId: number, key: Key): RowChange | undefined {
-    return this.#before.get(tableId)?.get(key);
-  }
-}
-
-/** `now`, or as it was before a batch. */
-export type State = 'now' | Batch;
 
 /** Reaches one more source from those that are reached. */
 interface Step {

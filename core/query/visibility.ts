@@ -21,8 +21,7 @@ export class Visibility {
 
   /** Throws `module-invalid` for a filter that can't be read. */
   constructor(definition: ModuleDefinition) {
-    for (const sql of definition.visibilityFilters) {
-      const plan = filterPlan(sql, definition);
+    for (const plan of filterPlans(definition)) {
       const { tableId } = resultTable(plan);
       const known = this.#filters.get(tableId);
       if (known === undefined) this.#filters.set(tableId, [plan]);
@@ -61,6 +60,11 @@ export class Visibility {
     }
     return branches;
   }
+}
+
+/** Throws `module-invalid` for a filter that can't be read. */
+export function filterPlans(definition: ModuleDefinition): QueryPlan[] {
+  return definition.visibilityFilters.map((sql) => filterPlan(sql, definition));
 }
 
 function filterPlan(sql: string, definition: ModuleDefinition): QueryPlan {

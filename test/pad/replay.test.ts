@@ -13,6 +13,9 @@ import { Host } from '../../worker/host.ts';
 import { memoryStore } from '../../worker/persist/store.ts';
 import { hasRecording, readRecording } from './recording.ts';
 import { Typist } from './typist.ts';
+import { provideAllCode } from '../../worker/all-code.ts';
+
+provideAllCode();
 
 const latencyMs = 200;
 /** A hundred edits a second. */

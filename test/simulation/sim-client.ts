@@ -17,6 +17,9 @@ import { Mirror, publicTables, shapeOf } from './mirror.ts';
 import type { Actor } from './timeline.ts';
 import { accountBalance, accountCount, definition, surveyOf } from './town.ts';
 import { type PlannedCall, tableId, type Workload } from './workload.ts';
+import { provideAllCode } from '../../worker/all-code.ts';
+
+provideAllCode();
 
 export interface SimCall {
   readonly callId: number;

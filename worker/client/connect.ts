@@ -35,7 +35,7 @@ export interface ConnectOptions<M extends ModuleExports> {
   readonly storage?: StorageOption;
   /** Which rows to have from the start. Default: `'all'` public tables; more and others with `client.subscribe`. */
   readonly subscribe?: 'all' | readonly SubscriptionQuery[];
-  /** Raise errors in development for what a reducer must not use. Default: true, except in production builds. */
+  /** Raise errors in development for what a reducer must not use. Default: true; production builds have no guard. */
   readonly guard?: boolean;
 }
 

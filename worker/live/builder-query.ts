@@ -12,6 +12,7 @@ import type { Tuple } from '../../core/query/order.ts';
 import type { ResultPlan } from '../../core/query/result-plan.ts';
 import type { Edit } from '../../core/query/window.ts';
 import type { ResultShape, RowsUpdate, RowValues } from '../client/host-api.ts';
+import { groups, partners } from '../late-code.ts';
 import { valuesOf } from './row-values.ts';
 
 export class BuilderQuery {
@@ -26,7 +27,10 @@ export class BuilderQuery {
   isStale = true;
 
   constructor(engine: Engine, plan: ResultPlan) {
-    this.maintained = new MaintainedQuery(engine, plan);
+    this.maintained = new MaintainedQuery(engine, plan, {
+      groups: () => groups.code.Groups,
+      partners: () => partners.code.Partners,
+    });
     this.#columns = plan.rowType.fields.map(({ name }) => name);
     this.#shape = { columns: this.#columns, types: plan.rowType.fields.map(({ type }) => type) };
   }

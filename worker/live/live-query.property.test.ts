@@ -10,6 +10,9 @@ import { count, max, sum } from '../../core/module/query-expression.ts';
 import type { HostEvent } from '../client/host-api.ts';
 import { LiveRowsState } from '../client/live-rows.ts';
 import { LiveQueries } from './live-query.ts';
+import { provideAllCode } from '../all-code.ts';
+
+provideAllCode();
 
 const runs = Number(process.env.FORERUN_PROPERTY_RUNS ?? 60);
 const team = table({ public: true }, { id: t.u32().primaryKey(), name: t.string() });

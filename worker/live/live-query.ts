@@ -12,20 +12,20 @@ import type { Engine } from '../../core/engine/engine.ts';
 import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { ForerunError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import { Batch } from '../../core/query/partners.ts';
+import { Batch } from '../../core/query/batch.ts';
 import { type FiledQuery, PlanIndex } from '../../core/query/plan-index.ts';
 import { planQuery } from '../../core/query/plan-query.ts';
 import { tablesOf } from '../../core/query/plan.ts';
 import type { ResultPlan } from '../../core/query/result-plan.ts';
-import { resultSql, rowReader } from '../../core/query/select.ts';
 import { Identity } from '../../core/value/identity.ts';
 import type { HostEvent, ResultShape, RowsUpdate, WatchRequest } from '../client/host-api.ts';
 import { BuilderQuery } from './builder-query.ts';
-import { type LiveSql, liveSql } from './live-sql.ts';
-import { withPlace } from './query-error.ts';
+import { sqlRuns } from '../late-code.ts';
+import type { LiveSql } from './live-sql.ts';
 import { valuesOf } from './row-values.ts';
-import { ShownValues } from './shown-values.ts';
-import { SqlQuery, sliceMs } from './sql-query.ts';
+import type { ShownValues } from './shown-values.ts';
+import { sliceMs } from './slices.ts';
+import type { SqlQuery } from './sql-query.ts';
 
 export interface LiveQueriesOptions {
   readonly engine: Engine;
@@ -58,13 +58,12 @@ export class LiveQueries {
   readonly #index = new PlanIndex<BuilderQuery>();
   readonly #changes = new NetChanges();
   #changeCount = 0;
-  readonly #shown: ShownValues;
+  #shown: ShownValues | undefined;
   /** Those whose last run failed: the page is told when it is well again, though its rows be the same as before. */
   readonly #failed = new Set<number>();
 
   constructor(options: LiveQueriesOptions) {
     this.#options = options;
-    this.#shown = new ShownValues(options.engine);
   }
 
   /** Its first result comes with the next `refresh`. */
@@ -72,7 +71,7 @@ export class LiveQueries {
     const { engine, nowMs, maintains } = this.#options;
     try {
       if (source.type === 'sql') {
-        const asked = liveSql(source.sql, source.params, engine.definition);
+        const asked = sqlRuns.code.liveSql(source.sql, source.params, engine.definition);
         const query = this.#sqlQuery(asked);
         const shape = { columns: query.columns, types: undefined };
         this.#reruns.set(queryId, { query, shape, isShapeTold: false, read: undefined });
@@ -81,6 +80,7 @@ export class LiveQueries {
       const plan = planQuery(source.spec, engine.definition, { isVisible: (table) => table.public });
       if (maintains !== false) this.#keep(queryId, plan);
       else {
+        const { SqlQuery, resultSql, rowReader } = sqlRuns.code;
         const query = new SqlQuery({ engine, ...resultSql(plan), nowMs });
         const read = rowReader(plan, (tableId) => engine.shape(tableId));
         const { fields } = plan.rowType;
@@ -95,6 +95,8 @@ export class LiveQueries {
 
   #sqlQuery(asked: LiveSql): SqlQuery {
     const { engine, nowMs } = this.#options;
+    const { ShownValues, SqlQuery, withPlace } = sqlRuns.code;
+    this.#shown ??= new ShownValues(engine);
     try {
       return new SqlQuery({ engine, sql: asked.sql, params: asked.params, shown: this.#shown.of(asked), nowMs });
     } catch (error) {
@@ -168,7 +170,7 @@ export class LiveQueries {
 
   close(): void {
     for (const queryId of [...this.#reruns.keys(), ...this.#kept.keys()]) this.unwatch(queryId);
-    this.#shown.close();
+    this.#shown?.close();
   }
 
   #keep(queryId: number, plan: ResultPlan): void {

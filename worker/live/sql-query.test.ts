@@ -4,7 +4,8 @@ import { Engine } from '../../core/engine/engine.ts';
 import type { ForerunError } from '../../core/errors.ts';
 import { defineModule } from '../../core/module/module.ts';
 import { withPlace } from './query-error.ts';
-import { SqlQuery, sliceMs } from './sql-query.ts';
+import { sliceMs } from './slices.ts';
+import { SqlQuery } from './sql-query.ts';
 
 const item = table({ public: true }, { id: t.u32().primaryKey(), text: t.string() });
 const definition = defineModule({ default: schema({ item }) });

@@ -12,6 +12,7 @@ import type { SqlValue } from '../../core/engine/sql-value.ts';
 import { tablesRead } from '../../core/query/dependencies.ts';
 import { needsExact } from '../../core/query/select.ts';
 import { type Difference, difference } from './row-difference.ts';
+import { sliceMs } from './slices.ts';
 
 export interface SqlQueryOptions {
   readonly engine: Engine;
@@ -22,7 +23,6 @@ export interface SqlQueryOptions {
   readonly nowMs: () => number;
 }
 
-export const sliceMs = 8;
 const rowsPerLook = 64;
 const restartsMax = 4;
 /** After a slow run, so many times as long is left to others. */

@@ -12,6 +12,9 @@ import type { ModuleReview, UnsentCall } from '../client/module-review.ts';
 import type { ClientStatus } from '../client/host-api.ts';
 import { Host } from '../host.ts';
 import { type ClientStore, memoryStore } from './store.ts';
+import { provideAllCode } from '../all-code.ts';
+
+provideAllCode();
 
 function older(): ModuleExports {
   const item = table({ name: 'item', public: true }, { id: t.u32().primaryKey(), text: t.string() });

@@ -33,12 +33,18 @@ export interface ExposeOptions {
   readonly endpoint: Endpoint;
   /** Of the module, as `moduleVersion` gives it. */
   readonly version: string;
+  /** The page has its first rows: there is time for what is not needed at once. */
+  readonly ready: () => void;
 }
 
-export function exposeHost({ page: newPage, endpoint, version }: ExposeOptions): void {
+export function exposeHost({ page: newPage, endpoint, version, ready }: ExposeOptions): void {
   const page = newPage();
   hearCalls(endpoint, page);
-  expose(exposed({ page, newPage, version, listener: (events) => sendEvents(endpoint, events) }), endpoint);
+  const listener: HostListener = (events) => {
+    sendEvents(endpoint, events);
+    if (events.some((event) => event.type === 'status' && event.status.ready)) ready();
+  };
+  expose(exposed({ page, newPage, version, listener }), endpoint);
 }
 
 /** Makes a page of another tab one of this host's. The result lets go of it. */

@@ -1,7 +1,8 @@
 /** A host in the page itself, which the pages of other tabs may share while this one leads. */
 
-import type { ModuleExports } from '../../core/module/module.ts';
+import { defineModule, type ModuleExports } from '../../core/module/module.ts';
 import type { HostApi } from '../client/host-api.ts';
+import { provideAllCode } from '../all-code.ts';
 import { inProcessHost } from '../in-process.ts';
 import { exposeToTab } from './exposed-host.ts';
 import { answerFollowers } from './followers.ts';
@@ -13,7 +14,8 @@ export interface HostInPage {
 }
 
 export function inPage(module: ModuleExports): HostInPage {
-  const host = inProcessHost(module);
+  provideAllCode();
+  const host = inProcessHost(defineModule(module));
   let stop: () => void = () => {};
   return {
     host: host.page(),
