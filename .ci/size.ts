@@ -4,7 +4,8 @@
  *
  * Measured is Vite's production build of a file that uses what most apps use, and of it what is loaded at the start: the
  * file, and what it imports statically. What is loaded when it is needed is printed beside it, and has a bound of its own.
- * The worker is counted without sql.js, whose size is not ours. Both come without the app's module, and so without most of
+ * The worker is counted without sql.js, whose size is not ours, and as a build of the Vite plugin has it, which has resolved
+ * the module. Both come without the app's module, and so without most of
  * `forerun`, which an app's module imports. `--details` adds each source's part.
  */
 
@@ -32,16 +33,16 @@ const measured: readonly Measured[] = [
     isWorker: false,
     gzipBytesMax: 15_600,
     gzipBytesWanted: 12_000,
-    laterGzipBytesMax: 99_000,
+    laterGzipBytesMax: 105_000,
   },
   {
     name: 'worker without sql.js',
     code: "import { host } from '/dist/worker/worker.js'; use(host);",
     external: ['sql.js'],
     isWorker: true,
-    gzipBytesMax: 87_000,
+    gzipBytesMax: 70_000,
     gzipBytesWanted: 45_000,
-    laterGzipBytesMax: 2_000,
+    laterGzipBytesMax: 24_000,
   },
 ];
 

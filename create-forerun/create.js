@@ -7,4 +7,6 @@ import { pathToFileURL } from 'node:url';
 
 const manifest = createRequire(import.meta.url).resolve('forerun/package.json');
 process.argv.splice(2, 0, 'new');
+// For what it says of its own use.
+process.env.FORERUN_CREATE = 'npm create forerun';
 await import(pathToFileURL(join(dirname(manifest), 'dist/server/cli/main.js')).href);

@@ -9,7 +9,7 @@
  */
 
 import { CommanderError } from 'commander';
-import { styled, wrapped } from './terminal.ts';
+import { harmless, styled, wrapped } from './terminal.ts';
 
 export const exitCodes = { failed: 1, usage: 2, unreachable: 3 } as const;
 
@@ -31,7 +31,7 @@ export function exitWith(error: unknown, verbose: boolean): void {
     return;
   }
   process.exitCode = error instanceof Failure ? error.exitCode : exitCodes.failed;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = harmless(error instanceof Error ? error.message : String(error));
   const text = wrapped(`forerun: ${message}`, process.stderr);
   process.stderr.write(`${text.replace('forerun:', styled('red', 'forerun:', process.stderr))}\n`);
   if (verbose) process.stderr.write(`${error instanceof Error ? error.stack : ''}\n${causeOf(error)}`);

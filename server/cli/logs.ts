@@ -3,7 +3,7 @@
 import type { DiagnosticsLine, Level } from '../database-diagnostics.ts';
 import type { RemoteOptions } from './program.ts';
 import { linesOf, Remote } from './remote.ts';
-import { print, styled } from './terminal.ts';
+import { harmless, print, styled } from './terminal.ts';
 
 const styles = { debug: 'dim', info: 'cyan', warn: 'yellow', error: 'red' } as const;
 
@@ -16,7 +16,10 @@ export async function logs(options: RemoteOptions & { follow?: boolean; lines?: 
 
 function shown({ ts, level, reducer, message }: DiagnosticsLine): string {
   const time = new Date(ts / 1000).toTimeString().slice(0, 8);
-  return [styled('dim', time), styled(styles[level satisfies Level], level.padEnd(5)), reducer ?? '–', message].join(
-    '  ',
-  );
+  return [
+    styled('dim', time),
+    styled(styles[level satisfies Level], level.padEnd(5)),
+    reducer ?? '–',
+    harmless(message),
+  ].join('  ');
 }

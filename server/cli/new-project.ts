@@ -41,7 +41,10 @@ const fallbackFolder = 'my_first_app';
 
 export async function newProject({ folder, template, version }: NewProjectOptions): Promise<void> {
   const given = template === undefined ? undefined : knownTemplate(template);
-  if (folder === undefined && !canAsk()) throw new Failure(`Say where: forerun new ${fallbackFolder}`, exitCodes.usage);
+  if (folder === undefined && !canAsk()) {
+    const command = process.env['FORERUN_CREATE'] ?? 'forerun new';
+    throw new Failure(`Say where: ${command} ${fallbackFolder}`, exitCodes.usage);
+  }
   const path = resolve(folder ?? (await askText('Where is the project to be made?', fallbackFolder)));
   const shown = relative('', path) || '.';
   checkFree(path, shown);

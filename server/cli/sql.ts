@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { Failure } from './failure.ts';
 import type { RemoteOptions } from './program.ts';
 import { Remote } from './remote.ts';
-import { type Cell, print, styled, table } from './terminal.ts';
+import { type Cell, harmless, print, styled, table } from './terminal.ts';
 
 interface Result {
   readonly schema: { readonly elements: readonly { readonly name: { readonly some: string } }[] };
@@ -62,7 +62,7 @@ async function converse(remote: Remote, options: RemoteOptions): Promise<void> {
     if (text.endsWith(';')) {
       await ask(remote, text, options).catch((error: unknown) => {
         if (!(error instanceof Failure)) throw error;
-        print(styled('red', error.message));
+        print(styled('red', harmless(error.message)));
       });
       text = '';
     }

@@ -2,7 +2,7 @@
 
 import type { RemoteOptions } from './program.ts';
 import { linesOf, Remote } from './remote.ts';
-import { print, styled } from './terminal.ts';
+import { harmless, print, styled } from './terminal.ts';
 
 type Change = { readonly insert: Record<string, unknown> } | { readonly delete: Record<string, unknown> };
 
@@ -23,7 +23,10 @@ export async function subscribe(query: string, options: RemoteOptions & { change
 function shown(change: Change): string {
   const row = 'insert' in change ? change.insert : change.delete;
   const text = Object.entries(row)
-    .map(([name, value]) => `${styled('dim', `${name}=`)}${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(
+      ([name, value]) =>
+        `${styled('dim', `${name}=`)}${harmless(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    )
     .join('  ');
   return 'insert' in change ? `${styled('green', '+')} ${text}` : `${styled('red', '-')} ${text}`;
 }

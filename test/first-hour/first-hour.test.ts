@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromiumArgs, findChromium } from '../browser/chromium.ts';
-import { Home, hasScript, type Running, takenPort } from './project.testing.ts';
+import { Home, hasScript, packedCreator, type Running, screen, takenPort } from './project.testing.ts';
 
 interface Block {
   readonly language: string;
@@ -239,6 +239,49 @@ describe('the template for Node', () => {
     },
     patienceMs,
   );
+});
+
+describe('npm create forerun', () => {
+  let creator: string;
+  beforeAll(async () => {
+    // Beside the package, as npm puts what it depends on: so that it finds the one of this checkout.
+    await home.run(
+      home.folder,
+      'npm',
+      'install',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      packedCreator(home.folder),
+    );
+    creator = join(home.folder, 'node_modules/.bin/create-forerun');
+  }, patienceMs);
+
+  test('[CMD-1] makes a project, says the next step, and leaves one that is there as it is', async () => {
+    const said = await home.run(home.folder, creator, 'created', '--template', 'node');
+    expect(said).toBe('Made created (Node). Next:\n\n  cd created\n  npm install\n  npm run dev\n\n');
+    const module = join(home.folder, 'created/src/module.ts');
+    writeFileSync(module, 'mine');
+    const again = await home.attempt(home.folder, creator, 'created', '--template', 'node');
+    expect(again).toMatchObject({ code: 1, output: expect.stringMatching(/not empty.*nothing was changed/s) });
+    expect(readFileSync(module, 'utf8')).toBe('mine');
+    expect(await home.attempt(home.folder, creator)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('npm create forerun my_first_app'),
+    });
+  });
+
+  test.skipIf(!hasScript)('[CMD-1] asks for what it was not told, at a terminal', { timeout: patienceMs }, async () => {
+    const said = await screen({
+      cwd: home.folder,
+      columns: 80,
+      command: [creator],
+      lines: ['_asked', ''],
+      prompts: [/to be made\?/, /What kind of project\?/],
+    });
+    expect(said).toContain('Made my_first_app_asked (React)');
+    expect(readFileSync(join(home.folder, 'my_first_app_asked/package.json'), 'utf8')).toContain('"react"');
+  });
 });
 
 describe('what is wrong is said in a line or two, with the next step', () => {

@@ -25,8 +25,17 @@ export function packed(folder: string): string {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: plainEnv(),
   });
+  return packedAsIs(root, folder);
+}
+
+/** `npm create forerun`, packed. */
+export function packedCreator(folder: string): string {
+  return packedAsIs(join(root, 'create-forerun'), folder);
+}
+
+function packedAsIs(source: string, folder: string): string {
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: root,
+    cwd: source,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
     env: plainEnv(),
@@ -120,20 +129,22 @@ export interface ScreenOptions {
   readonly cwd: string;
   readonly columns: number;
   readonly command: readonly string[];
-  /** Typed at a prompt each. */
+  /** Typed at a prompt each: at the command line's own, or at these. */
   readonly lines: readonly string[];
+  readonly prompts?: readonly RegExp[];
 }
 
 /** What a person at a terminal of this width sees in the end, by the program `script`. */
-export async function screen({ cwd, columns, command, lines }: ScreenOptions): Promise<string> {
+export async function screen({ cwd, columns, command, lines, prompts = [] }: ScreenOptions): Promise<string> {
   const child = spawn('script', ['-qec', `stty cols ${columns}; exec ${command.map(quoted).join(' ')}`, '/dev/null'], {
     cwd,
     env: { ...plainEnv(), TERM: 'xterm', SHELL: '/bin/sh' },
   });
   const running = new Running(child);
-  for (const line of lines) {
-    await running.says(/main> |^ +… /m);
-    child.stdin?.write(`${line}\n`);
+  for (const [i, line] of lines.entries()) {
+    await running.says(prompts[i] ?? /main> |^ +… /m);
+    // As the key does; a terminal that hands on whole lines makes a line's end of it.
+    child.stdin?.write(`${line}\r`);
   }
   await running.ended;
   child.stdin?.end();
