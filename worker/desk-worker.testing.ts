@@ -15,6 +15,9 @@ import { deskModule } from './desk.testing.ts';
 import { clientEnvironment } from './environment.ts';
 import { Host } from './host.ts';
 import { host } from './worker.ts';
+import { provideAllCode } from './all-code.ts';
+
+provideAllCode();
 
 const hub = Authority.open({
   definition: defineModule(deskModule),

@@ -127,7 +127,7 @@ class HostPage implements HostApi {
     this.#whenHere(
       neededByQuery(source),
       () => loop.handle({ type: 'watch', page: feed, request }),
-      (message) => ({ type: 'queryFailed', queryId, message }),
+      (message) => ({ type: 'queryFailed', queryId, message, detail: undefined }),
     );
   }
 

@@ -5,6 +5,9 @@ import { defineModule } from '../core/module/module.ts';
 import { specOf } from '../core/module/query-builder.ts';
 import type { HostEvent } from './client/host-api.ts';
 import { PageFeed } from './page-feed.ts';
+import { provideAllCode } from './all-code.ts';
+
+provideAllCode();
 
 const player = table({ name: 'player', public: true }, { id: t.u32().primaryKey(), score: t.u32() });
 const game = schema({ player });

@@ -6,6 +6,9 @@ import { defineModule } from '../../core/module/module.ts';
 import { sqlText } from '../../core/query/sql-template.ts';
 import type { HostEvent } from '../client/host-api.ts';
 import { LiveQueries } from './live-query.ts';
+import { provideAllCode } from '../all-code.ts';
+
+provideAllCode();
 
 const big = table(
   { name: 'big', public: true },

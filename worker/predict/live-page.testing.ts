@@ -11,6 +11,9 @@ import type { RowsUpdate } from '../client/host-api.ts';
 import { LiveRowsState } from '../client/live-rows.ts';
 import { LiveQueries } from '../live/live-query.ts';
 import { builderQueries, definition, queries } from './arena.testing.ts';
+import { provideAllCode } from '../all-code.ts';
+
+provideAllCode();
 
 /** What one query told its app in one step. */
 export interface Emission {
