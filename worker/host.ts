@@ -108,8 +108,8 @@ class HostPage implements HostApi {
   async open(options: HostOptions, listener: HostListener): Promise<void> {
     if (this.#isOpening) throw new ForerunError('internal', 'A page opens its host once.');
     this.#isOpening = true;
-    const loop = await this.#options.enter(this, options);
     if (options.subscribe !== 'all') await load(neededBySubscriptions(options.subscribe));
+    const loop = await this.#options.enter(this, options);
     if (!this.#isOpening) return this.#options.leave(this);
     const feed = loop.openPage(listener, options);
     this.#opened = { loop, feed };
