@@ -69,6 +69,25 @@ export const write = desk.reducer({ text: t.string() }, (ctx, { text }) => {
   ctx.db.note.insert({ id: 0n, by: ctx.sender, at: ctx.timestamp, dice, name: ctx.newUuidV7(), text });
   if (text === '') throw new SenderError('nothing to write');
 });
+export const refuse = desk.reducer({ predict: false }, {}, () => {
+  throw new SenderError('never');
+});
+/** Refused at the authority for what a client does not see, where there is such an item. */
+export const dropOrRefuse = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  if (ctx.db.item.id.find(id) !== null) throw new SenderError('it stays');
+});
+/** Stores all that a call can know of where it runs. */
+export const whoami = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  const { databaseIdentity, connectionId, senderAuth } = ctx;
+  const text = `${databaseIdentity.toHexString()} ${connectionId?.toHexString()} ${senderAuth.isInternal}`;
+  ctx.db.item.insert({ id, text, count: 0 });
+});
+/** A note for each that an item counts. */
+export const fill = desk.reducer({ id: t.u32() }, (ctx, { id }) => {
+  const { count } = ctx.db.item.id.find(id) ?? { count: 0 };
+  const [by, at] = [ctx.sender, ctx.timestamp];
+  for (let n = 0; n < count; n++) ctx.db.note.insert({ id: 0n, by, at, dice: n, name: ctx.newUuidV4(), text: `${n}` });
+});
 /** Finds a note by what its own call has drawn. */
 export const rewrite = desk.reducer({ name: t.uuid(), text: t.string() }, (ctx, { name, text }) => {
   const found = [...ctx.db.note.iter()].find((each) => each.name.__uuid__ === name.__uuid__);
@@ -102,6 +121,10 @@ export const deskModule = {
   tally,
   stamp,
   write,
+  whoami,
+  fill,
+  refuse,
+  dropOrRefuse,
   rewrite,
   summarise,
   forget,

@@ -18,7 +18,6 @@ import { Identity } from '../core/value/identity.ts';
 import { AnsweredCalls } from './answered-calls.ts';
 import type { HostCall, HostListener, HostOptions, Simulation } from './client/host-api.ts';
 import { AuthorityModule } from './connection/authority-module.ts';
-import { learnTimes } from './call-times.ts';
 import { Connection } from './connection/connection.ts';
 import { Credentials } from './credentials.ts';
 import { Device, type DeviceOptions } from './device.ts';
@@ -274,6 +273,7 @@ export class HostLoop {
       subscriptions: this.#rows.subscriptions.here,
       ids: this.#ids.snapshot(),
       moduleHash: this.#engine.definition.hash,
+      databaseIdentity: this.#engine.databaseIdentity.toHexString(),
     };
   }
 
@@ -370,7 +370,7 @@ export class HostLoop {
       case 'error':
         return; // The connection keeps these to itself.
       default:
-        if (message.type === 'batch') learnTimes(message.commits, this.#predictor.pending, this.#connection);
+        if (message.type === 'batch') this.#connection.learnTimes(message.commits, this.#predictor.pending);
         return this.#rows.receive(message);
     }
   }

@@ -25,6 +25,7 @@ import type { StoredCall } from './persist/stored-format.ts';
 import type { HostStart } from './start.ts';
 import type { PendingCall, Prediction } from './predict/pending.ts';
 import type { Predictor, ReconcileResult } from './predict/predictor.ts';
+import { outcomeSummary, summary } from './told-changes.ts';
 
 export interface OwnCallsOptions {
   readonly engine: Engine;
@@ -288,9 +289,14 @@ export class OwnCalls {
 
   /** Tells the pages what a message of the authority did to rows and calls. */
   reconciled({ changes, settled, outcomeChanges }: ReconcileResult): void {
-    this.#options.pages.changed(changes);
+    const { engine, pages } = this.#options;
+    pages.changed(changes);
     for (const { pending, from, to } of outcomeChanges) {
-      this.#progress(pending.call.callId, { type: 'outcomeChanged', from: summary(from), to: this.#summary(to) });
+      this.#progress(pending.call.callId, {
+        type: 'outcomeChanged',
+        from: outcomeSummary(engine, from),
+        to: { ...outcomeSummary(engine, to), ...this.#summary(to) },
+      });
     }
     for (const { pending, outcome, asPredicted } of settled) {
       const progress: CallProgress =
@@ -307,7 +313,7 @@ export class OwnCalls {
       this.#progress(pending.call.callId, progress);
       this.#callers.delete(pending.call.callId);
     }
-    this.#count(settled.length > 0);
+    this.count(settled.length > 0);
   }
 
   #predict(call: Call, unpredicted: string | undefined): PendingCall {
@@ -367,10 +373,11 @@ export class OwnCalls {
     }
   }
 
-  #count(isSettled: boolean): void {
+  /** Tells the pages the counters, when one of them has grown. */
+  count(isSettled = false): void {
     const { predictor, pages } = this.#options;
     const { pending, counters } = predictor;
-    const told = counters.replayed + counters.rolledBack + counters.differences;
+    const told = counters.replayed + counters.rolledBack + counters.differences + counters.checked;
     if (!isSettled && this.#countersTold === told) return;
     this.#countersTold = told;
     pages.push({ type: 'counters', counters: { pending: pending.size, ...counters } });
@@ -409,11 +416,4 @@ function refuse(
   message: string,
 ): void {
   page.push({ type: 'call', handleId, progress: { type: 'rejected', rejection: { code, message } } });
-}
-
-function summary(prediction: Prediction, guess?: string): PredictionSummary {
-  const marked = guess === undefined ? {} : { guess };
-  if (prediction.type === 'predicted') return { type: 'predicted', changedRows: prediction.changes.length, ...marked };
-  if (prediction.type === 'failing') return { type: 'failing', rejection: prediction.rejection, ...marked };
-  return { type: 'unpredicted', reason: prediction.reason };
 }

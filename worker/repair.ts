@@ -5,10 +5,11 @@
  * something else is wrong, and the app is told so.
  */
 
-import type { RowChange, Row } from '../core/commit/row-change.ts';
+import type { RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { Clock } from '../core/environment.ts';
 import type { ReplicaDifference } from './client/host-api.ts';
+import { toldRow } from './told-changes.ts';
 
 export interface RepairOptions {
   readonly engine: Engine;
@@ -20,7 +21,6 @@ export interface RepairOptions {
 
 const restMs = 60_000;
 const samplesMax = 20;
-const textMax = 500;
 
 export class Repair {
   readonly #options: RepairOptions;
@@ -55,8 +55,8 @@ export class Repair {
       rowCount: differing.length,
       samples: differing.slice(0, samplesMax).map(({ tableId, before, after }) => ({
         table: this.#names([tableId]).join(),
-        here: shown(before),
-        there: shown(after),
+        here: toldRow(before),
+        there: toldRow(after),
       })),
     });
   }
@@ -64,12 +64,4 @@ export class Repair {
   #names(tableIds: readonly number[]): string[] {
     return tableIds.map((tableId) => this.#options.engine.shape(tableId).table.accessor);
   }
-}
-
-function shown(row: Row | undefined): string | undefined {
-  if (row === undefined) return undefined;
-  return JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)).slice(
-    0,
-    textMax,
-  );
 }

@@ -39,6 +39,7 @@ async function itemsOfAReplica(desk: Desk): Promise<TableStore> {
 }
 
 const damages: readonly (readonly [string, (items: TableStore) => void])[] = [
+  ['another value in the row cache alone', (items) => Object.assign(items.read(7) as object, { count: 99 })],
   ['another value', (items) => void items.write(7, { id: 7, text: 'damaged', count: 9 })],
   ['a row less', (items) => void items.write(1_100, undefined)],
   ['a row more', (items) => void items.write(5_000, { id: 5_000, text: 'never written', count: 0 })],

@@ -119,10 +119,11 @@ export class ReplicaAudit {
     const { engine } = this.#options;
     const { hash } = audited;
     const { keyOf, table } = hash.shape;
-    const rows = engine.store(table.tableId).page(hash.lastKey, pageRows);
+    const store = engine.store(table.tableId);
+    const rows = store.page(hash.lastKey, pageRows);
     const last = rows.length < pageRows ? undefined : rows.at(-1);
     const upTo = last && keyOf(last);
-    hash.page(this.#confirmed(hash, rows, upTo), upTo, now);
+    hash.page(this.#confirmed(hash, store.asRead(rows), upTo), upTo, now);
     if (hash.isCounted) audited.readMs = this.#nowMs();
   }
 

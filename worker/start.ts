@@ -89,6 +89,8 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
     recordReads: true,
     guard: options.guard,
     replicates: (table) => coverage.has(table),
+    // A client's call never has the database as its sender.
+    senderAuth: () => ({ isInternal: false, hasJWT: false, jwt: null }),
   };
   const opened = await openStored(home, options);
   const { stored } = opened;
@@ -101,6 +103,7 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
   const isLost = unsendable === undefined;
   const settledCallId = state?.settledCallId ?? 0;
   if (state !== undefined) ids.restore(state.ids);
+  if (state?.databaseIdentity !== undefined) restored.engine.identify(Identity.fromString(state.databaseIdentity));
   return {
     store: isLost ? undefined : opened.store,
     storage: isLost ? { type: 'memory', reason: 'what is kept on this device can not be changed' } : opened.storage,
@@ -154,6 +157,7 @@ function stateOfCalls(calls: readonly StoredCall[]): StoredState | undefined {
     answered: [],
     subscriptions: [],
     ids: {},
+    databaseIdentity: undefined,
     changesFrom: 0,
     changesTo: 0,
   };

@@ -23,6 +23,8 @@ import type {
   SubscriptionRequest,
   WelcomeMessage,
 } from '../core/protocol/messages.ts';
+import { ConnectionId } from '../core/value/connection-id.ts';
+import { Identity } from '../core/value/identity.ts';
 import { batchOfOthers, completeTables, OwnEphemeralChanges } from './ephemeral-rows.ts';
 import type { Coverage } from './coverage.ts';
 import type { Pages } from './pages.ts';
@@ -32,6 +34,9 @@ import { ReplicaAudit } from './replica-audit.ts';
 import { SnapshotStaging } from './snapshot-staging.ts';
 import { StagedRows } from './staged-rows.ts';
 import { ClientSubscriptions } from './subscriptions.ts';
+
+/** The counters may have grown. */
+const nothing: ReconcileResult = { changes: [], settled: [], outcomeChanges: [] };
 
 export interface SubscribedRowsOptions {
   readonly definition: ModuleDefinition;
@@ -151,13 +156,15 @@ export class SubscribedRows {
     if (this.subscriptions.restore(subscriptions)) this.#position = position;
   }
 
-  welcomed({ epoch, resumed }: WelcomeMessage): void {
+  welcomed({ epoch, resumed, databaseIdentity, connectionId }: WelcomeMessage): void {
     this.#epoch = epoch;
     this.#staged.clear();
     this.#staging = resumed
       ? undefined
       : new SnapshotStaging(helloSnapshotId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
     this.subscriptions.welcomed();
+    this.#engine.identify(new Identity(databaseIdentity));
+    this.#events.reconciled(this.#predictor.reconnected(new ConnectionId(connectionId)));
   }
 
   /** What has come of snapshots counts for nothing. */
@@ -192,7 +199,7 @@ export class SubscribedRows {
         return this.#leave(message.subscriptionId, message.seq);
       case 'check':
         if (this.#staging === undefined) this.#audit.check(message);
-        return;
+        return this.#events.reconciled(nothing);
       case 'subscriptionRefused':
         return this.subscriptions.refused(message.subscriptionId, message.message);
       default:
@@ -257,7 +264,9 @@ export class SubscribedRows {
 
   #begin(lastSeq: Seq, commits: readonly Commit[], outcomes: readonly Outcome[]): void {
     this.#audit.changing(commits);
+    const startMs = this.#clock.monotonicMs();
     this.#predictor.begin(lastSeq, commits, outcomes);
+    this.#predictor.counters.reconcileMs += this.#clock.monotonicMs() - startMs;
   }
 
   #isEphemeral(tableId: number): boolean {

@@ -267,15 +267,11 @@ export class Authority {
     if (client.acknowledge(callId)) this.#acknowledged.add(client);
   }
 
-  /** Lends a client more values of a column; it may be told once `executedBatch` of this moment is durable. */
+  /** Lends a client more values of a column if it lacks them; it may be told once `executedBatch` of this moment is durable. */
   lend(table: TableDefinition, column: number, client: ClientRecord): Lease | undefined {
-    const lease = this.#leases.lend(table, column, client.clientNo);
+    const lease = this.#leases.topUp(table, column, client.clientNo);
     if (lease !== undefined) this.#pipeline.askFlush();
     return lease;
-  }
-
-  leased(tableId: number, column: number, client: ClientRecord): bigint {
-    return this.#leases.left(tableId, column, client.clientNo);
   }
 
   /** What a client holds of a column, in the order it was lent. */

@@ -5,7 +5,7 @@ import { t } from '../module/column.ts';
 import { defineModule } from '../module/module.ts';
 import { schema } from '../module/schema.ts';
 import { table } from '../module/table.ts';
-import { clientLeaseSize, IdLeases, type Lease, leasedColumns } from './id-lease.ts';
+import { clientValues, clientValuesNarrow, IdLeases, type Lease, leasedColumns } from './id-lease.ts';
 
 const definition = defineModule({
   default: schema({
@@ -26,6 +26,8 @@ const tableOf = (accessor: string) => {
   if (found === undefined) throw new Error(`there is no table ${accessor}`);
   return found;
 };
+
+const clientLeaseSize = 256n;
 
 /** Leases with the log of what they lent, and a caller. */
 class Lender {
@@ -56,7 +58,7 @@ class Lender {
   }
 
   lend(accessor: string, clientNo: number, column = 0): Lease | undefined {
-    return this.leases.lend(tableOf(accessor), column, clientNo);
+    return this.leases.lend(tableOf(accessor), column, clientNo, clientLeaseSize);
   }
 }
 
@@ -184,6 +186,56 @@ describe('id leases', () => {
     expect(after.draw('u64', 1, [hint('u64', 8n)])).toBe(8n);
     expect(after.leases.left(tableOf('u64').tableId, 0, 1)).toBe(clientLeaseSize - 8n);
   });
+
+  it('[AUT-12] behind the end that a call says are those of the calls after it', () => {
+    const lender = new Lender();
+    lender.lend('u64', 1);
+    expect(lender.draw('u64', 1, [hint('u64', 1n), hint('u64', 3n)])).toBe(1n);
+    expect(lender.drawMore('u64')).toBe(2n);
+    expect(lender.drawMore('u64')).toBe(257n);
+    expect(lender.draw('u64', 1, [hint('u64', 3n), hint('u64', 4n)])).toBe(3n);
+    // An end that can't be leaves it without values, and nobody else.
+    expect(lender.draw('u64', 1, [hint('u64', 4n), hint('u64', 2n)])).toBe(258n);
+    expect(lender.draw('u64', 1, [hint('u64', 4n)])).toBe(4n);
+  });
+
+  it('[AUT-16] are held by a client in such numbers that a burst is foreseen, and lent again when a quarter is gone', () => {
+    const { leases } = new Lender();
+    const held = () => leases.left(tableOf('u64').tableId, 0, 1);
+    expect(leases.topUp(tableOf('u64'), 0, 1)).toMatchObject({ from: 1n, to: clientValues + 1n });
+    expect(leases.topUp(tableOf('u64'), 0, 1)).toBeUndefined();
+    const lender = new Lender();
+    lender.leases.topUp(tableOf('u64'), 0, 1);
+    for (let callNo = 1n; callNo <= 100_000n; callNo++) {
+      if (lender.draw('u64', 1, [hint('u64', callNo), hint('u64', callNo + 1n)]) !== callNo)
+        throw new Error(`${callNo}`);
+      lender.leases.topUp(tableOf('u64'), 0, 1);
+      const left = lender.leases.left(tableOf('u64').tableId, 0, 1);
+      if (left <= (clientValues * 3n) / 4n || left > clientValues) throw new Error(`${left} are left`);
+    }
+    expect(held()).toBe(clientValues);
+    expect(leases.topUp(tableOf('u32'), 0, 1)).toMatchObject({ from: 1n, to: clientValuesNarrow + 1n });
+  });
+
+  it.each([
+    ['u32', 4n * clientValuesNarrow],
+    ['u64', 4n * clientValues],
+  ])(
+    '[AUT-16] of %s are lent to a client that throws them away up to a bound, and then as it draws',
+    (accessor, bound) => {
+      const lender = new Lender();
+      let drawn = 0n;
+      for (let i = 0; i < 1_000; i++) {
+        lender.leases.topUp(tableOf(accessor), 0, 1);
+        const last = lender.leases.heldBy(tableOf(accessor).tableId, 0, 1).at(-1);
+        if (last === undefined) throw new Error('it holds some');
+        lender.draw(accessor, 1, [hint(accessor, last.to - 1n)]);
+        drawn++;
+      }
+      const lent = lender.log.reduce((sum, { clientNo, from, to }) => (clientNo === 1 ? sum + (to - from) : sum), 0n);
+      expect(lent <= bound + 2n * drawn).toBe(true);
+    },
+  );
 
   it('[AUT-13] are given of 32 bits and more, each column by itself, and of public tables only', () => {
     const lender = new Lender();

@@ -29,12 +29,20 @@ export interface Lease {
 /** What is left of a holder's ranges for one column, in the order they were lent. */
 export interface Holding {
   ranges: { from: bigint; to: bigint }[];
+  /** So many more values may be lent to it. */
+  allowance: bigint;
 }
 
 const none: readonly LentValue[] = [];
 const databaseNo = 0;
 const ownLeaseSize = 1024n;
-export const clientLeaseSize = 256n;
+/** Of a column of 64 bits and more a client holds so many values, less a quarter at worst: a burst made offline is foreseen by nobody. */
+export const clientValues = 16_384n;
+/** Of one of 32 bits, whose values are not so many. */
+export const clientValuesNarrow = 1_024n;
+/** A client that skips what it is lent is lent this many times what it may hold, and from there on so many values for each that it draws. */
+const skippedTimesMax = 4n;
+const drawnAllowance = 2n;
 /** What a narrower type can hold is not lent ahead: it would be used up by gaps. */
 const lendableMaxMin = 0x7fff_ffffn;
 
@@ -50,9 +58,9 @@ export class IdLeases implements IdSource {
   readonly #holdings = new Map<string, Holding>();
   readonly #log: (lease: Lease) => void;
   readonly #clientNoOf: (call: Call) => number;
-  /** The call that drew last, and the holdings in which it has found its hint. */
+  /** The call that drew last, and the holdings in which it has found its hint, with where its values end. */
   #call: Call | undefined;
-  readonly #following = new Set<Holding>();
+  readonly #following = new Map<Holding, bigint | undefined>();
   #drawn: LentValue[] = [];
 
   /** `log` is called for each new lease, before any of its values is drawn. */
@@ -83,12 +91,27 @@ export class IdLeases implements IdSource {
     }
   }
 
-  /** Lends a client more values of a column; undefined when the type is too narrow to lend from, or used up. */
-  lend(table: TableDefinition, column: number, clientNo: number): Lease | undefined {
+  /**
+   * Lends a client as many values of a column as it lacks; undefined while it lacks few, when the type is too narrow to lend
+   * from, or used up, and when the client has thrown away too many.
+   */
+  topUp(table: TableDefinition, column: number, clientNo: number): Lease | undefined {
+    const wanted = valueMax(table.columns[column]?.type) > 0xffff_ffffn ? clientValues : clientValuesNarrow;
+    const lacking = wanted - this.left(table.tableId, column, clientNo);
+    if (lacking < wanted / 4n) return undefined;
+    const holding = this.#holding(holdingKey(table.tableId, column, clientNo), wanted * skippedTimesMax);
+    const size = lacking < holding.allowance ? lacking : holding.allowance;
+    const lease = size === 0n ? undefined : this.lend(table, column, clientNo, size);
+    if (lease !== undefined) holding.allowance -= size;
+    return lease;
+  }
+
+  /** Lends a client so many more values, or what there is. */
+  lend(table: TableDefinition, column: number, clientNo: number, size: bigint): Lease | undefined {
     const max = valueMax(table.columns[column]?.type);
     const next = this.#next.get(columnKey(table.tableId, column)) ?? 1n;
     if (max < lendableMaxMin || next > max) return undefined;
-    return this.#lend(table, column, clientNo, clientLeaseSize);
+    return this.#lend(table, column, clientNo, size);
   }
 
   /** Values that a client still holds of a column. */
@@ -134,19 +157,24 @@ export class IdLeases implements IdSource {
     return leases;
   }
 
-  /** From the call's hint on, if it is one at values that the client holds. */
+  /** From the call's hint on, if it is one at values that the client holds, up to where it says that they end. */
   #nextLent(holding: Holding, tableId: number, column: number, call: Call): bigint | undefined {
     if (call !== this.#call) {
       this.#call = call;
       this.#following.clear();
     }
     if (!this.#following.has(holding)) {
-      const hint = call.idHints.find((each) => each.tableId === tableId && each.column === column);
-      if (hint === undefined || !skipTo(holding, hint.first)) return undefined;
-      this.#following.add(holding);
+      const [first, end] = call.idHints.filter((each) => each.tableId === tableId && each.column === column);
+      if (first === undefined || !skipTo(holding, first.first)) return undefined;
+      this.#following.set(holding, end?.first);
     }
+    // What lies behind is what the client's next calls were predicted with.
+    const end = this.#following.get(holding);
+    if (end !== undefined && (holding.ranges[0]?.from ?? end) >= end) return undefined;
     const value = draw(holding);
-    if (value !== undefined) this.#drawn.push({ holding, value });
+    if (value === undefined) return undefined;
+    this.#drawn.push({ holding, value });
+    holding.allowance += drawnAllowance;
     return value;
   }
 
@@ -179,10 +207,13 @@ export class IdLeases implements IdSource {
   }
 
   #hold({ tableId, column, clientNo, from, to }: Lease): void {
-    const key = holdingKey(tableId, column, clientNo);
-    const holding = this.#holdings.get(key);
-    if (holding === undefined) this.#holdings.set(key, { ranges: [{ from, to }] });
-    else holding.ranges.push({ from, to });
+    this.#holding(holdingKey(tableId, column, clientNo), clientValues * skippedTimesMax).ranges.push({ from, to });
+  }
+
+  #holding(key: string, allowance: bigint): Holding {
+    let holding = this.#holdings.get(key);
+    if (holding === undefined) this.#holdings.set(key, (holding = { ranges: [], allowance }));
+    return holding;
   }
 }
 

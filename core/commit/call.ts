@@ -40,9 +40,12 @@ export interface Call {
   /** What its client said the time was when it made the call, whatever became of that: the same wherever it runs. */
   readonly proposedMicros: number;
   readonly sender: Identity;
-  /** Null for calls of the database itself. */
-  readonly connectionId: ConnectionId | null;
-  /** The first autoInc value that the client's prediction drew from its leases, by column; filled in when it first runs. */
+  /** The one on which it came. Null for calls of the database itself; at a client a pending call gets that of each new connection. */
+  connectionId: ConnectionId | null;
+  /**
+   * The autoInc values that the client's prediction drew from its leases: by column the first, and a second hint behind the
+   * last of those that follow it. Filled in while it runs.
+   */
   readonly idHints: IdHint[];
 }
 

@@ -111,6 +111,16 @@ export class Engine {
     this.#definition = definition;
   }
 
+  /** Of which database the rows are, once that is known. */
+  identify(databaseIdentity: Identity): void {
+    this.#foreseeable.databaseIdentity = databaseIdentity;
+    this.#secret.databaseIdentity = databaseIdentity;
+  }
+
+  get databaseIdentity(): Identity {
+    return this.#foreseeable.databaseIdentity;
+  }
+
   /** The reducer that is running at this moment, which only what it calls can ask. */
   get runningReducer(): string | undefined {
     return this.#call === undefined ? undefined : this.#definition.reducers[this.#call.reducerId]?.name;
@@ -147,7 +157,7 @@ export class Engine {
     this.#operations = 0;
     try {
       const isForeseeable = reducer.predict && call.clientId !== databaseClientId;
-      const context = new ReducerContext(call, isForeseeable ? this.#foreseeable : this.#secret);
+      const context = new ReducerContext(call, isForeseeable ? this.#foreseeable : this.#secret, transaction.reads);
       if (this.#options.guard !== true) return runReducer(reducer, context, call.args, transaction);
       return guarded(() => runReducer(reducer, context, call.args, transaction));
     } finally {

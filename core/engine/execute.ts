@@ -50,7 +50,7 @@ const tellable: ReadonlySet<string> = new Set<Rejection['code']>([
 
 export interface ContextBase {
   readonly db: object;
-  readonly databaseIdentity: Identity;
+  databaseIdentity: Identity;
   readonly senderAuth: (call: Call) => AuthCtx;
   /** Mixed into the call's randomness; undefined for what a client may predict. */
   readonly secret: string | undefined;
@@ -60,18 +60,23 @@ export interface ContextBase {
 export class ReducerContext {
   readonly db: object;
   readonly sender: Identity;
-  readonly connectionId: ConnectionId | null;
+  readonly #reads: ReadSet | undefined;
   readonly #call: Call;
   readonly #base: ContextBase;
   #timestamp: Timestamp | undefined;
   #random: CallRandom | undefined;
 
-  constructor(call: Call, base: ContextBase) {
+  constructor(call: Call, base: ContextBase, reads?: ReadSet) {
     this.db = base.db;
     this.sender = call.sender;
-    this.connectionId = call.connectionId;
+    this.#reads = reads;
     this.#call = call;
     this.#base = base;
+  }
+
+  get connectionId(): ConnectionId | null {
+    if (this.#reads !== undefined) this.#reads.connection = true;
+    return this.#call.connectionId;
   }
 
   get timestamp(): Timestamp {

@@ -34,6 +34,8 @@ const linearSearchMax = 12;
 const none: readonly never[] = [];
 
 export class ReadSet {
+  /** The connection that the call was made on was looked at. */
+  connection = false;
   /** Point reads, each once, in the order of the first: the table and the key. A key is here whether or not there was a row. */
   readonly pointTables: number[] = [];
   readonly pointKeys: Key[] = [];

@@ -145,6 +145,14 @@ export class TableStore {
     return this.select(`WHERE ${key} > ? ORDER BY ${key} LIMIT ?`, [sql.keyToSql(after), rowsMax]);
   }
 
+  /** These rows of SQLite's as reducers find them: what the row cache has of them goes first. */
+  asRead(rows: readonly Row[]): Row[] {
+    return rows.flatMap((row) => {
+      const cached = this.#cache.get(this.shape.keyOf(row));
+      return cached === undefined ? [row] : cached === null ? [] : [cached];
+    });
+  }
+
   /**
    * Writes rows straight to SQLite, past the cache: for snapshots and recovery, where nothing reads them soon. The
    * caller knows that none of their keys exists here.

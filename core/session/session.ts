@@ -10,7 +10,7 @@ import type { Authority } from '../authority/authority.ts';
 import type { DurableBatch } from '../authority/batch.ts';
 import type { CallRequest } from '../authority/call-request.ts';
 import type { ClientRecord } from '../authority/clients.ts';
-import { clientLeaseSize, type Lease } from '../authority/id-lease.ts';
+import type { Lease } from '../authority/id-lease.ts';
 import type { Codec } from '../codec/bsatn.ts';
 import { ByteReader, ByteWriter } from '../codec/bytes.ts';
 import type { CallId, Outcome } from '../commit/call.ts';
@@ -381,7 +381,6 @@ export class Session implements TransportEvents, SlowSession {
   /** Keeps a client supplied with values to predict from; what is lent is told when it is durable. */
   #lendIds(client: ClientRecord): void {
     for (const { table, column } of this.#hub.leasedColumns) {
-      if (this.#authority.leased(table.tableId, column, client) >= clientLeaseSize / 2n) continue;
       const lease = this.#authority.lend(table, column, client);
       if (lease !== undefined) this.#tellLease(lease);
     }

@@ -21,15 +21,7 @@ type Report =
 const progressEveryMs = 5_000;
 
 async function runAll(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '1000' },
-      from: { type: 'string', default: '1' },
-      jobs: { type: 'string', default: String(availableParallelism()) },
-    },
-  });
-  const [from, seeds] = [Number(values.from), Number(values.seeds)];
-  const jobs = Math.max(1, Math.min(Number(values.jobs), seeds));
+  const { from, seeds, jobs } = wanted();
   const progress = new Progress(seeds);
   const failures: Extract<Report, { type: 'failed' }>[] = [];
   const hear = (report: Report): void => {
@@ -45,6 +37,30 @@ async function runAll(): Promise<void> {
   if (first === undefined) return;
   console.error(`\n${first.story}\n\nreplay: npm run simulate -- --seeds 1 --from ${first.seed}`);
   process.exitCode = 1;
+}
+
+/** Exits where it can't be done: a run of no worlds proves nothing. */
+function wanted(): { readonly from: number; readonly seeds: number; readonly jobs: number } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seeds: { type: 'string', default: '1000' },
+        from: { type: 'string', default: '1' },
+        jobs: { type: 'string', default: String(availableParallelism()) },
+      },
+    });
+    const count = (name: 'seeds' | 'from' | 'jobs'): number => {
+      const value = Number(values[name]);
+      if (Number.isSafeInteger(value) && value >= 1) return value;
+      throw new RangeError(`--${name} takes a whole number from 1 on, not '${values[name]}'.`);
+    };
+    const [from, seeds] = [count('from'), count('seeds')];
+    return { from, seeds, jobs: Math.min(count('jobs'), seeds) };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}
+npm run simulate -- [--seeds N] [--from SEED] [--jobs N]`);
+    process.exit(2);
+  }
 }
 
 function start(share: Share, hear: (report: Report) => void, isOver: () => boolean): Promise<void> {

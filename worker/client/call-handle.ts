@@ -8,7 +8,7 @@
 
 import { ForerunError, SenderError } from '../../core/errors.ts';
 import { Timestamp } from '../../core/value/timestamp.ts';
-import type { CallProgress, PredictionSummary } from './host-api.ts';
+import type { CallProgress, OutcomeSummary, PredictionSummary } from './host-api.ts';
 
 export interface Confirmation {
   /** Number of its commit; undefined when it changed nothing. */
@@ -18,8 +18,8 @@ export interface Confirmation {
 }
 
 export interface OutcomeChange {
-  readonly from: PredictionSummary;
-  readonly to: PredictionSummary;
+  readonly from: OutcomeSummary;
+  readonly to: OutcomeSummary;
 }
 
 export type CallState = 'calling' | 'predicted' | 'stored' | 'confirmed' | 'rejected';

@@ -189,7 +189,7 @@ export type CallProgress =
   /** It survives a reload. */
   | { readonly type: 'stored' }
   /** A replay changed what the call does. */
-  | { readonly type: 'outcomeChanged'; readonly from: PredictionSummary; readonly to: PredictionSummary }
+  | { readonly type: 'outcomeChanged'; readonly from: OutcomeSummary; readonly to: OutcomeSummary }
   | {
       readonly type: 'confirmed';
       readonly seq: number | undefined;
@@ -198,6 +198,17 @@ export type CallProgress =
       readonly replays: number;
     }
   | { readonly type: 'rejected'; readonly rejection: Rejection };
+
+/** What a call did before a replay, and does since: the first twenty rows that it changes, so that one can be told from the other. */
+export type OutcomeSummary = PredictionSummary & { readonly changes: readonly ToldChange[] };
+
+/** Rows as text (JSON, big numbers with an n), cut off at 500 characters; undefined where there is none. */
+export interface ToldChange {
+  readonly table: string;
+  readonly key: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+}
 
 export type PredictionSummary =
   /** `guess`: it read what may lie outside the client's subscriptions, and says so; the authority knows. */

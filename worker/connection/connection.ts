@@ -7,11 +7,13 @@
 
 import { unreachable } from '../../core/assert.ts';
 import { ByteReader, ByteWriter } from '../../core/codec/bytes.ts';
+import type { Commit } from '../../core/commit/commit.ts';
 import type { Environment } from '../../core/environment.ts';
 import { type ErrorCode, ForerunError } from '../../core/errors.ts';
 import { decodeServerMessage, encodeClientMessage } from '../../core/protocol/frame.ts';
 import type { ClientMessage, HelloMessage, ServerMessage, WelcomeMessage } from '../../core/protocol/messages.ts';
 import type { Transport, TransportEvents } from '../../core/protocol/transport.ts';
+import type { PendingCalls } from '../predict/pending.ts';
 import type { AuthorityModule } from './authority-module.ts';
 import { DelayLine } from './delay-line.ts';
 import { ServerClock } from './server-clock.ts';
@@ -125,9 +127,12 @@ export class Connection {
     return this.#clock.arrivalMicros();
   }
 
-  /** The authority gave a call this time. */
-  given(proposedMicros: number, givenMicros: number): void {
-    this.#clock.given(proposedMicros, givenMicros);
+  /** What the authority made of the times that these calls have proposed tells when the client's clock is wrong. */
+  learnTimes(commits: readonly Commit[], pending: PendingCalls): void {
+    for (const { ownCallId, timestampMicros } of commits) {
+      const own = ownCallId === undefined ? undefined : pending.get(ownCallId);
+      if (own !== undefined) this.#clock.given(own.call.proposedMicros, timestampMicros);
+    }
     this.#checkClock();
   }
 

@@ -64,6 +64,8 @@ export interface StoredState {
   /** What the rows are of. */
   readonly subscriptions: readonly SubscriptionRequest[];
   readonly ids: StoredIds;
+  /** As hex. Absent in what earlier versions have kept. */
+  readonly databaseIdentity: string | undefined;
   /** Keys of the `changes` that belong to the image. */
   readonly changesFrom: number;
   readonly changesTo: number;

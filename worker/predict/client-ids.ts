@@ -3,11 +3,12 @@
  * true (`core/authority/id-lease.ts`).
  *
  * Law: what a call has drawn it draws again in every later run, so that a replay makes the same rows. The first lent
- * value it draws of a column is its hint. Without a lease the values are stand-ins from the far end of the type, which
+ * value it draws of a column is its hint, and a second one says where those end that follow. No run draws what another
+ * pending call holds. Without a lease the values are stand-ins from the far end of the type, which
  * the authority's answer replaces.
  */
 
-import type { Call } from '../../core/commit/call.ts';
+import type { Call, IdHint } from '../../core/commit/call.ts';
 import type { IdSource } from '../../core/engine/engine.ts';
 import type { TableDefinition } from '../../core/module/definition.ts';
 
@@ -93,15 +94,32 @@ export class ClientIds implements IdSource {
     const known = drawn[count];
     if (known !== undefined) return known;
     const last = drawn.at(-1);
-    const hint = call.idHints.find((each) => each.tableId === table.tableId && each.column === column);
-    const id = this.#draw(key, last === undefined ? hint?.first : last + 1n) ?? this.#standIn(table, column, key);
+    const [hint, end] = call.idHints.filter((each) => each.tableId === table.tableId && each.column === column);
+    const { next } = this.#column(key);
+    const following = last === undefined ? hint?.first : last + 1n;
+    // Values behind the call's own are those of the calls after it, unless none of them has drawn any.
+    const isFree = following !== undefined && (end === undefined || following < end.first || following >= next);
+    const id = this.#draw(key, isFree ? following : undefined) ?? this.#standIn(table, column, key);
     drawn.push(id.value);
     this.#steps.push(() => drawn.pop(), id.back);
-    if (id.isLent && hint === undefined && last === undefined) {
-      call.idHints.push({ tableId: table.tableId, column, first: id.value });
-      this.#steps.push(() => call.idHints.pop());
-    }
+    if (id.isLent) this.#hint(call, { tableId: table.tableId, column, first: id.value }, end, next);
     return id.value;
+  }
+
+  /** Says where the call's values begin and end: what lies between is its alone. */
+  #hint({ idHints }: Call, hint: IdHint, end: IdHint | undefined, next: bigint): void {
+    const behind = { ...hint, first: hint.first + 1n };
+    const isFirst = !idHints.some((each) => each.tableId === hint.tableId && each.column === hint.column);
+    if (isFirst) {
+      idHints.push(hint, behind);
+      this.#steps.push(() => idHints.splice(-2));
+    } else if (end !== undefined && end.first === next && hint.first >= next) {
+      const at = idHints.indexOf(end);
+      idHints[at] = behind;
+      this.#steps.push(() => {
+        idHints[at] = end;
+      });
+    }
   }
 
   /** The first lent value from `from` on, or the first that no call has drawn. */

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { Random } from '../../test/simulation/random.ts';
+import { SimulatedStorage } from '../../test/contract/simulated-storage.ts';
 import { Desk, type DeskClient, type Seat } from '../desk.testing.ts';
 
 /** One of everything that a reducer does with rows; some of them fail, here and at the authority alike. */
@@ -90,15 +91,16 @@ test('[CLI-4] a machine that slept for an hour, its clock with it, costs one cal
   expect(await divergedOf(desk, seat, 3_000, 50)).toBe(0);
 });
 
-test('[PRE-15] [AUT-11] [AUT-12] of 8 clients that insert into one table at once, 99.9 % of the predicted ids are the final ones', async () => {
+/** What each client predicts of its own notes' ids, and what came of it, in parts of a hundred. */
+async function exactIds(calls: { each: number; atOnce: number; pauseMs: number; latencyMs: (who: number) => number }) {
   const desk = await Desk.open();
-  const random = new Random('eight');
   const seats: Seat[] = [];
-  for (let i = 0; i < 8; i++) {
+  for (let who = 0; who < 8; who++) {
     const seat = await desk.seat();
-    seat.client.simulate({ latencyMs: random.integer(0, 300) });
+    seat.client.simulate({ latencyMs: calls.latencyMs(who) });
     seats.push(seat);
   }
+  await desk.time.advance(1_000);
   const predicted = new Map<string, bigint>();
   // The first that a client hears of its own notes is what it predicted.
   for (const [who, { client }] of seats.entries()) {
@@ -106,21 +108,104 @@ test('[PRE-15] [AUT-11] [AUT-12] of 8 clients that insert into one table at once
       if (text.startsWith(`${who} `) && !predicted.has(text)) predicted.set(text, id);
     });
   }
-  for (let n = 0; n < 1_000; n++) {
-    const who = random.integer(0, 7);
-    const text = `${who} ${n}`;
-    (seats[who] as Seat).client.reducers.write({ text });
-    expect(predicted.has(text)).toBe(true);
-    if (random.chance(0.5)) await desk.time.advance(random.integer(1, 10));
-    // Refused: a value is drawn, and left as a gap.
-    if (random.chance(0.05)) (seats[who] as Seat).client.reducers.write({ text: '' }).confirmed.catch(() => {});
+  for (let n = 0; n < calls.each; n++) {
+    for (const [who, { client }] of seats.entries()) {
+      client.reducers.write({ text: `${who} ${n}` });
+      // Refused: a value is drawn, and left as a gap.
+      if (n % 20 === who) client.reducers.write({ text: '' }).confirmed.catch(() => {});
+    }
+    if (n % calls.atOnce === calls.atOnce - 1) await desk.time.advance(calls.pauseMs);
   }
-  await desk.time.advance(2_000);
+  await desk.time.advance(10_000);
   const final = new Map(desk.home.rows('note').map((row) => [String(row['text']), row['id'] as bigint]));
-  expect([final.size, predicted.size, new Set(final.values()).size]).toEqual([1_000, 1_000, 1_000]);
-  const exact = [...predicted].filter(([text, id]) => final.get(text) === id).length;
-  expect(exact / 1_000).toBeGreaterThanOrEqual(0.999);
+  expect([final.size, predicted.size, new Set(final.values()).size]).toEqual(
+    Array.from({ length: 3 }, () => calls.each * 8),
+  );
+  return [...predicted].filter(([text, id]) => final.get(text) === id).length / final.size;
+}
+
+test('[PRE-15] [AUT-11] [AUT-12] of 8 clients that insert into one table at once, 99.9 % of the predicted ids are the final ones', async () => {
+  const paced = { each: 125, atOnce: 1, pauseMs: 10, latencyMs: (who: number) => who * 40 };
+  expect(await exactIds(paced)).toBeGreaterThanOrEqual(0.999);
 }, 60_000);
+
+test('[AUT-16] so they are when each inserts a thousand a second, 200 ms away, and when all insert hundreds in one go', async () => {
+  const latencyMs = () => 200;
+  expect(await exactIds({ each: 300, atOnce: 1, pauseMs: 1, latencyMs })).toBeGreaterThanOrEqual(0.999);
+  expect(await exactIds({ each: 300, atOnce: 300, pauseMs: 1, latencyMs })).toBeGreaterThanOrEqual(0.999);
+}, 60_000);
+
+test('[AUT-16] of one client that inserts 10,000 rows offline and then as many again, all of them are', async () => {
+  const desk = await Desk.open();
+  const { client, ...seat } = await desk.seat();
+  void seat;
+  await desk.time.advance(1_000);
+  client.simulate({ offline: true });
+  const predicted = new Map<string, bigint>();
+  client.tables.note.onInsert(({ id, text }) => {
+    if (!predicted.has(text)) predicted.set(text, id);
+  });
+  for (const from of [0, 5_000]) {
+    for (let n = from; n < from + 5_000; n++) client.reducers.write({ text: `${n}` });
+    client.simulate({ offline: from === 0 });
+    await desk.time.advance(10);
+  }
+  client.simulate({ offline: false });
+  await desk.time.advance(30_000);
+  expect(client.status.pending).toBe(0);
+  const final = desk.home.rows('note');
+  expect([final.length, predicted.size]).toEqual([10_000, 10_000]);
+  expect(final.every(({ text, id }) => predicted.get(String(text)) === id)).toBe(true);
+}, 60_000);
+
+test('[PRE-15] a call that draws more values when it runs again takes none of those that the next ones hold', async () => {
+  const desk = await Desk.open();
+  const [far, near] = [await desk.seat(), await desk.seat()];
+  near.client.reducers.put({ id: 1, text: 'one' });
+  await desk.time.advance(50);
+  far.client.simulate({ latencyMs: 400 });
+  near.client.reducers.bump({ id: 1 });
+  await desk.time.advance(300);
+  const filling = far.client.reducers.fill({ id: 1 });
+  const next = far.client.reducers.write({ text: 'next' });
+  const told: unknown[] = [];
+  next.onOutcomeChange((change) => told.push(change));
+  const notes = far.client.live(far.client.tables.note);
+  const id = notes.rows.find(({ text }) => text === 'next')?.id;
+  // It runs again, and draws two.
+  near.client.reducers.bump({ id: 1 });
+  await desk.time.advance(3_000);
+  expect([filling.state, next.state, told]).toEqual(['confirmed', 'confirmed', []]);
+  expect(notes.rows.find(({ text }) => text === 'next')?.id).toBe(id);
+  expect(notes.rows).toHaveLength(3);
+  expect(next.confirmation).toMatchObject({ asPredicted: true });
+});
+
+test('[PRE-25] who calls, on which connection, and to which database are as predicted, also after a reconnect', async () => {
+  const desk = await Desk.open();
+  const storage = new SimulatedStorage();
+  let seat = await desk.seat({ store: storage.connect() });
+  await desk.time.advance(100);
+  const online = seat.client.reducers.whoami({ id: 1 });
+  await desk.time.advance(100);
+  seat.isReachable = false;
+  seat.cut();
+  await desk.time.advance(10);
+  const away = seat.client.reducers.whoami({ id: 2 });
+  seat.isReachable = true;
+  await desk.time.advance(30_000);
+  for (const call of [online, away]) expect(call.confirmation).toMatchObject({ asPredicted: true });
+  await seat.client.close();
+  // An offline start knows the database from the last one.
+  seat = await desk.seat({ store: storage.connect(), isReachable: false });
+  const offline = seat.client.reducers.whoami({ id: 3 });
+  seat.isReachable = true;
+  await desk.time.advance(30_000);
+  expect(offline.confirmation).toMatchObject({ asPredicted: true });
+  expect(desk.home.rows('item').map(({ text }) => String(text).split(' ')[0])).toEqual(
+    Array.from({ length: 3 }, () => desk.home.authority.databaseIdentity.toHexString()),
+  );
+});
 
 test.each([
   ['hours offline', { wallMs: 0, awayMs: 3 * 3_600_000 }],

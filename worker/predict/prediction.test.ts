@@ -135,6 +135,52 @@ describe("another client's commit", () => {
     expect(await total()).toBe(2);
   });
 
+  test('[PRE-10] is told with what the call did before and does now, and not where it does the same', async () => {
+    const { desk, far, near } = await pair(2_000);
+    const bumped = far.client.reducers.bump({ id: 1 });
+    const put = far.client.reducers.put({ id: 1, text: 'mine' });
+    const told: unknown[] = [];
+    bumped.onOutcomeChange((change) => told.push(change));
+    put.onOutcomeChange((change) => told.push(change));
+    near.client.reducers.bump({ id: 1 });
+    await desk.time.advance(1_100);
+    const did = (before: number) => ({
+      type: 'predicted',
+      changedRows: 1,
+      changes: [
+        {
+          table: 'item',
+          key: '1',
+          before: expect.stringContaining(`"count":${before}`),
+          after: expect.stringContaining(`"count":${before + 1}`),
+        },
+      ],
+    });
+    expect(told).toMatchObject([{ from: did(0), to: did(1) }]);
+    await desk.time.advance(3_000);
+    // Both ran again.
+    expect([bumped.replays, put.replays]).toEqual([1, 1]);
+  });
+
+  test('[PRE-13] is counted by what became of the prediction, also where the authority refuses the call', async () => {
+    const desk = await Desk.open();
+    const far = await desk.seat({ subscribe: ['SELECT * FROM item WHERE id < 50'] });
+    const near = await desk.seat();
+    near.client.reducers.put({ id: 77, text: 'kept' });
+    await desk.time.advance(50);
+    const counted = () => {
+      const { confirmed, diverged, unpredicted } = far.client.counters;
+      return { confirmed, diverged, unpredicted };
+    };
+    const before = counted();
+    far.client.reducers.refuse({}).confirmed.catch(() => {});
+    // There is nothing to drop here, and one at the authority that may not be dropped.
+    far.client.reducers.dropOrRefuse({ id: 77 }).confirmed.catch(() => {});
+    far.client.reducers.bump({ id: 99 }).confirmed.catch(() => {});
+    await desk.time.advance(1_000);
+    expect(counted()).toEqual({ ...before, confirmed: before.confirmed + 1, unpredicted: 1, diverged: 1 });
+  });
+
   test('[PRE-10] that changes what a pending call does is told through its handle, once, and only then', async () => {
     const { desk, far, near } = await pair(2_000);
     const doomed = far.client.reducers.bump({ id: 1 });

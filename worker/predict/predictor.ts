@@ -12,6 +12,7 @@ import { assert, unreachable } from '../../core/assert.ts';
 import type { Call, CallId, Outcome, Seq } from '../../core/commit/call.ts';
 import type { Commit } from '../../core/commit/commit.ts';
 import type { Key, Row, RowChange } from '../../core/commit/row-change.ts';
+import type { ConnectionId } from '../../core/value/connection-id.ts';
 import type { Engine } from '../../core/engine/engine.ts';
 import type { Execution } from '../../core/engine/execute.ts';
 import { AppChanges } from './app-changes.ts';
@@ -205,6 +206,18 @@ export class Predictor {
     return this.#toTheEnd();
   }
 
+  /** Pending calls will reach the authority on this connection: those that have looked at theirs run again. */
+  reconnected(connectionId: ConnectionId): ReconcileResult {
+    const calls = new Set<PendingCall>();
+    for (const pending of this.#state.pending) {
+      if (pending.call.connectionId?.__connection_id__ === connectionId.__connection_id__) continue;
+      pending.call.connectionId = connectionId;
+      if (pending.prediction.reads?.connection === true) calls.add(pending);
+    }
+    this.#take(next(this.#state, { type: 'rerun', calls }, this.#rows));
+    return this.#toTheEnd();
+  }
+
   /** The confirmed rows where pending calls have put others: applied to the rows there are, they give the confirmed ones. */
   beneath(): RowChange[] {
     const seen = new Map<number, Set<Key>>();
@@ -295,10 +308,7 @@ export class Predictor {
     this.#done = 0;
     this.#settled = [];
     this.#outcomeChanges = [];
-    for (const { asPredicted, pending } of settled) {
-      if (asPredicted) this.counters.confirmed++;
-      else this.counters[pending.prediction.type === 'unpredicted' ? 'unpredicted' : 'diverged']++;
-    }
+    for (const each of settled) this.counters[countedAs(each)]++;
     return { changes: this.#net.take(), settled, outcomeChanges };
   }
 
@@ -379,6 +389,18 @@ export class Predictor {
     rows.set(key, after);
     return { tableId, key, before, after };
   }
+}
+
+/** What a settled call is counted as: one that was refused did what was predicted if its prediction failed too. */
+function countedAs({
+  pending,
+  outcome,
+  asPredicted,
+}: ReconcileResult['settled'][number]): 'confirmed' | 'diverged' | 'unpredicted' {
+  const { type } = pending.prediction;
+  if (type === 'unpredicted') return 'unpredicted';
+  const isForeseen = outcome.type === 'rejected' ? type === 'failing' : asPredicted;
+  return isForeseen ? 'confirmed' : 'diverged';
 }
 
 function predictionOf(execution: Execution): Prediction {

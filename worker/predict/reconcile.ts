@@ -51,7 +51,8 @@ export type ReconcileEvent =
   /** There is time for more of what `consider` asked for. */
   | { readonly type: 'considered' }
   /** Reducers have other code now: every call runs again. */
-  | { readonly type: 'rerun' }
+  /** Calls whose reducers or circumstances are others now; all when not said. */
+  | { readonly type: 'rerun'; readonly calls?: ReadonlySet<PendingCall> }
   /** The call of the last `run` effect has run. */
   | { readonly type: 'ran'; readonly prediction: Prediction }
   /** All effects up to `proceed` have been carried out. */
@@ -98,7 +99,7 @@ export function next(state: ReconcileState, event: ReconcileEvent, rows: RowComp
     case 'considered':
       return consider(state);
     case 'rerun':
-      return onRerun(state);
+      return onRerun(state, event.calls);
     case 'ran':
       return onRan(state, event.prediction, rows);
     case 'proceeded':
@@ -129,11 +130,13 @@ function consider(state: ReconcileState): ReconcileStep {
   return runNext(state, effects);
 }
 
-function onRerun(state: ReconcileState): ReconcileStep {
+function onRerun(state: ReconcileState, calls: ReadonlySet<PendingCall> | undefined): ReconcileStep {
   assert(!state.isUnderWay, 'a batch is reconciled before calls run again');
   state.isUnderWay = true;
   const effects: ReconcileEffect[] = [];
-  state.rolledBack = [...state.pending];
+  const affected = new Set(calls);
+  if (calls !== undefined) new Spread(affected, [], state.pending, 0).goOn(Number.POSITIVE_INFINITY);
+  state.rolledBack = calls === undefined || state.mode === 'all' ? [...state.pending] : state.pending.inOrder(affected);
   for (const call of state.rolledBack) call.before = call.prediction;
   rollBack(state.rolledBack, state.pending, effects);
   state.queue = [...state.rolledBack].reverse();

@@ -38,8 +38,9 @@ export function* replacing({
     const table = new TableReplacement(engine, pending, tableId, wanted, changes);
     let after: Key | undefined;
     for (;;) {
-      const page = engine.store(tableId).page(after, rowsPerStep);
-      for (const row of page) table.compare(shape.keyOf(row), row);
+      const store = engine.store(tableId);
+      const page = store.page(after, rowsPerStep);
+      for (const row of store.asRead(page)) table.compare(shape.keyOf(row), row);
       const last = page.at(-1);
       if (page.length < rowsPerStep || last === undefined) break;
       after = shape.keyOf(last);

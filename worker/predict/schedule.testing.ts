@@ -352,7 +352,7 @@ export class Run {
 
   #lend(): void {
     for (const { table, column } of leasedColumns(definition)) {
-      const lease = this.#leases.lend(table, column, ownNo);
+      const lease = this.#leases.lend(table, column, ownNo, 256n);
       if (lease === undefined) continue;
       for (const { ids } of [this.#selective, this.#all]) ids.lend(table.tableId, column, lease.from, lease.to);
     }
@@ -369,8 +369,12 @@ export class Run {
   #tell(hear: (side: Side) => ReconcileResult): void {
     const emissions: (readonly Emission[])[] = [];
     const [selective, all] = [this.#selective, this.#all].map((side) => {
+      const before = new Map(
+        [...side.predictor.pending].map(({ call, prediction }) => [call, shownPrediction(prediction)]),
+      );
       const result = hear(side);
       emissions.push(side.tell(result.changes));
+      checkToldOutcomes(before, side.predictor.pending, result);
       return result;
     }) as [ReconcileResult, ReconcileResult];
     this.#compareEmissions(emissions);
@@ -460,6 +464,26 @@ export class Run {
   }
 }
 
+/** Told are those that do something else than before the message, and no others. */
+function checkToldOutcomes(
+  before: ReadonlyMap<Call, string>,
+  pending: Iterable<PendingCall>,
+  { outcomeChanges }: ReconcileResult,
+): void {
+  const changed = [...pending].filter(({ call, prediction }) => before.get(call) !== shownPrediction(prediction));
+  const told = outcomeChanges.map(({ pending: { callId } }) => callId);
+  check(
+    shownRows(told) === shownRows(changed.map(({ callId }) => callId)),
+    `the app is told of each outcome that changed, and of no other: ${shownRows(told)}`,
+  );
+  for (const {
+    pending: { call, prediction },
+    from,
+    to,
+  } of outcomeChanges)
+    check(before.get(call) === shownPrediction(from) && to === prediction, 'of what it was, and of what it is');
+}
+
 function check(condition: boolean, claim: string): asserts condition {
   if (!condition) throw new Error(`broken: ${claim}`);
 }
@@ -494,6 +518,16 @@ function samePrediction(engine: Engine, a: Prediction | undefined, b: Prediction
       );
     })
   );
+}
+
+/** What it leaves: the rows that it writes in the order of their keys, or why it fails. */
+function shownPrediction(prediction: Prediction): string {
+  if (prediction.type !== 'predicted')
+    return shownRows([prediction.type, prediction.type === 'failing' && prediction.rejection]);
+  return prediction.changes
+    .map(({ tableId, key, after }) => shownRows([tableId, key, after]))
+    .sort()
+    .join();
 }
 
 function shownRows(rows: readonly unknown[]): string {

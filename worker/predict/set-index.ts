@@ -187,6 +187,7 @@ export function sameSets(a: Prediction, b: Prediction): boolean {
   if (a.type === 'predicted' && b.type === 'predicted' && !sameKeys(a.changes, b.changes)) return false;
   const [one, other] = [a.reads, b.reads];
   return (
+    one.connection === other.connection &&
     sameList(one.pointTables, other.pointTables) &&
     sameList(one.pointKeys, other.pointKeys) &&
     sameList(one.scans, other.scans) &&

@@ -79,7 +79,7 @@ class Run {
     stage.fresh.ids.source = this.ids;
     this.predictor = new Predictor(this.engine, this.ids);
     for (const { table, column } of leasedColumns(definition)) {
-      const lease = leases.lend(table, column, ownNo);
+      const lease = leases.lend(table, column, ownNo, 256n);
       if (lease !== undefined) this.ids.lend(table.tableId, column, lease.from, lease.to);
     }
   }
