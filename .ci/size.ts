@@ -31,18 +31,18 @@ const measured: readonly Measured[] = [
     code: "import { attachWorker, connect } from '/dist/worker/index.js'; use(attachWorker, connect);",
     external: [],
     isWorker: false,
-    gzipBytesMax: 15_600,
+    gzipBytesMax: 16_000,
     gzipBytesWanted: 12_000,
-    laterGzipBytesMax: 105_000,
+    laterGzipBytesMax: 112_000,
   },
   {
     name: 'worker without sql.js',
     code: "import { host } from '/dist/worker/worker.js'; use(host);",
     external: ['sql.js'],
     isWorker: true,
-    gzipBytesMax: 70_000,
+    gzipBytesMax: 74_000,
     gzipBytesWanted: 45_000,
-    laterGzipBytesMax: 24_000,
+    laterGzipBytesMax: 26_000,
   },
 ];
 
