@@ -48,7 +48,9 @@ export const limits = {
   resumeBytesMax: 16_777_216,
   /** Changed rows that wait to be kept on the client's device; beyond it all rows are written anew instead. */
   unstoredChangesMax: 100_000,
-  /** A shared worker that waits so long for another one's storage goes on in memory. */
+  /** Rows that a client has no more are gone from its device so long after; later, where writing it all anew takes long. */
+  removedRowsMsMax: 5_000,
+  /** A shared worker that waits so long for another one's storage goes on in memory if that one is alive, else takes it. */
   tabLockMsMax: tabLockMsMax as typeof tabLockMsMax,
   /** However often the leaders of a replica's tabs did not answer, one is deposed after this. */
   tabPatienceMsMax: tabPatienceMsMax as typeof tabPatienceMsMax,

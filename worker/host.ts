@@ -17,14 +17,21 @@ import type {
   Simulation,
   WatchRequest,
 } from './client/host-api.ts';
+import { type EarlyTransport, earlyTransport } from './connection/early-transport.ts';
 import { type HostHome, HostLoop } from './host-loop.ts';
 import { load, neededByModule, neededByQuery, neededBySubscriptions } from './late-code.ts';
 import type { PageFeed } from './page-feed.ts';
 import { startOf } from './start.ts';
 
+interface Running {
+  readonly pages: Set<HostPage>;
+  readonly early: Promise<EarlyTransport>;
+  readonly loop: Promise<HostLoop>;
+}
+
 export class Host {
   readonly #home: Promise<HostHome>;
-  readonly #loops = new Map<string, { readonly pages: Set<HostPage>; readonly loop: Promise<HostLoop> }>();
+  readonly #loops = new Map<string, Running>();
   /** Whoever comes meanwhile waits for its end. */
   readonly #wiping = new Map<string, Promise<void>>();
 
@@ -43,9 +50,28 @@ export class Host {
     });
   }
 
+  /** Starts a client of nobody and ends it, by which all that a start needs is loaded and compiled. */
+  async prepare(): Promise<void> {
+    const options: HostOptions = {
+      url: '',
+      replica: '',
+      storage: 'memory',
+      token: undefined,
+      guard: false,
+      pageId: '',
+      subscribe: 'all',
+    };
+    const home = await this.#home;
+    await load(neededByModule(home.definition));
+    new HostLoop(home, options, await startOf(home, options)).end();
+  }
+
   /** Lets go of everything at once, with nothing kept that is not kept yet: another tab has taken over. */
   end(): void {
-    for (const { loop } of this.#loops.values()) loop.then((each) => each.end()).catch(() => {});
+    for (const { loop, early } of this.#loops.values()) {
+      closeUnused(early);
+      loop.then((each) => each.end()).catch(() => {});
+    }
     this.#loops.clear();
   }
 
@@ -54,13 +80,16 @@ export class Host {
     if (wiping !== undefined) await wiping.catch(() => {});
     let running = this.#loops.get(options.replica);
     if (running === undefined) {
-      running = { pages: new Set(), loop: this.#start(options) };
+      const early = this.#home.then(({ connect }) => earlyTransport(connect, options.url));
+      early.catch(() => {});
+      running = { pages: new Set(), early, loop: this.#start(options, early) };
       this.#loops.set(options.replica, running);
     }
     running.pages.add(page);
     const loop = await running.loop;
     if (!loop.isClosed) return loop;
     // Another host has wiped what it had.
+    closeUnused(running.early);
     if (this.#loops.get(options.replica) === running) this.#loops.delete(options.replica);
     return this.#enter(page, options);
   }
@@ -72,20 +101,26 @@ export class Host {
   }
 
   async #leave(page: HostPage): Promise<void> {
-    for (const [replica, { pages, loop }] of this.#loops) {
+    for (const [replica, { pages, early, loop }] of this.#loops) {
       if (!pages.delete(page) || pages.size > 0) continue;
       this.#loops.delete(replica);
+      // Of a loop that no page has opened.
+      closeUnused(early);
       await (await loop.catch(() => undefined))?.close();
     }
   }
 
-  async #start(options: HostOptions): Promise<HostLoop> {
-    const home = await this.#home;
+  /** Its connection is made when the first page is open, whose subscriptions the greeting has. */
+  async #start(options: HostOptions, early: Promise<EarlyTransport>): Promise<HostLoop> {
+    const home = { ...(await this.#home), connect: (await early).connect };
     await load(neededByModule(home.definition));
-    const loop = new HostLoop(home, options, await startOf(home, options));
-    loop.start();
-    return loop;
+    return new HostLoop(home, options, await startOf(home, options));
   }
+}
+
+/** Of a loop that has not taken it, and never will. */
+function closeUnused(early: Promise<EarlyTransport>): void {
+  early.then((transport) => transport.close()).catch(() => {});
 }
 
 interface HostPageOptions {
@@ -112,6 +147,7 @@ class HostPage implements HostApi {
     const loop = await this.#options.enter(this, options);
     if (!this.#isOpening) return this.#options.leave(this);
     const feed = loop.openPage(listener, options);
+    loop.start();
     this.#opened = { loop, feed };
     loop.greet(feed);
   }

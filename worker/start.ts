@@ -87,6 +87,7 @@ export async function startOf(home: StartHome, options: HostOptions): Promise<Ho
     definition,
     ids,
     recordReads: true,
+    overwritesDeleted: true,
     guard: options.guard,
     replicates: (table) => coverage.has(table),
     // A client's call never has the database as its sender.

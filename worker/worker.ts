@@ -27,7 +27,13 @@ export function host(module: ModuleExports, compiled?: CompiledModule): void {
   const definition = compiled === undefined ? resolved(module) : attachModule(module, compiled);
   const inner = inProcessHost(definition, isShared ? openLockedStore : openStore);
   const expose = (endpoint: Endpoint): void =>
-    exposeHost({ page: () => inner.page(), endpoint, version: moduleVersion(module), ready: loadAll });
+    exposeHost({
+      page: () => inner.page(),
+      endpoint,
+      version: moduleVersion(module),
+      ready: loadAll,
+      prepare: () => inner.prepare(),
+    });
   if (!isShared) return expose(globalThis as unknown as Endpoint);
   addEventListener('connect', (event) => {
     const [port] = (event as MessageEvent).ports;

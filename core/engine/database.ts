@@ -16,6 +16,8 @@ import type { SqlValue } from './sql-value.ts';
 export interface DatabaseOptions {
   /** A database file to start from, as `export` gave it. */
   readonly image?: Uint8Array;
+  /** What is deleted is overwritten, so that nothing of it is in an export. */
+  readonly overwritesDeleted?: boolean;
 }
 
 let loading: Promise<SqlJsStatic> | undefined;
@@ -71,9 +73,10 @@ export class Database {
   readonly #statements = new Map<string, Statement>();
   #changes = 0;
 
-  private constructor(sqlite: SqlJsStatic, db: SqlJsDatabase) {
+  private constructor(sqlite: SqlJsStatic, db: SqlJsDatabase, overwritesDeleted: boolean) {
     this.#sqlite = sqlite;
     this.#db = db;
+    if (overwritesDeleted) db.run('PRAGMA secure_delete=ON');
     db.run(
       'PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536',
     );
@@ -82,12 +85,12 @@ export class Database {
 
   static async open(options: DatabaseOptions = {}): Promise<Database> {
     const sqlite = await loadSqlite();
-    return new Database(sqlite, new sqlite.Database(options.image));
+    return new Database(sqlite, new sqlite.Database(options.image), options.overwritesDeleted === true);
   }
 
   /** Another one, with nothing in it. */
   another(): Database {
-    return new Database(this.#sqlite, new this.#sqlite.Database());
+    return new Database(this.#sqlite, new this.#sqlite.Database(), false);
   }
 
   /** Runs SQL of our own making that returns nothing. */

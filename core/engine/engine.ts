@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly checkBudget?: (changedRows: number) => void;
   /** A database file to start from. */
   readonly image?: Uint8Array;
+  /** Nothing of a row that is gone is in an export. */
+  readonly overwritesDeleted?: boolean;
   readonly limits?: StoreLimits;
 }
 
@@ -96,7 +98,8 @@ export class Engine {
   }
 
   static async open(options: EngineOptions): Promise<Engine> {
-    const database = await Database.open(options.image === undefined ? {} : { image: options.image });
+    const { image, overwritesDeleted = false } = options;
+    const database = await Database.open({ overwritesDeleted, ...(image !== undefined && { image }) });
     return new Engine(database, options);
   }
 

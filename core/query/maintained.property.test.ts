@@ -81,6 +81,17 @@ const fieldsOf: { readonly [A in Accessor]: readonly string[] } = {
   user: ['name', 'room', 'age'],
   tag: ['item', 'text'],
 };
+const textFields = new Set(['owner', 'name', 'text']);
+/** Columns of one type, or of its option. */
+const comparable = [
+  ['id', 'size'],
+  ['size', 'item'],
+  ['id', 'item'],
+  ['owner', 'name'],
+  ['owner', 'text'],
+  ['room', 'room'],
+  ['owner', 'owner'],
+] as const;
 /** What can be joined: table and column, with table and column. */
 const joints: readonly (readonly [Accessor, string, Accessor, string])[] = [
   ['item', 'owner', 'user', 'name'],
@@ -105,16 +116,49 @@ const step = fc
 function conditionOn(tables: readonly Accessor[]): fc.Arbitrary<ConditionSpec> {
   const field = fieldOf(tables);
   const compare = fc
-    .tuple(fc.constantFrom('eq', 'ne', 'lt', 'gte'), field)
+    .tuple(fc.constantFrom('eq', 'ne', 'lt', 'lte', 'gt', 'gte'), field)
     .chain(([op, left]) =>
       fc
         .constantFrom(...(valuesOf[left.field] ?? []))
         .map((value): ConditionSpec => ({ type: 'compare', op, left, right: { type: 'value', value } })),
     );
+  const isIn = field.chain((each) =>
+    fc
+      .array(fc.constantFrom(...(valuesOf[each.field] ?? [])), { maxLength: 3 })
+      .map((values): ConditionSpec => ({ type: 'in', field: each, values })),
+  );
+  const texts = tables.flatMap((accessor, place) =>
+    fieldsOf[accessor].filter((name) => textFields.has(name)).map((name) => ({ table: place, field: name })),
+  );
+  const like = fc
+    .tuple(fc.constantFrom(...texts), fc.constantFrom('%', '_', 'b%', '%\u{10000}', 'B_', ''))
+    .map(([each, pattern]): ConditionSpec => ({ type: 'like', field: each, pattern }));
+  // Of one table or of two, and nulls on either side.
+  const pairs = tables.flatMap((left, a) =>
+    tables.flatMap((right, b) =>
+      comparable
+        .filter(([x, y]) => fieldsOf[left].includes(x) && fieldsOf[right].includes(y))
+        .map(
+          ([x, y]) =>
+            [
+              { table: a, field: x },
+              { table: b, field: y },
+            ] as const,
+        ),
+    ),
+  );
+  const between = pairs.map(([left, right]) =>
+    fc
+      .constantFrom('eq' as const, 'ne' as const, 'lt' as const, 'gte' as const)
+      .map((op): ConditionSpec => ({ type: 'compare', op, left, right: { type: 'field', field: right } })),
+  );
   const isNull = field.map((each): ConditionSpec => ({ type: 'isNull', field: each }));
   return fc.oneof(
     { weight: 4, arbitrary: compare },
     { weight: 1, arbitrary: isNull },
+    { weight: 1, arbitrary: isIn },
+    { weight: 1, arbitrary: like },
+    ...(between.length === 0 ? [] : [{ weight: 1, arbitrary: fc.oneof(...between) }]),
     {
       weight: 1,
       arbitrary: fc
@@ -132,14 +176,17 @@ function fieldOf(tables: readonly Accessor[]): fc.Arbitrary<FieldSpec> {
     );
 }
 
-/** One table, or tables joined in a chain. */
+/** One table, or tables each of which is joined to one before it: in a chain, or several to the same. */
 const arbitraryFrom = fc
-  .tuple(fc.constantFrom(...accessors), fc.array(fc.nat({ max: 11 }), { maxLength: 2 }))
+  .tuple(
+    fc.constantFrom(...accessors),
+    fc.array(fc.record({ pick: fc.nat({ max: 11 }), back: fc.nat({ max: 2 }) }), { maxLength: 3 }),
+  )
   .map(([first, picks]) => {
     const tables: Accessor[] = [first];
     const on: ConditionSpec[] = [];
-    for (const pick of picks) {
-      const from = tables.length - 1;
+    for (const { pick, back } of picks) {
+      const from = Math.max(0, tables.length - 1 - back);
       const ways = joints.flatMap(([a, x, b, y]) => [
         ...(a === tables[from] ? [{ mine: x, table: b, its: y }] : []),
         ...(b === tables[from] ? [{ mine: y, table: a, its: x }] : []),
@@ -151,7 +198,7 @@ const arbitraryFrom = fc
         type: 'compare',
         op: 'eq',
         left: { table: from, field: way.mine },
-        right: { type: 'field', field: { table: from + 1, field: way.its } },
+        right: { type: 'field', field: { table: tables.length - 1, field: way.its } },
       });
     }
     return { tables, on };

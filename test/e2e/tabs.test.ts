@@ -63,12 +63,15 @@ describe.each([{ leader: false }, { leader: true }])('tabs (leader: $leader)', (
     await expect(note(b, '')).rejects.toThrow('nothing to note');
   }, 60_000);
 
-  test('[TAB-3] the first one’s sudden end costs the others no call and repeats none', async () => {
+  test('[TAB-3] [TAB-6] the first one’s sudden end costs the others no call and repeats none', async () => {
     const context = await person();
     const first = await book.tab(context);
     const others: Page[] = [];
     const tabs = leader ? 4 : 1;
     await Promise.all(Array.from({ length: tabs }, async () => others.push(await book.tab(context))));
+    // The next in line has its worker, and is as far as one that has been open for a while.
+    const prepared = (): number => others.reduce((sum, tab) => sum + tab.workers().length, 0);
+    if (leader) await expect.poll(prepared, { timeout: 20_000 }).toBe(1);
     const prefix = name();
     // Calls all the time, while the first tab goes without a word.
     const calls = others.map((tab, i) => noteOften(tab, `${prefix}${i}-`));
@@ -143,6 +146,33 @@ test('[TAB-5] a leader that holds the lock and does not answer is deposed once, 
     1,
   );
 }, 60_000);
+
+test.each([{ answers: false }, { answers: true }])(
+  '[TAB-7] another worker that has the storage (answers: $answers) keeps it only if it is alive',
+  async ({ answers }) => {
+    const context = await book.person();
+    onTestFinished(() => context.close());
+    const holder = await context.newPage();
+    await holder.goto(`${book.url}/favicon.ico`);
+    await holder.evaluate((isAlive) => {
+      const channel = new BroadcastChannel('forerun/main/holder');
+      channel.onmessage = ({ data }) => void (isAlive && data === 'ping' && channel.postMessage('pong'));
+      return new Promise<void>((resolve) => {
+        void navigator.locks
+          .request('forerun host main', () => {
+            resolve();
+            return new Promise(() => {});
+          })
+          .catch(() => {});
+      });
+    }, answers);
+    const tab = await book.tab(context);
+    const { storage } = await tab.evaluate(() => window.client.status);
+    if (answers) expect(storage).toEqual({ type: 'memory', reason: expect.stringContaining('another version') });
+    else expect(storage).toEqual({ type: 'device' });
+  },
+  60_000,
+);
 
 test('no page had an error that nobody expected', () => {
   expect(book.errors).toEqual([]);

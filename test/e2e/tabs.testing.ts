@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright';
+import { backupDatabase, restoreDatabase } from '../../server/log/backup.ts';
 import { chromiumArgs, findChromium } from '../browser/chromium.ts';
 // The page's own declaration of what tests reach.
 import type {} from './book/client.ts';
@@ -59,6 +60,14 @@ export class Book {
 
   async killServer(): Promise<void> {
     await this.#server?.kill();
+  }
+
+  /** The server's data as of now, put in place of what it has then by `goBack`, as an administrator would while it is down. */
+  backUp(): () => void {
+    const data = join(this.#folder, 'data');
+    const to = join(this.#folder, `backup-${performance.now()}`);
+    backupDatabase({ data, to });
+    return () => void restoreDatabase({ data, from: to });
   }
 
   /** Somebody new, without anything kept. `leader`: in a browser without shared workers. */

@@ -1,9 +1,13 @@
 /**
  * A client's store in IndexedDB, and the one door to `idb`.
  *
- * One object store per section, with numbers as keys; `owner` holds the number of the present owner, which every write
- * compares in its own transaction. Writes are strict: a call that was sent must not be forgotten by a loss of power, or
+ * One object store per section, with numbers as keys. `owner` holds, under 0, the number of the present owner, and every
+ * owner's number as a key of its own. Writes are strict: a call that was sent must not be forgotten by a loss of power, or
  * its number would be given again. Version 1 held only the token, in `meta`.
+ *
+ * Law: no transaction waits for this thread. All that is asked of one is asked in one go, and its end with it: a tab that
+ * is frozen in the middle would hold it open, and every other tab's start would wait behind it. So a write does not look
+ * who the owner is; it adds the number after its own, which fails, and the whole write with it, when somebody has it.
  */
 
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
@@ -32,6 +36,9 @@ interface StoredSchema extends DBSchema {
 }
 
 type Database = IDBPDatabase<StoredSchema>;
+
+/** So many owners ago, one that still writes would not be refused. */
+const ownersKept = 1_000;
 
 const nameOf = (replica: string): string => `forerun/${replica}`;
 
@@ -118,16 +125,26 @@ class IndexedStore implements ClientStore {
     return inTime(async () => {
       const transaction = this.#db.transaction([...sections, 'owner' as const], 'readwrite', { durability: 'strict' });
       const owners = transaction.objectStore('owner');
-      this.#owner = ((await owners.get(0)) ?? 0) + 1;
-      void owners.put(this.#owner, 0);
-      const records: StoredRecord[] = [];
-      for (const section of sections) {
+      const last = owners.get(0);
+      const contents = sections.map((section) => {
         const store = transaction.objectStore(section);
-        const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
-        for (const [i, key] of keys.entries()) records.push({ section, key, value: bytesOf(values[i]) });
-      }
-      await transaction.done;
-      return records;
+        return Promise.all([store.getAllKeys(), store.getAll()]);
+      });
+      // Those that fail do so with the transaction.
+      for (const content of contents) content.catch(() => {});
+      // The one answer that it waits for; all else is asked already, so that the end can be asked with what follows.
+      const owner = (this.#owner = ((await last) ?? 0) + 1);
+      const requests = [
+        owners.put(owner, 0),
+        owners.put(owner, owner),
+        owners.delete(IDBKeyRange.bound(1, Math.max(1, owner - ownersKept))),
+      ];
+      transaction.commit();
+      await Promise.all([transaction.done, ...requests]);
+      const read = await Promise.all(contents);
+      return read.flatMap(([keys, values], i) =>
+        keys.map((key, at) => ({ section: sections[i] as Section, key, value: bytesOf(values[at]) })),
+      );
     });
   }
 
@@ -135,17 +152,29 @@ class IndexedStore implements ClientStore {
     return inTime(async () => {
       const touched = new Set<Section>([...remove, ...put].map(({ section }) => section));
       const transaction = this.#db.transaction([...touched, 'owner' as const], 'readwrite', { durability: 'strict' });
-      // The promises of the requests fail with the transaction, which is what counts.
-      const requests: Promise<unknown>[] = [];
-      if ((await transaction.objectStore('owner').get(0)) !== this.#owner) {
+      const owners = transaction.objectStore('owner');
+      const next = this.#owner + 1;
+      const isTaken = owners.add(next, next).then(
+        () => false,
+        (error: unknown) => error instanceof DOMException && error.name === 'ConstraintError',
+      );
+      const requests: Promise<unknown>[] = [owners.delete(next)];
+      try {
+        for (const { section, from, to } of remove)
+          requests.push(transaction.objectStore(section).delete(IDBKeyRange.bound(from, to)));
+        for (const record of put) requests.push(transaction.objectStore(record.section).put(...entryOf(record)));
+        transaction.commit();
+      } catch (error) {
+        // Half of it is asked.
+        for (const each of [transaction.done, ...requests]) each.catch(() => {});
         transaction.abort();
-        await transaction.done.catch(() => {});
-        throw replicaTaken();
+        throw error;
       }
-      for (const { section, from, to } of remove)
-        requests.push(transaction.objectStore(section).delete(IDBKeyRange.bound(from, to)));
-      for (const record of put) requests.push(transaction.objectStore(record.section).put(...entryOf(record)));
-      await Promise.all([transaction.done, ...requests]);
+      try {
+        await Promise.all([transaction.done, ...requests]);
+      } catch (error) {
+        throw (await isTaken) ? replicaTaken() : error;
+      }
     });
   }
 

@@ -71,6 +71,8 @@ export interface KeeperEvents {
 
 /** Rows are written so long after they have changed, or with the next ones. */
 const rowsDelayMs = 250;
+/** Writing all anew for the sake of rows that are gone takes one part in so many of the time at most. */
+const restPerImage = 100;
 /** The image is written anew when the changes since the last one are beyond this, or beyond this part of it. */
 const changesBytesMin = 262_144;
 const changesPart = 8;
@@ -85,6 +87,8 @@ export class Keeper {
   #rowsAreDue = false;
   #rowsAreDirty = false;
   #timer: (() => void) | undefined;
+  #removalTimer: (() => void) | undefined;
+  #imageMs = 0;
   #imageIsWanted: boolean;
   /** What is there does not say yet whose it is. */
   #stateIsWanted: boolean;
@@ -109,6 +113,8 @@ export class Keeper {
     this.#changesBytes = changesBytes;
     this.#imageIsWanted = !hasImage;
     this.#stateIsWanted = !hasState;
+    // There may be deletions among them, and an end before they were carried out in the image.
+    if (hasImage && changesBytes > 0) this.#forgetRemoved();
     options.store.onLost((reason) => this.#fail(new ForerunError('storage-unavailable', reason)));
   }
 
@@ -164,6 +170,7 @@ export class Keeper {
       if (!this.#isKept(change)) continue;
       let rows = this.#changes.get(change.tableId);
       if (rows === undefined) this.#changes.set(change.tableId, (rows = new Map()));
+      if (change.after === undefined) this.#forgetRemoved();
       if (!rows.has(change.key)) this.#changeCount++;
       rows.set(change.key, change);
     }
@@ -203,18 +210,29 @@ export class Keeper {
   /** Removes everything, and writes nothing any more. Rejects when something may be left. */
   async wipe(): Promise<void> {
     assert(!this.#isOver, 'what writes nothing any more wipes nothing');
-    this.#isOver = true;
-    this.#timer?.();
+    this.#end();
     await this.#options.store.wipe().finally(() => this.#options.store.close());
   }
 
   /** Nothing is written any more. */
   close(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    this.#timer?.();
+    this.#end();
     this.#options.store.close();
     for (const done of this.#waiting.splice(0)) done();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#timer?.();
+    this.#removalTimer?.();
+  }
+
+  /** A row that is gone, perhaps because it is not to be seen any more, is still in the image and in earlier changes. */
+  #forgetRemoved(): void {
+    if (this.#imageIsWanted || this.#removalTimer !== undefined) return;
+    const waitMs = Math.max(limits.removedRowsMsMax, restPerImage * this.#imageMs);
+    this.#removalTimer = this.#options.environment.scheduler.after(waitMs, () => this.replaced());
   }
 
   #ask(): void {
@@ -290,6 +308,8 @@ export class Keeper {
   }
 
   #addImage(put: StoredRecord[], remove: KeyRange[]): void {
+    const { monotonicMs } = this.#options.environment.clock;
+    const startMs = monotonicMs();
     const image = this.#options.engine.export();
     const sums: string[] = [];
     for (let at = 0; at < image.length; at += imageChunkBytes) {
@@ -303,6 +323,9 @@ export class Keeper {
       { section: 'changes', from: 0, to: Number.MAX_SAFE_INTEGER },
     );
     put.push(imageRecord({ bytes: image.length, chunks: sums.length }));
+    this.#imageMs = monotonicMs() - startMs;
+    this.#removalTimer?.();
+    this.#removalTimer = undefined;
     this.#imageSums = sums;
     this.#imageBytes = image.length;
     this.#imageIsWanted = false;

@@ -18,6 +18,7 @@ export interface ExposedHost extends Omit<HostApi, 'open'> {
   readonly open: (options: HostOptions) => Promise<void>;
   readonly life: () => Promise<Life>;
   readonly serve: (replica: string, version: string) => Promise<void>;
+  readonly prepare: () => Promise<void>;
 }
 
 /** Who is at the other side of a port. */
@@ -35,16 +36,17 @@ export interface ExposeOptions {
   readonly version: string;
   /** The page has its first rows: there is time for what is not needed at once. */
   readonly ready: () => void;
+  readonly prepare: () => Promise<void>;
 }
 
-export function exposeHost({ page: newPage, endpoint, version, ready }: ExposeOptions): void {
+export function exposeHost({ page: newPage, endpoint, version, ready, prepare }: ExposeOptions): void {
   const page = newPage();
   hearCalls(endpoint, page);
   const listener: HostListener = (events) => {
     sendEvents(endpoint, events);
     if (events.some((event) => event.type === 'status' && event.status.ready)) ready();
   };
-  expose(exposed({ page, newPage, version, listener }), endpoint);
+  expose(exposed({ page, newPage, version, prepare, listener }), endpoint);
 }
 
 /** Makes a page of another tab one of this host's. The result lets go of it. */
@@ -53,7 +55,7 @@ export function exposeToTab(newPage: () => HostApi, replica: string, pageId: str
   const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
   const page = newPage();
   const api: ExposedHost = {
-    ...exposed({ page, newPage, version: '', listener: (list) => events.postMessage(list) }),
+    ...exposed({ page, newPage, version: '', prepare: async () => {}, listener: (list) => events.postMessage(list) }),
     close: async () => {
       await page.close();
       calls.close();
@@ -71,10 +73,11 @@ interface ExposedOptions {
   /** One more, for another tab. */
   readonly newPage: () => HostApi;
   readonly version: string;
+  readonly prepare: () => Promise<void>;
   readonly listener: HostListener;
 }
 
-function exposed({ page, newPage, version, listener }: ExposedOptions): ExposedHost {
+function exposed({ page, newPage, version, prepare, listener }: ExposedOptions): ExposedHost {
   // comlink passes on the methods of a plain object; those of a class instance's prototype as well, but not bound.
   return {
     open: async (options) => {
@@ -94,6 +97,7 @@ function exposed({ page, newPage, version, listener }: ExposedOptions): ExposedH
     forget: page.forget.bind(page),
     close: page.close.bind(page),
     life: async () => ({ lock: await heldForLife(), version }),
+    prepare,
     serve: async (replica, pageVersion) => {
       answerFollowers(replica, pageVersion, (pageId, attempt) => exposeToTab(newPage, replica, pageId, attempt));
     },

@@ -110,6 +110,7 @@ function inProcess(module: ModuleExports): OwnHost {
     },
     life: async () => ({ lock: '', version: '' }),
     serve: async (replica, version) => (await loading).serve(replica, version),
+    prepare: async () => (await loading).prepare(),
     release: () => {},
     end: () => void loading.then(({ end }) => end()),
   };

@@ -10,6 +10,7 @@ import { answerFollowers } from './followers.ts';
 export interface HostInPage {
   readonly host: HostApi;
   readonly serve: (replica: string, version: string) => void;
+  readonly prepare: () => Promise<void>;
   readonly end: () => void;
 }
 
@@ -24,6 +25,7 @@ export function inPage(module: ModuleExports): HostInPage {
         exposeToTab(() => host.page(), replica, pageId, attempt),
       );
     },
+    prepare: () => host.prepare(),
     end: () => {
       stop();
       host.end();

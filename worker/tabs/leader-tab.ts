@@ -14,9 +14,12 @@ import type { FinderEvents, HostFinder } from './host-link.ts';
 import { hostLock, replicaChannel } from './names.ts';
 import { holdPageLock } from './page-lock.ts';
 import { channelHost, type RemoteHost } from './remote-host.ts';
+import { Standby } from './standby.ts';
 
 /** A host of this tab's own, with its worker. */
 export interface OwnHost extends RemoteHost {
+  /** Loads what it will need. Rejects when it can't be used. */
+  readonly prepare: () => Promise<void>;
   readonly end: () => void;
 }
 
@@ -46,6 +49,7 @@ export class LeaderTab implements HostFinder {
   #page: HostOptions | undefined;
   #events: FinderEvents | undefined;
   #channel: BroadcastChannel | undefined;
+  #standby: Standby<OwnHost> | undefined;
   #queued = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
   #releasePage: () => void = () => {};
@@ -64,6 +68,7 @@ export class LeaderTab implements HostFinder {
     this.#events = events;
     this.#channel = new BroadcastChannel(replicaChannel(page.replica));
     this.#channel.onmessage = ({ data }: MessageEvent<TabMessage>) => this.#hear(data);
+    this.#standby = new Standby(page.replica, this.#options.own);
     this.#timer = setInterval(() => this.#check(), checkMs);
     this.#checkedMs = performance.now();
     holdPageLock(page.pageId).then((release) => {
@@ -75,6 +80,7 @@ export class LeaderTab implements HostFinder {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#queued.abort();
+    this.#standby?.leave();
     this.#channel?.close();
     const role = this.#role;
     this.#role = { type: 'stopped' };
@@ -90,6 +96,7 @@ export class LeaderTab implements HostFinder {
     this.#heardMs = performance.now();
     this.#queued = new AbortController();
     this.#lead({ signal: this.#queued.signal }, replica, false);
+    this.#standby?.wait();
     this.#join();
   }
 
@@ -113,7 +120,7 @@ export class LeaderTab implements HostFinder {
   #leading(stolen: boolean): Promise<void> {
     if (this.#role.type === 'stopped' || this.#role.type === 'apart') return Promise.resolve();
     this.#leave(this.#role);
-    const own = this.#options.own();
+    const own = this.#standby?.take() ?? this.#options.own();
     const page = this.#pageOptions();
     const lead = Promise.withResolvers<void>();
     this.#role = { type: 'leading', own, release: lead.resolve };
@@ -122,7 +129,10 @@ export class LeaderTab implements HostFinder {
       .serve(page.replica, this.#options.version)
       .then(() => this.#say({ type: 'leader', stolen }))
       .catch(() => {});
-    this.#events?.found(own.host, page).catch((error: unknown) => this.#events?.failed(error));
+    this.#events?.found(own.host, page).then(
+      () => this.#standby?.leave(),
+      (error: unknown) => this.#events?.failed(error),
+    );
     return lead.promise;
   }
 
@@ -169,6 +179,7 @@ export class LeaderTab implements HostFinder {
   /** Two versions of the app are open, and the other one has the device. */
   #apart(): void {
     this.#queued.abort();
+    this.#standby?.leave();
     const own = this.#options.own();
     this.#role = { type: 'apart', own };
     const unavailable = 'another version of this app is open in another tab, close it and reload this one';

@@ -10,3 +10,7 @@ export const wipesChannel = (replica: string): string => `${replicaChannel(repli
 export const pageLock = (pageId: string): string => `forerun page ${pageId}`;
 /** Held by the one host of a replica, or by the tab that has it. */
 export const hostLock = (replica: string): string => `forerun host ${replica}`;
+/** Held by the tab that has a host prepared, for when the one that leads is gone. */
+export const nextLock = (replica: string): string => `forerun next ${replica}`;
+/** Where a shared worker that holds the host's lock says that it is alive. */
+export const holderChannel = (replica: string): string => `${replicaChannel(replica)}/holder`;

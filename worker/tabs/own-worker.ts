@@ -5,9 +5,11 @@ import type { OwnHost } from './leader-tab.ts';
 import { remoteHost } from './remote-host.ts';
 
 export function ownWorker(worker: Worker): OwnHost {
-  const remote = remoteHost(worker, failureOf(worker));
+  const failure = failureOf(worker);
+  const remote = remoteHost(worker, failure);
   return {
     ...remote,
+    prepare: () => Promise.race([remote.prepare(), failure]),
     end: () => {
       remote.release();
       worker.terminate();

@@ -14,6 +14,8 @@ export interface RemoteHost {
   readonly life: () => Promise<Life>;
   /** Has the other side take pages of other tabs, which find it through this replica's channel. */
   readonly serve: (replica: string, version: string) => Promise<void>;
+  /** Loads what a host needs before there is one. */
+  readonly prepare: () => Promise<void>;
   readonly release: () => void;
 }
 
@@ -30,6 +32,7 @@ export function remoteHost(endpoint: Endpoint, broken: Promise<never>): RemoteHo
     host: { ...hostOf(remote, open, broken), call: (request) => sendCall(endpoint, request) },
     life: () => remote.life(),
     serve: (replica, version) => remote.serve(replica, version),
+    prepare: () => remote.prepare(),
     release: () => {
       stopHearing();
       remote[releaseProxy]();
