@@ -75,10 +75,9 @@ test('[TAB-4] no tab goes on with calls that waited when another one forgot', as
   const c = await book.tab(context);
   await note(c, 'waiting-after');
   await settled(c);
-  expect((await rows(c)).map(({ id }) => id).filter((id) => String(id).startsWith('waiting'))).toEqual([
-    'waiting-after',
-    'waiting-before',
-  ]);
+  const mine = async (): Promise<unknown[]> =>
+    (await rows(c)).map(({ id }) => id).filter((id) => String(id).startsWith('waiting'));
+  await expect.poll(mine).toEqual(['waiting-after', 'waiting-before']);
   expect(await b.evaluate(() => window.client.status.type)).toBe('stopped');
 }, 60_000);
 
