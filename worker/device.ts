@@ -15,7 +15,13 @@ import type { StorageStatus, UnsendableCall } from './client/host-api.ts';
 import { Keeper, type KeeperOptions } from './persist/keeper.ts';
 import type { ClientStore } from './persist/store.ts';
 import { describeStored } from './persist/restore.ts';
-import { moduleRecord, type StoredCall, type StoredModule, unsendableRecord } from './persist/stored-format.ts';
+import {
+  moduleRecord,
+  type StoredCall,
+  type StoredModule,
+  unheardKey,
+  unsendableRecord,
+} from './persist/stored-format.ts';
 import type { Predictor } from './predict/predictor.ts';
 import type { HostStart } from './start.ts';
 
@@ -70,7 +76,9 @@ export class Device {
         },
         lost: (error) => {
           this.#storage = { type: 'memory', reason: error.message };
-          events.unkept(error);
+          if (error.code === 'replica-taken') return events.unkept(error);
+          // Now calls are sent that the device may say nobody has heard of: the next start would send them as others again.
+          this.#forgetUnheard().finally(() => events.unkept(error));
         },
       },
     });
@@ -115,6 +123,20 @@ export class Device {
 
   keepUnheard(from: CallId | undefined): void {
     this.#keeper?.unheard(from);
+  }
+
+  /** A removal is often possible where nothing else is, as without room. */
+  async #forgetUnheard(): Promise<void> {
+    const store = await this.#reopen().catch(() => undefined);
+    if (store === undefined) return;
+    try {
+      await store.open();
+      await store.write({ remove: [{ section: 'state', from: unheardKey, to: unheardKey }], put: [] });
+    } catch {
+      // As much as could be done.
+    } finally {
+      store.close();
+    }
   }
 
   /** Calls up to this one wait for the app's review; undefined: none. */

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { Desk, type Seat } from './desk.testing.ts';
-import { type ClientStore, memoryStore, type StoredRecord } from './persist/store.ts';
+import { type ClientStore, memoryStore, storageUnavailable, type StoredRecord } from './persist/store.ts';
 
 function crash(seat: Seat): void {
   seat.isReachable = false;
@@ -133,4 +133,35 @@ test('[EXO-9] calls that get other numbers while an older write is under way lea
     { id: 2, text: 'new', count: 0 },
   ]);
   expect(fourth.heard.filter((what) => what.includes('rejected'))).toEqual([]);
+});
+
+test('[OFF-7] [EXO-1] calls that nobody had heard of are sent once also when there is no room left just then', async () => {
+  const desk = await Desk.open();
+  const store = memoryStore();
+  let isFull = false;
+  const fickle: ClientStore = {
+    ...store,
+    write: async (write) => {
+      if (isFull && write.put.length > 0) throw storageUnavailable('the browser has no room left for it');
+      await store.write(write);
+    },
+  };
+  const first = await desk.seat({ store: fickle });
+  first.client.reducers.put({ id: 1, text: 'a' });
+  await desk.time.advance(1_000);
+  await first.client.close();
+  const second = await desk.seat({ store: fickle, isReachable: false });
+  second.client.reducers.bump({ id: 1 });
+  await desk.time.advance(1_000);
+  isFull = true;
+  second.isReachable = true;
+  second.host.wake();
+  await desk.time.advance(1_000);
+  expect(desk.home.rows('item')).toMatchObject([{ count: 1 }]);
+  crash(second);
+  isFull = false;
+  const third = await desk.seat({ store: fickle });
+  await desk.time.advance(20_000);
+  expect(third.client.status.pending).toBe(0);
+  expect(desk.home.rows('item')).toMatchObject([{ count: 1 }]);
 });
