@@ -5,6 +5,7 @@
  * may exist at the authority and not here, so what it did is a guess; and what it writes beyond that nobody tells of here.
  */
 
+import type { Call } from '../core/commit/call.ts';
 import type { Key, Row, RowChange } from '../core/commit/row-change.ts';
 import type { Engine } from '../core/engine/engine.ts';
 import type { KeyRange, ReadSet } from '../core/engine/read-set.ts';
@@ -13,6 +14,11 @@ import { conjuncts, type Expression, isTrue } from '../core/query/expression.ts'
 import { type QueryPlan, resultTable } from '../core/query/plan.ts';
 import { type Predicate, predicate } from '../core/query/predicate.ts';
 import { filters } from './late-code.ts';
+
+/** Tells the ids that a call has drawn. */
+export interface DrawnIds {
+  readonly drew: (call: Call, tableId: number, column: number, value: bigint) => boolean;
+}
 
 interface Held {
   readonly plan: QueryPlan;
@@ -23,8 +29,10 @@ export class Coverage {
   #byTable = new Map<number, Held[]>();
   /** Tables of which the authority may hold rows back from this viewer. */
   readonly #restricted: ReadonlySet<number>;
+  readonly #ids: DrawnIds;
 
-  constructor(definition: ModuleDefinition) {
+  constructor(definition: ModuleDefinition, ids: DrawnIds) {
+    this.#ids = ids;
     const plans = definition.visibilityFilters.length === 0 ? [] : filters.code.filterPlans(definition);
     this.#restricted = new Set(plans.map((plan) => resultTable(plan).tableId));
   }
@@ -46,8 +54,8 @@ export class Coverage {
     return this.#byTable.has(tableId);
   }
 
-  /** Why what a run did is a guess; undefined when it isn't. */
-  guess(engine: Engine, reads: ReadSet, changes: readonly RowChange[]): string | undefined {
+  /** Why what a run of the call did is a guess; undefined when it isn't. */
+  guess(engine: Engine, call: Call, reads: ReadSet, changes: readonly RowChange[]): string | undefined {
     for (const tableId of [...reads.scans, ...reads.counts])
       if (!this.#isWhole(tableId)) return reason(engine, tableId, 'all rows');
     for (const { tableId, range } of reads.ranges)
@@ -55,7 +63,7 @@ export class Coverage {
         return reason(engine, tableId, `rows by ${range.index.definition.accessor}`);
     for (const [i, key] of reads.pointKeys.entries()) {
       const tableId = reads.pointTables[i] as number;
-      if (!this.#isWhole(tableId) && !this.#knows(engine, tableId, key, changes))
+      if (!this.#isWhole(tableId) && !this.#knows(engine, call, tableId, key, changes))
         return reason(engine, tableId, `the row ${String(key)}`);
     }
     return undefined;
@@ -67,14 +75,17 @@ export class Coverage {
   }
 
   /** A row that is here is known, and so is its absence where a subscription would hold it. */
-  #knows(engine: Engine, tableId: number, key: Key, changes: readonly RowChange[]): boolean {
+  #knows(engine: Engine, call: Call, tableId: number, key: Key, changes: readonly RowChange[]): boolean {
     const own = changes.find((change) => change.tableId === tableId && change.key === key);
     if (own === undefined ? engine.store(tableId).has(key) : own.before !== undefined) return true;
     const { keyColumn, table } = engine.shape(tableId);
     if (keyColumn === undefined) return false;
-    // An id that was lent to this client is nobody else's.
-    if (own !== undefined && table.columns[table.primaryKey ?? -1]?.autoInc === true) return true;
-    const row = { [keyColumn.field]: keyColumn.valueOf(key) };
+    const value = keyColumn.valueOf(key);
+    // An id that was drawn is nobody else's; one that the caller gives may be.
+    const column = table.primaryKey ?? -1;
+    if (own !== undefined && table.columns[column]?.autoInc === true)
+      if (this.#ids.drew(call, tableId, column, BigInt(value as bigint | number))) return true;
+    const row = { [keyColumn.field]: value };
     return this.#covers(tableId, new Set([keyColumn.field]), row);
   }
 

@@ -209,6 +209,8 @@ export interface SeatOptions {
   readonly wallMs?: number;
   readonly subscribe?: 'all' | readonly string[];
   readonly heard?: string[];
+  /** What it was to be subscribed to from the start is refused. */
+  readonly refused?: (error: ForerunError) => void;
   /** The desk's own unless its home has another one. */
   readonly module?: ModuleExports;
 }
@@ -220,6 +222,7 @@ export class Seat {
   /** Whatever further pages it has. */
   readonly hosts: Host;
   readonly opened: Promise<void>;
+  readonly hostOptions: HostOptions;
   readonly told: (readonly HostEvent[])[] = [];
   /** Transports that were made, the newest last. */
   readonly lives: Transport[] = [];
@@ -244,6 +247,7 @@ export class Seat {
       module = deskModule,
       subscribe = 'all',
       wallMs = 0,
+      refused,
     }: SeatOptions,
   ) {
     this.skew = { wallMs, monotonicMs: 0 };
@@ -287,14 +291,12 @@ export class Seat {
       ...(wipes && { wipes }),
     });
     this.host = this.hosts.page();
-    const state = new ClientState(definition, this.host, () => {});
-    this.opened = this.host.open(
-      { url: '', replica: 'desk', storage, pageId: '', token, guard: true, subscribe },
-      (events) => {
-        this.told.push(events);
-        state.receive(events);
-      },
-    );
+    const state = new ClientState(definition, this.host, () => {}, refused);
+    this.hostOptions = { url: '', replica: 'desk', storage, pageId: '', token, guard: true, subscribe };
+    this.opened = this.host.open(this.hostOptions, (events) => {
+      this.told.push(events);
+      state.receive(events);
+    });
     this.client = state as unknown as DeskClient;
     this.client.onCall(({ reducer, state: step }) => heard.push(`${reducer} ${step}`));
   }

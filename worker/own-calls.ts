@@ -16,14 +16,15 @@ import type { Identity } from '../core/value/identity.ts';
 import type { AnsweredCalls } from './answered-calls.ts';
 import { CallArguments } from './call-arguments.ts';
 import { Callers, type CallOrigin } from './callers.ts';
-import type { CallProgress, EarlierCall, HostCall, PredictionSummary } from './client/host-api.ts';
+import type { CallProgress, EarlierCall, HostCall } from './client/host-api.ts';
 import type { Coverage } from './coverage.ts';
 import type { Credentials } from './credentials.ts';
+import { Guesses } from './guesses.ts';
 import type { PageFeed } from './page-feed.ts';
 import type { Pages } from './pages.ts';
 import type { StoredCall } from './persist/stored-format.ts';
 import type { HostStart } from './start.ts';
-import type { PendingCall, Prediction } from './predict/pending.ts';
+import type { PendingCall } from './predict/pending.ts';
 import type { Predictor, ReconcileResult } from './predict/predictor.ts';
 import { outcomeSummary, summary } from './told-changes.ts';
 
@@ -62,6 +63,7 @@ export class OwnCalls {
   readonly #options: OwnCallsOptions;
   readonly #arguments: CallArguments;
   readonly #callers = new Callers();
+  readonly #guesses: Guesses;
   #lastCallId = 0;
   /** Every call up to this one may be sent. */
   #sendableCallId = 0;
@@ -84,6 +86,7 @@ export class OwnCalls {
   constructor(options: OwnCallsOptions) {
     this.#options = options;
     this.#arguments = new CallArguments(options.engine.definition.reducers);
+    this.#guesses = new Guesses(options.coverage, options.engine);
   }
 
   /** Calls whose answer the pages have not been told: it may have come, and not be in the rows yet. */
@@ -191,6 +194,7 @@ export class OwnCalls {
         rejection: { code: 'call-rejected', message: 'The app has discarded this call.' },
       });
       this.#callers.delete(callId);
+      this.#guesses.forget(callId);
     }
     if (discarded.length > 0) this.reconciled(this.#options.predictor.discard(discarded));
     return discarded;
@@ -295,7 +299,7 @@ export class OwnCalls {
       this.#progress(pending.call.callId, {
         type: 'outcomeChanged',
         from: outcomeSummary(engine, from),
-        to: { ...outcomeSummary(engine, to), ...this.#summary(to) },
+        to: { ...outcomeSummary(engine, to), ...summary(to, this.#guesses.of({ call: pending.call, prediction: to })) },
       });
     }
     for (const { pending, outcome, asPredicted } of settled) {
@@ -312,6 +316,7 @@ export class OwnCalls {
       if (caller !== undefined) this.#options.answered.add(caller, progress);
       this.#progress(pending.call.callId, progress);
       this.#callers.delete(pending.call.callId);
+      this.#guesses.forget(pending.call.callId);
     }
     this.count(settled.length > 0);
   }
@@ -387,18 +392,9 @@ export class OwnCalls {
     return { type: 'predicted', ...this.#predictedOf(pending) };
   }
 
-  #predictedOf({ call, prediction }: PendingCall): {
-    readonly prediction: PredictionSummary;
-    readonly timestampMicros: number;
-  } {
-    return { prediction: this.#summary(prediction), timestampMicros: call.timestampMicros };
-  }
-
-  #summary(prediction: Prediction): PredictionSummary {
-    if (prediction.type === 'unpredicted') return summary(prediction);
-    const { coverage, engine } = this.#options;
-    const changes = prediction.type === 'predicted' ? prediction.changes : [];
-    return summary(prediction, coverage.guess(engine, prediction.reads, changes));
+  #predictedOf(pending: PendingCall): Pick<EarlierCall, 'prediction' | 'timestampMicros'> {
+    const prediction = summary(pending.prediction, this.#guesses.of(pending));
+    return { prediction, timestampMicros: pending.call.timestampMicros };
   }
 
   #progress(callId: CallId, progress: CallProgress): void {

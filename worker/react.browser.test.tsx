@@ -1,9 +1,10 @@
-import { sql } from 'forerun';
+import { count, sql } from 'forerun';
 import { Component, memo, type ReactElement, type ReactNode, StrictMode, Suspense, useState } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { flushSync } from 'react-dom';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LiveRows } from './client/live-rows.ts';
+import type { SqlValue } from '../core/engine/sql-value.ts';
 import { Desk, type DeskClient, type deskModule } from './desk.testing.ts';
 import { ForerunProvider, useCounters, useLive, useLiveSuspense, useReducer, useReducers, useStatus } from './react.ts';
 
@@ -141,6 +142,39 @@ test('with other parameters the rows stay until the new ones are here', async ()
   await expect.poll(() => page.textContent).toBe('');
   expect(seen.indexOf('')).toBeGreaterThan(seen.lastIndexOf('2'));
   expect(seen[0]).toBe('1');
+});
+
+test('[LIV-11] shows no row of another shape while its query becomes another', async () => {
+  for (const id of [5, 6]) client.reducers.put({ id, text: 'a' });
+  const seen: string[] = [];
+  let choose: (grouped: boolean) => void = () => {};
+  function Either(): ReactElement {
+    const [grouped, setGrouped] = useState(false);
+    choose = setGrouped;
+    const { item } = client.tables;
+    const each = item.select((row) => ({ text: row.text, n: row.id }));
+    const counts = item.groupBy((row) => row.text).select((row) => ({ text: row.text, n: count() }));
+    const shown = useLive(grouped ? counts : each)
+      .map(({ text, n }) => `${text}${n}`)
+      .join();
+    seen.push(`${grouped} ${shown}`);
+    return <>{shown}</>;
+  }
+  show(<Either />);
+  await expect.poll(() => page.textContent).toBe('a5,a6');
+  flushSync(() => choose(true));
+  await expect.poll(() => page.textContent).toBe('a2');
+  expect(new Set(seen)).toEqual(new Set(['false ', 'false a5,a6', 'true ', 'true a2']));
+});
+
+test('[LIV-11] values that look alike and are of two types are two queries', async () => {
+  function Kind({ value }: { readonly value: SqlValue }): ReactElement {
+    return <>{useLive<{ readonly t: string }>('SELECT typeof(?) AS t', value).map(({ t: type }) => type)}</>;
+  }
+  show(<Kind value="5n" />);
+  await expect.poll(() => page.textContent).toBe('text');
+  show(<Kind value={5n} />);
+  await expect.poll(() => page.textContent).toBe('integer');
 });
 
 test('[LIV-11] a query written inline is the one of the last render, and renders for its changes only', async () => {

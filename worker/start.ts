@@ -82,7 +82,7 @@ export interface HostStart {
 export async function startOf(home: StartHome, options: HostOptions): Promise<HostStart> {
   const { definition, environment } = home;
   const ids = new ClientIds();
-  const coverage = new Coverage(definition);
+  const coverage = new Coverage(definition, ids);
   const engineOptions: EngineOptions = {
     definition,
     ids,

@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { sql } from 'forerun';
+import { schema, sql, t, table } from 'forerun';
+import { ForerunError } from '../core/errors.ts';
+import type { CallHandle } from './client/call-handle.ts';
+import type { HostEvent } from './client/host-api.ts';
 import { Desk, type Seat } from './desk.testing.ts';
 import { memoryStore } from './persist/store.ts';
 
@@ -183,6 +186,76 @@ describe('a client that subscribes to some rows', () => {
     expect(await guessOf(reducers.tally({ id: 1, text: 'odd' }))).toMatch(/rows by text of 'item'/);
     expect(await guessOf(reducers.forget())).toMatch(/all rows of 'item'/);
     await desk.time.settle();
+  });
+
+  test('[PRE-23] marks what read an id that its caller has thought of, and what read a guess', async () => {
+    const room = table({ name: 'doc', public: true }, { id: t.u64().primaryKey().autoInc(), room: t.u32().index() });
+    const s = schema({ doc: room });
+    const write = s.reducer({ id: t.u64(), room: t.u32() }, ({ db }, row) => void db.doc.insert(row));
+    const copy = s.reducer({ from: t.u64(), id: t.u64() }, ({ db }, { from, id }) => {
+      const found = db.doc.id.find(from);
+      if (found !== null) db.doc.insert({ ...found, id });
+    });
+    const many = s.reducer({ room: t.u32() }, ({ db }, { room: of }) => {
+      if ([...db.doc.room.filter(of)].length > 1) db.doc.insert({ id: 0n, room: of });
+    });
+    const module = { default: s, write, copy, many };
+    const desk = await Desk.open(module);
+    desks.push(desk);
+    const seat = await desk.seat({ module, subscribe: ['SELECT * FROM doc WHERE room = 1'] });
+    await seat.client.ready();
+    await desk.time.settle();
+    const reducers = seat.client.reducers as unknown as Record<string, (args: unknown) => CallHandle>;
+    const guessOf = async (name: string, args: unknown): Promise<string | undefined> => {
+      const call = reducers[name]?.(args);
+      call?.confirmed.catch(() => {});
+      const predicted = await call?.predicted;
+      return predicted?.type === 'unpredicted' ? predicted.reason : predicted?.guess;
+    };
+    expect(await guessOf('write', { id: 0n, room: 1 })).toBeUndefined();
+    expect(await guessOf('many', { room: 1 })).toBeUndefined();
+    await desk.time.settle();
+    expect(await guessOf('write', { id: 500n, room: 1 })).toMatch(/the row 500 of 'doc', which may lie outside/);
+    expect(await guessOf('copy', { from: 500n, id: 0n })).toMatch(/the row 500 of 'doc', written by a call before/);
+    expect(await guessOf('many', { room: 1 })).toMatch(/rows of 'doc', written by a call before/);
+    // They are answered, and what they wrote is no guess any more.
+    await desk.time.settle();
+    expect(await guessOf('copy', { from: 500n, id: 0n })).toBeUndefined();
+    expect(await guessOf('many', { room: 1 })).toBeUndefined();
+    await desk.time.settle();
+  });
+
+  test('[SUB-9] tells each page that what it is subscribed to from the start is refused, with the place', async () => {
+    const { desk } = await open();
+    for (const query of ['SELECT * FROM item WHERE colour = 3', 'SELECT * FROM item WHERE text LIKE 5']) {
+      const refused = vi.fn();
+      const seat = await desk.seat({ subscribe: [query, 'SELECT * FROM other'], refused });
+      await expect(seat.client.ready()).rejects.toThrowError(/position \d+/);
+      expect(refused.mock.calls).toEqual([
+        [expect.objectContaining({ code: 'query-invalid', detail: { line: 1, column: expect.any(Number) } })],
+      ]);
+    }
+    // By the authority, which has more to check: there are two pages of one host.
+    const refused = vi.fn();
+    const seat = await desk.seat({ subscribe: [], refused, isReachable: false });
+    const asked = { subscribe: ['SELECT * FROM item WHERE id = 1'] };
+    const told: HostEvent[][] = [[], []];
+    for (const each of told) {
+      const page = seat.hosts.page();
+      await page.open({ ...seat.hostOptions, ...asked, pageId: `page ${told.indexOf(each)}` }, (events) => {
+        each.push(...events);
+      });
+    }
+    vi.spyOn(desk.hub.queries, 'take').mockImplementation(() => {
+      throw new ForerunError('query-invalid', 'not here');
+    });
+    seat.isReachable = true;
+    await desk.time.advance(60_000);
+    vi.restoreAllMocks();
+    const failures = told.map((events) =>
+      events.filter((event) => event.type === 'subscription' && event.state === 'failed'),
+    );
+    expect(failures).toMatchObject([[{ message: 'not here' }], [{ message: 'not here' }]]);
   });
 
   test('[SUB-6] goes on after a text with half of a character, however it is asked for', async () => {

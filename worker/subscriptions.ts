@@ -10,7 +10,7 @@ import type { ModuleDefinition, TableDefinition } from '../core/module/definitio
 import type { ClientMessage, SubscriptionRequest } from '../core/protocol/messages.ts';
 import { planSql, type QueryPlan } from '../core/query/plan.ts';
 import { planQuery } from '../core/query/plan-query.ts';
-import type { HostEvent, HostSubscription, SubscriptionSource } from './client/host-api.ts';
+import { type HostEvent, type HostSubscription, openingId, type SubscriptionSource } from './client/host-api.ts';
 import { parser } from './late-code.ts';
 import type { PageFeed } from './page-feed.ts';
 import { wholeTablePlan, wholeTableSql } from './whole-table.ts';
@@ -22,6 +22,8 @@ export interface Wanted {
   readonly plans: readonly QueryPlan[];
   /** Undefined: the host's own, which ends with it. */
   page: PageFeed | undefined;
+  /** Pages that opened with it: they hear of it when it is refused. */
+  readonly openers: Set<PageFeed>;
   /** The page's own number of it. */
   pageId: number;
   /** Of an earlier start; it ends unless it is wanted again by the time of the welcome. */
@@ -73,6 +75,7 @@ export class ClientSubscriptions {
           queries,
           plans,
           page: undefined,
+          openers: new Set(),
           pageId: 0,
           state: 'applied',
           isHere: true,
@@ -89,7 +92,7 @@ export class ClientSubscriptions {
     const asked = subscribe === 'all' ? this.everything() : subscribe;
     const plans = this.#plans(asked);
     const queries = plans instanceof ForerunError ? undefined : textsOf(asked, plans);
-    const isWanted = [...this.#wanted.values()].some(
+    const shared = [...this.#wanted.values()].find(
       (wanted) =>
         wanted.page === undefined &&
         !wanted.isLeftOver &&
@@ -97,7 +100,8 @@ export class ClientSubscriptions {
         queries !== undefined &&
         isSame(wanted.queries, queries),
     );
-    if (!isWanted && asked.length > 0) this.want(undefined, { subscriptionId: 0, queries: asked }, page);
+    if (shared !== undefined) shared.openers.add(page);
+    else if (asked.length > 0) this.want(undefined, { subscriptionId: openingId, queries: asked }, page);
   }
 
   /** `teller` hears of a failure. */
@@ -115,6 +119,7 @@ export class ClientSubscriptions {
     const leftOver = [...this.#wanted.values()].find((each) => each.isLeftOver && isSame(each.queries, queries));
     if (leftOver !== undefined) {
       Object.assign(leftOver, { page, pageId, isLeftOver: false });
+      if (page === undefined && teller !== undefined) leftOver.openers.add(teller);
       page?.push({ type: 'subscription', subscriptionId: pageId, state: 'applied', message: '' });
       return;
     }
@@ -124,6 +129,7 @@ export class ClientSubscriptions {
       queries,
       plans,
       page,
+      openers: new Set(page === undefined && teller !== undefined ? [teller] : []),
       pageId,
       state: 'asked',
       isHere: false,
@@ -139,7 +145,10 @@ export class ClientSubscriptions {
 
   /** The page is gone. */
   forget(page: PageFeed): void {
-    for (const wanted of this.#wanted.values()) if (wanted.page === page) this.#end(wanted);
+    for (const wanted of this.#wanted.values()) {
+      wanted.openers.delete(page);
+      if (wanted.page === page) this.#end(wanted);
+    }
   }
 
   /** For a hello: with a position, what the rows at it are of. */
@@ -193,6 +202,7 @@ export class ClientSubscriptions {
     this.#wanted.delete(subscriptionId);
     this.#tellPlans();
     wanted.page?.push(failed(wanted.pageId, message));
+    for (const page of wanted.openers) page.push(failed(openingId, message));
   }
 
   #plans(queries: readonly SubscriptionSource[]): readonly QueryPlan[] | ForerunError {

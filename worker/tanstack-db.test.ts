@@ -74,6 +74,34 @@ describe('[LIV-12] a table as a collection of TanStack DB', () => {
     expect(desk.home.rows('item')).toEqual([]);
   });
 
+  test('keeps what is left to the authority in sight until that has answered', async () => {
+    const { desk, client } = await opened();
+    const waiting = createCollection(
+      forerunCollection(client, client.tables.item, { insert: ({ id }) => client.reducers.wait({ id }) }),
+    );
+    await waiting.preload();
+    client.simulate({ latencyMs: 100 });
+    const inserted = waiting.insert({ id: 7, text: 'waited', count: 0 });
+    let isPersisted = false;
+    void inserted.isPersisted.promise.then(() => (isPersisted = true));
+    await desk.time.advance(60);
+    expect([isPersisted, waiting.has(7), desk.home.rows('item').length]).toEqual([false, true, 1]);
+    await desk.time.advance(100);
+    expect([isPersisted, waiting.get(7)]).toMatchObject([true, { id: 7, text: 'waited', count: 0 }]);
+  });
+
+  test('rejects what throws here when the authority has rejected it', async () => {
+    const { desk, client, items } = await opened();
+    client.simulate({ latencyMs: 100 });
+    const inserted = items.insert({ id: 9, text: '', count: 0 });
+    const answer = expect(inserted.isPersisted.promise).rejects.toThrow('there is nothing to put');
+    await desk.time.advance(50);
+    expect(inserted.state).toBe('persisting');
+    await desk.time.advance(100);
+    await answer;
+    expect([inserted.state, items.has(9)]).toEqual(['failed', false]);
+  });
+
   test('takes any query of the builder, with a key where there is none', async () => {
     const { desk, client } = await opened();
     const counts = client.tables.item.groupBy((i) => i.text).select((i) => ({ text: i.text, count: i.text }));

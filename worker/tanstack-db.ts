@@ -44,7 +44,8 @@ interface Mutation<Row> {
  *
  * A change made through the collection is its optimistic state until the reducer has been predicted, and ours from then
  * on: if the authority rejects the call, the rows go back. The collection's transaction is done when the call is
- * predicted; the call's own promise, which the reducer returns, waits for the authority.
+ * predicted, or, where it can't be or throws, when the authority has answered, and rejected if that refuses it. The
+ * call's own promise, which the reducer returns, waits for the authority.
  */
 export function forerunCollection<M extends ModuleExports, Row extends object>(
   client: Client<M>,
@@ -74,8 +75,9 @@ async function each<Row>(
     transaction.mutations.map(async (mutation) => {
       const handle = call(mutation);
       const { type } = await handle.predicted;
-      // What is left to the authority shows when it has answered, and not before.
-      if (type === 'unpredicted') await handle;
+      // What is left to the authority shows when it has answered, and not before. What throws here is as a rule refused
+      // there: the transaction waits for it and fails with it.
+      if (type !== 'predicted') await handle;
     }),
   );
 }

@@ -182,6 +182,8 @@ function outputOf(spec: QuerySpec, scope: Scope): Output {
     if (spec.groupBy.length > 0) throw refused('groupBy needs select(…), with what is wanted of each group');
     return { type: 'rows' };
   }
+  if (spec.select.length === 0)
+    throw refused('select(…) names no column: give it an object of them, (row) => ({ id: row.id })');
   const isGrouped = spec.groupBy.length > 0 || spec.select.some(({ aggregate }) => aggregate !== undefined);
   if (!isGrouped) {
     if (spec.having.length > 0) throw refused('having is for groups; use where');

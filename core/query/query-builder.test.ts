@@ -199,6 +199,10 @@ describe('the query builder', () => {
     };
     expect(key(query())).toBe(key(query()));
     expect(key(query())).not.toBe(key(query().limit(4)));
+    // Values of two types are two queries, however alike they look.
+    const alike = [5n, '5n', Number.NaN, 'NaN', '5', Uint8Array.of(5), [5]];
+    const keys = alike.map((value) => key(tables.message.where((m) => m.score.eq(value as never))));
+    expect(new Set(keys).size).toBe(alike.length);
   });
 
   it.each<[what: string, query: () => unknown, message: RegExp]>([
@@ -222,6 +226,9 @@ describe('the query builder', () => {
     ],
     ['no value', () => tables.user.where((u) => u.nick.eq(undefined as never)), /write isNull/],
     ['two types', () => tables.message.where((m) => m.id.eq(m.score as never)), /different types/],
+    ['a selection of nothing', () => tables.user.select(() => ({})), /names no column/],
+    ['like of no text', () => tables.user.where((u) => u.name.like(5 as never)), /like takes a text/],
+    ['half a character', () => tables.user.where((u) => u.name.like('👍'.slice(1))), /half of a character/],
     ['like of a number', () => tables.message.where((m) => m.id.like('1')), /like is for texts/],
     ['the sum of texts', () => tables.user.select((u) => ({ n: sum(u.name as never) })), /sum takes numbers/],
     ['no condition', () => tables.user.where(() => 'yes' as never), /a condition is made of columns/],

@@ -19,6 +19,7 @@ import type { Tables } from '../../core/module/table-view.ts';
 import type { ViewTablesOf } from '../../core/module/view.ts';
 import { isSql, type Sql, sqlText } from '../../core/query/sql-template.ts';
 import { CallHandle } from './call-handle.ts';
+import { openingId } from './host-api.ts';
 import type {
   ClientCounters,
   ClientStatus,
@@ -32,6 +33,7 @@ import type {
 } from './host-api.ts';
 import { type LiveRows, LiveRowsState } from './live-rows.ts';
 import { type ModuleReview, type UnsentCall, unsentCall } from './module-review.ts';
+import { rowsHere } from './rows-here.ts';
 import {
   type SubscriptionCallbacks,
   SubscriptionHandle,
@@ -68,7 +70,7 @@ export interface Client<M extends ModuleExports> {
   readonly onCall: (listener: (handle: CallHandle) => void) => () => void;
   /** Calls back when rows here turn out not to be the authority's: what differed, once it is repaired. The result stops it. */
   readonly onDifference: (listener: (difference: ReplicaDifference) => void) => () => void;
-  /** Resolves when the subscribed rows are here, and in the live queries that there are by then: one made later may be empty until its own `ready()`. Rejects when the client stops before. */
+  /** Resolves when the subscribed rows are here, and in the live queries that there are by then: one made later may be empty until its own `ready()`. Rejects when the client stops before, and with `query-invalid` when what `connect` was to subscribe to is refused. */
   readonly ready: () => Promise<void>;
   /**
    * Calls back with the calls that this version of the module can't take, when they are found and when they are
@@ -127,6 +129,8 @@ export class ClientState {
   readonly #module: PageModule;
   readonly #host: HostApi;
   readonly #onClosed: () => void;
+  /** Of what it was to have from the start. */
+  #refusal: ForerunError | undefined;
   readonly #byTableId = new Map<number, TableState>();
   readonly #handles = new Map<number, CallHandle>();
   readonly #queries = new Map<number, LiveRowsState<unknown>>();
@@ -145,10 +149,16 @@ export class ClientState {
   #isForgotten = false;
   #closing: Promise<void> | undefined;
 
-  constructor(module: PageModule, host: HostApi, onClosed: () => void) {
+  constructor(module: PageModule, host: HostApi, onClosed: () => void, onRefused?: (error: ForerunError) => void) {
     this.#module = module;
     this.#host = host;
     this.#onClosed = onClosed;
+    const refused = (error: ForerunError): void => {
+      this.#refusal = error;
+      for (const listener of [...this.#statusListeners]) listener();
+      onRefused?.(error);
+    };
+    this.#subscriptions.set(openingId, new SubscriptionHandle({ onError: refused }, () => {}));
     const callable = module.reducers.filter(
       (reducer) => reducer.lifecycle === undefined && reducer.scheduledTableId === undefined,
     );
@@ -225,24 +235,9 @@ export class ClientState {
   };
 
   ready = async (): Promise<void> => {
-    await this.#subscribed();
+    await rowsHere(this, () => this.#refusal);
     await Promise.allSettled([...this.#queries.values()].map((rows) => rows.ready()));
   };
-
-  #subscribed(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (): boolean => {
-        if (this.status.ready) resolve();
-        else if (this.status.type === 'stopped') reject(new ForerunError(this.status.code, this.status.message));
-        else return false;
-        return true;
-      };
-      if (settle()) return;
-      const stop = this.onStatus(() => {
-        if (settle()) stop();
-      });
-    });
-  }
 
   simulate = (simulation: Simulation): void => this.#host.simulate(simulation);
 

@@ -35,6 +35,8 @@ export interface ConnectOptions<M extends ModuleExports> {
   readonly storage?: StorageOption;
   /** Which rows to have from the start. Default: `'all'` public tables; more and others with `client.subscribe`. */
   readonly subscribe?: 'all' | readonly SubscriptionQuery[];
+  /** One of `subscribe` is refused: `query-invalid`, with the place in its text. Nothing of `subscribe` comes then; `ready()` rejects with it too. */
+  readonly onError?: (error: ForerunError) => void;
   /** Raise errors in development for what a reducer must not use. Default: true; production builds have no guard. */
   readonly guard?: boolean;
 }
@@ -75,10 +77,11 @@ export function connect<M extends ModuleExports>(options: ConnectOptions<M>): Cl
   const storage = options.storage ?? 'device';
   const host = new HostLink(findHost({ module: options.module, factories, storage }));
   const stopWaking = wakeOnReturn(host);
-  const client = new ClientState(module, host, () => {
+  const closed = (): void => {
     stopWaking();
     hosts.get(schema)?.delete(host);
-  });
+  };
+  const client = new ClientState(module, host, closed, options.onError);
   hosts.set(schema, (hosts.get(schema) ?? new Set()).add(host));
   const database = options.database ?? 'main';
   const hostOptions: Omit<HostOptions, 'replica'> = {

@@ -126,6 +126,9 @@ export interface Simulation {
   readonly prediction?: boolean;
 }
 
+/** Stands for what a page is subscribed to from the start; its own subscriptions are numbered from 1. */
+export const openingId = 0;
+
 export type HostEvent =
   | { readonly type: 'status'; readonly status: ClientStatus }
   | { readonly type: 'call'; readonly handleId: number; readonly progress: CallProgress }

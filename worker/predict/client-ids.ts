@@ -74,6 +74,11 @@ export class ClientIds implements IdSource {
     }
   }
 
+  /** Whether this is a value that the call has drawn, and not one that its caller has thought of. */
+  drew(call: Call, tableId: number, column: number, value: bigint): boolean {
+    return this.#drawn.get(call)?.get(`${tableId}.${column}`)?.includes(value) === true;
+  }
+
   /** The next draws are of a new run. */
   begin(): void {
     if (this.#counts.size > 0) this.#counts.clear();
