@@ -8,6 +8,7 @@ import { schema } from '../module/schema.ts';
 import { table } from '../module/table.ts';
 import type { EphemeralMessage } from '../protocol/messages.ts';
 import type { SessionHub } from './hub.ts';
+import { SlowVisitor } from './slow-visitor.testing.ts';
 import { hubOf, Visitor } from './visitor.testing.ts';
 
 const homes: Home[] = [];
@@ -187,6 +188,32 @@ describe('the feed of ephemeral rows', () => {
     expect([xs(slow, 'ball'), xs(slow, 'cursor')]).toEqual([[2, 149], [8]]);
     expect(slow.messages).toHaveLength(before + 1);
     expect(home.time.timerCount).toBe(timersAtRest);
+  });
+
+  it('[EPH-9] sends who comes back all the rows there are when what it has missed is on its way', async () => {
+    const { home, hub, visit } = await open();
+    const writer = await visit(1);
+    writer.call(1, 'aim', { x: 1, y: 0 });
+    const back = new SlowVisitor(home, 2);
+    back.connect(hub);
+    back.hello({ queries: ['SELECT * FROM cursor', 'SELECT * FROM mark'] });
+    await home.time.advance(100);
+    expect(xs(back, 'cursor')).toEqual([1]);
+    back.hangUp();
+    await home.time.advance(10);
+    for (let callId = 2; callId < 20; callId++) writer.call(callId, 'stamp', { id: callId });
+    writer.call(20, 'aim', { x: 2, y: 0 });
+    await home.time.advance(100);
+    back.reads = false;
+    back.connect(hub);
+    back.pad(limits.ephemeralBufferedBytesMax + 1);
+    back.hello({ queries: ['SELECT * FROM cursor', 'SELECT * FROM mark'] });
+    await home.time.advance(300);
+    back.reads = true;
+    back.read();
+    await home.time.advance(300);
+    expect(back.welcome?.resumed).toBe(true);
+    expect(xs(back, 'cursor')).toEqual([2]);
   });
 
   it('[EPH-9] sends a subscription’s rows as they are at its end when its reader is fast enough again', async () => {

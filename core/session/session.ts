@@ -367,7 +367,7 @@ export class Session implements TransportEvents, SlowSession {
     if (missed?.isEmpty === false) this.#transmit(batchMessage(scratch, missed.commits, told));
     else if (told.count > 0) this.#transmit(outcomesMessage(scratch, told, durableSeq));
     if (missed === undefined) subscriptions.sendAll();
-    else this.sendAllEphemeral();
+    else subscriptions.sendAllEphemeral();
     this.#tellLeases(client);
     this.#lendIds(client);
   }

@@ -7,6 +7,7 @@ export class SlowVisitor extends Visitor {
   reads = true;
   /** Sent and not read yet. */
   #waiting: Uint8Array[] = [];
+  #padding = 0;
 
   /** What an earlier connection has sent and nobody has read is lost. */
   override connect(hub: SessionHub): void {
@@ -31,9 +32,14 @@ export class SlowVisitor extends Visitor {
           if (this.reads && this.#waiting === waiting) this.read();
         },
         close,
-        bufferedBytes: () => sizeOf(waiting),
+        bufferedBytes: () => sizeOf(waiting) + this.#padding,
       };
     });
+  }
+
+  /** So many bytes wait that are none of a frame's, until the next read. */
+  pad(bytes: number): void {
+    this.#padding = bytes;
   }
 
   get bufferedBytes(): number {
@@ -42,6 +48,7 @@ export class SlowVisitor extends Visitor {
 
   /** So many of the frames that wait. */
   read(count = this.#waiting.length): void {
+    this.#padding = 0;
     for (const frame of this.#waiting.splice(0, count)) this.receive(frame);
   }
 }

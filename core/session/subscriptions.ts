@@ -127,7 +127,7 @@ export class Subscriptions {
       afterwards: () => {
         this.#isGreeting = false;
         // Whose they are because of other rows has to be remembered of those that were sent.
-        if (this.queries.some(({ table, isJoined }) => table.ephemeral && isJoined)) this.#sendAllEphemeral([]);
+        if (this.queries.some(({ table, isJoined }) => table.ephemeral && isJoined)) this.sendAllEphemeral();
         this.#next();
       },
     });
@@ -204,7 +204,7 @@ export class Subscriptions {
     else this.#active.delete(subscriptionId);
     this.#join();
     // Ephemeral rows are in no batch, so nothing was staged of what changed meanwhile.
-    if (queries.some(({ table }) => table.ephemeral)) this.#sendAllEphemeral(type === 'end' ? queries : []);
+    if (queries.some(({ table }) => table.ephemeral)) this.sendAllEphemeral(type === 'end' ? queries : []);
     if (type === 'end') this.#release(queries);
     this.#next();
   }
@@ -234,10 +234,11 @@ export class Subscriptions {
     });
   }
 
-  #sendAllEphemeral(ended: readonly SharedQuery[]): void {
+  /** At once, or when the session is fast enough. */
+  sendAllEphemeral(ended: readonly SharedQuery[] = []): void {
     const { session, environment } = this.#options;
     if (this.#isClosed || session.sendAllEphemeral(ended)) return;
-    environment.scheduler.after(behindMs, () => this.#sendAllEphemeral([]));
+    environment.scheduler.after(behindMs, () => this.sendAllEphemeral());
   }
 
   /** Makes the session's audience that of its active subscriptions. */
