@@ -12,7 +12,7 @@ import { type ColumnOperand, type CompareOp, comparedType, type Expression, type
 import { parseQuery } from './parse.ts';
 import { planSql, type QueryPlan } from './plan.ts';
 import { predicate } from './predicate.ts';
-import { sqlMapping } from '../engine/sql-value.ts';
+import { sql, sqlText } from './sql-template.ts';
 
 const primitiveNames = [
   'bool',
@@ -191,7 +191,7 @@ describe('a condition', () => {
     fc.assert(
       fc.property(compared, ({ column, literal }) => {
         if (literal.type !== 'literal') return;
-        const stored = sqlMapping(comparedType(column.valueType)).toSql(literal.value as never);
+        const [stored = null] = sqlText(sql`${literal.value}`).params;
         const text = `SELECT * FROM thing WHERE ${column.name} = ? OR ${column.name} IN (?, ?)`;
         const plan = parseQuery(text, definition, { isVisible: () => true, params: [stored, stored, stored] });
         const written = parseQuery(planSql(plan), definition, { isVisible: () => true });

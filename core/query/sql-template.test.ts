@@ -26,7 +26,7 @@ describe('sql', () => {
     const { params } = sqlText(
       sql`${values[0]}${values[1]}${values[2]}${values[3]}${values[4]}${values[5]}${values[6]}${values[7]}${values[8]}`,
     );
-    expect(params).toEqual([1, null, null, 'NaN', 7n, 2n ** 53n + 1n, 2n ** 64n - 1n, 5, '{"tag":"Red"}']);
+    expect(params).toEqual([1, null, null, 'NaN', 7n, 2n ** 53n + 1n, 2n ** 64n - 1n, 5n, '{"tag":"Red"}']);
     const [bytes] = sqlText(sql`${new Identity(1n)}`).params;
     expect(bytes).toEqual(Uint8Array.from({ length: 32 }, (_, i) => (i === 31 ? 1 : 0)));
   });

@@ -4,7 +4,7 @@
  *     client.live(sql<Message>`SELECT * FROM message WHERE room = ${room} AND sender = ${identity}`)
  *
  * Law: the text holds nothing but what stands in the source and the
- * texts of other templates; every value is a parameter, as it is stored in a column of its type.
+ * texts of other templates; every value is a parameter: as it is stored in a column of its type, whole numbers as they are.
  */
 
 import { type SqlValue, sqlMapping } from '../engine/sql-value.ts';
@@ -88,8 +88,8 @@ function boundObject(value: object | null): SqlValue {
   if (value instanceof Identity) return sqlMapping({ type: 'identity' }).toSql(value as never);
   if (value instanceof ConnectionId) return sqlMapping({ type: 'connectionId' }).toSql(value as never);
   if (value instanceof Uuid) return sqlMapping({ type: 'uuid' }).toSql(value as never);
-  if (value instanceof Timestamp) return sqlMapping({ type: 'timestamp' }).toSql(value as never);
-  if (value instanceof TimeDuration) return sqlMapping({ type: 'timeDuration' }).toSql(value as never);
+  if (value instanceof Timestamp) return value.__timestamp_micros_since_unix_epoch__;
+  if (value instanceof TimeDuration) return value.__time_duration_micros__;
   if ('tag' in value && !('value' in value)) return JSON.stringify({ tag: value.tag });
   throw new ForerunError(
     'query-invalid',

@@ -114,7 +114,7 @@ describe('what a client can ever observe', () => {
         fc.subarray([...queries.keys()], { minLength: 1, maxLength: 4 }),
         async (acts, first) => new Scene(await openHome(), seen).play(acts, first),
       ),
-      { numRuns: Number(process.env['FORERUN_PROPERTY_RUNS'] ?? 30), endOnFailure: true },
+      { numRuns: Number(process.env['FORERUN_PROPERTY_RUNS'] ?? 45), endOnFailure: true },
     );
     for (const [what, count] of Object.entries(seen)) expect([what, count > 10]).toEqual([what, true]);
   }, 90_000);
