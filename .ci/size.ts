@@ -40,7 +40,7 @@ const measured: readonly Measured[] = [
     code: "import { host } from '/dist/worker/worker.js'; use(host);",
     external: ['sql.js'],
     isWorker: true,
-    gzipBytesMax: 74_000,
+    gzipBytesMax: 75_000,
     gzipBytesWanted: 45_000,
     laterGzipBytesMax: 26_000,
   },

@@ -6,14 +6,19 @@ import desk from './desk.testing.ts';
 export {
   default,
   drop,
+  dropOrRefuse,
+  fill,
   forget,
   hide,
   put,
+  refuse,
+  rewrite,
   stamp,
   summarise,
   tally,
   touch,
   wait,
+  whoami,
   write,
 } from './desk.testing.ts';
 

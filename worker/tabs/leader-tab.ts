@@ -72,6 +72,7 @@ export class LeaderTab implements HostFinder {
     this.#timer = setInterval(() => this.#check(), checkMs);
     this.#checkedMs = performance.now();
     holdPageLock(page.pageId).then((release) => {
+      if (this.#role.type === 'stopped') return release();
       this.#releasePage = release;
       this.#follow();
     }, events.failed);
@@ -82,6 +83,7 @@ export class LeaderTab implements HostFinder {
     this.#queued.abort();
     this.#standby?.leave();
     this.#channel?.close();
+    this.#channel = undefined;
     const role = this.#role;
     this.#role = { type: 'stopped' };
     this.#leave(role);

@@ -77,7 +77,7 @@ function hostOf(remote: Remote, open: HostApi['open'], broken: Promise<never>): 
     answer: (answer) => send(remote.answer(answer)),
     forget: () => remote.forget(),
     // One that never began, or is gone, will not answer.
-    close: () => Promise.race([remote.close(), broken.catch(() => {}), later(1_000)]),
+    close: () => Promise.race([remote.close().catch(() => {}), broken.catch(() => {}), later(1_000)]),
   };
 }
 
