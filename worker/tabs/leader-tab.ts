@@ -72,7 +72,8 @@ export class LeaderTab implements HostFinder {
     this.#timer = setInterval(() => this.#check(), checkMs);
     this.#checkedMs = performance.now();
     holdPageLock(page.pageId).then((release) => {
-      if (this.#role.type === 'stopped') return release();
+      // It has been stopped meanwhile.
+      if (this.#channel === undefined) return release();
       this.#releasePage = release;
       this.#follow();
     }, events.failed);
