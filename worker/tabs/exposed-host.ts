@@ -54,15 +54,28 @@ export function exposeToTab(newPage: () => HostApi, replica: string, pageId: str
   const calls = new BroadcastChannel(pageChannel(replica, pageId, attempt));
   const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
   const page = newPage();
+  let isOver = false;
+  const say = (channel: BroadcastChannel, message: unknown): void => {
+    if (!isOver) channel.postMessage(message);
+  };
   const api: ExposedHost = {
-    ...exposed({ page, newPage, version: '', prepare: async () => {}, listener: (list) => events.postMessage(list) }),
+    ...exposed({ page, newPage, version: '', prepare: async () => {}, listener: (list) => say(events, list) }),
     close: async () => {
       await page.close();
-      calls.close();
-      events.close();
+      // Once this has been answered. What is answered later is for nobody.
+      setTimeout(() => {
+        isOver = true;
+        calls.close();
+        events.close();
+      });
     },
   };
-  expose(api, calls as unknown as Endpoint);
+  const endpoint: Endpoint = {
+    postMessage: (message: unknown) => say(calls, message),
+    addEventListener: (type, listener) => calls.addEventListener(type, listener),
+    removeEventListener: (type, listener) => calls.removeEventListener(type, listener),
+  };
+  expose(api, endpoint);
   const leave = (): void => void api.close();
   whenGone(pageId, leave);
   return leave;
