@@ -51,10 +51,10 @@ function leading(options: LeaderTabOptions): HostFinder {
         if (!isStopped) tab.start(page, events);
       }, events.failed);
     },
-    stop: async () => {
+    stop: async (lingers) => {
       isStopped = true;
       const tab = await loading.catch(() => undefined);
-      await tab?.stop();
+      await tab?.stop(lingers);
     },
   };
 }

@@ -22,8 +22,8 @@ import type {
 /** Finds a page a host, and another one when that is gone. */
 export interface HostFinder {
   readonly start: (options: HostOptions, events: FinderEvents) => void;
-  /** The page needs none any more. */
-  readonly stop: () => Promise<void>;
+  /** The page needs none any more. `lingers`: the host has just said what the pages of other tabs must hear as well. */
+  readonly stop: (lingers: boolean) => Promise<void>;
 }
 
 export interface FinderEvents {
@@ -47,6 +47,8 @@ export class HostLink implements HostApi {
   #host: HostApi | undefined;
   #generation = 0;
   #isClosed = false;
+  /** The host has wiped what it had. */
+  #isForgotten = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(finder: HostFinder) {
@@ -144,10 +146,11 @@ export class HostLink implements HostApi {
     const host = this.#host;
     this.#host = undefined;
     await host?.close();
-    await this.#finder.stop();
+    await this.#finder.stop(this.#isForgotten);
   }
 
   async #attach(host: HostApi, options: HostOptions, listener: HostListener): Promise<void> {
+    if (this.#isClosed) return;
     const generation = ++this.#generation;
     this.#host = undefined;
     await host.open(options, (events) => {
@@ -168,7 +171,10 @@ export class HostLink implements HostApi {
   #heard(events: readonly HostEvent[], listener: HostListener): void {
     for (const event of events) {
       // Nobody after this is who made them.
-      if (event.type === 'forgotten') this.#calls.clear();
+      if (event.type === 'forgotten') {
+        this.#isForgotten = true;
+        this.#calls.clear();
+      }
       if (event.type === 'call' && (event.progress.type === 'confirmed' || event.progress.type === 'rejected'))
         this.#calls.delete(event.handleId);
     }

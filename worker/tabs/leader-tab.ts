@@ -32,6 +32,8 @@ export interface LeaderTabOptions {
 const checkMs = 500;
 /** A leader that has not answered for so long is deposed. */
 const silenceMsMax = 3_000;
+/** What a host says in its last moment is with other tabs within this. */
+const lingerMs = 250;
 /** Depositions of the last minute each double it. */
 const rememberedMs = 60_000;
 
@@ -79,7 +81,7 @@ export class LeaderTab implements HostFinder {
     }, events.failed);
   }
 
-  async stop(): Promise<void> {
+  async stop(lingers: boolean): Promise<void> {
     clearInterval(this.#timer);
     this.#queued.abort();
     this.#standby?.leave();
@@ -87,6 +89,8 @@ export class LeaderTab implements HostFinder {
     this.#channel = undefined;
     const role = this.#role;
     this.#role = { type: 'stopped' };
+    // With the worker, what it has said and nobody has heard yet ends; and whoever leads next would not know of it.
+    if (lingers && role.type === 'leading') await new Promise((resolve) => setTimeout(resolve, lingerMs));
     this.#leave(role);
     this.#releasePage();
   }

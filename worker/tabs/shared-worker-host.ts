@@ -38,10 +38,10 @@ export class SharedWorkerHost implements HostFinder {
     }, events.failed);
   }
 
-  async stop(): Promise<void> {
+  async stop(lingers: boolean): Promise<void> {
     this.#isStopped = true;
     this.#waiting.abort();
-    await this.#otherwise?.stop();
+    await this.#otherwise?.stop(lingers);
     this.#remote?.release();
     this.#releasePage();
   }
