@@ -74,8 +74,7 @@ export class HostLoop {
     this.#authorityModule = new AuthorityModule(definition, (tableId) => engine.shape(tableId));
     this.#settledCallId = start.settledCallId;
     const predictor = (this.#predictor = new Predictor(engine, ids, 'selective', start.coverage));
-    const pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) });
-    this.#pages = pages;
+    const pages = (this.#pages = new Pages({ engine, environment, wake: () => this.handle({ type: 'refresh' }) }));
     this.#answered = new AnsweredCalls(environment.clock, start.answered);
     this.#calls = new OwnCalls({
       engine,
@@ -326,10 +325,12 @@ export class HostLoop {
     }
     if (this.#rows.epoch !== welcome.epoch) this.#ids.forget();
     this.#rows.welcomed(welcome);
+    this.#inbox.push([welcome]);
     this.#review.welcomed(welcome.lastCallId);
     this.#calls.sendAll();
     this.#device.changed([]);
     this.#status.live();
+    this.#work();
   }
 
   #stop(code: ErrorCode, message: string): void {
@@ -364,7 +365,6 @@ export class HostLoop {
       case 'lease':
         this.#ids.lend(message.tableId, message.column, message.from, message.to);
         return this.#device.changed([]);
-      case 'welcome':
       case 'module':
       case 'pong':
       case 'error':

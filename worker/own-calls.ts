@@ -26,7 +26,7 @@ import type { StoredCall } from './persist/stored-format.ts';
 import type { HostStart } from './start.ts';
 import type { PendingCall } from './predict/pending.ts';
 import type { Predictor, ReconcileResult } from './predict/predictor.ts';
-import { outcomeSummary, summary } from './told-changes.ts';
+import { changesMax, outcomeSummary, outcomesWithRowsMax, summary } from './told-changes.ts';
 
 export interface OwnCallsOptions {
   readonly engine: Engine;
@@ -295,11 +295,13 @@ export class OwnCalls {
   reconciled({ changes, settled, outcomeChanges }: ReconcileResult): void {
     const { engine, pages } = this.#options;
     pages.changed(changes);
-    for (const { pending, from, to } of outcomeChanges) {
+    for (const [i, { pending, from, to }] of outcomeChanges.entries()) {
+      const rowsMax = i < outcomesWithRowsMax ? changesMax : 0;
+      const guess = this.#guesses.of({ call: pending.call, prediction: to });
       this.#progress(pending.call.callId, {
         type: 'outcomeChanged',
-        from: outcomeSummary(engine, from),
-        to: { ...outcomeSummary(engine, to), ...summary(to, this.#guesses.of({ call: pending.call, prediction: to })) },
+        from: outcomeSummary(engine, from, rowsMax),
+        to: outcomeSummary(engine, to, rowsMax, guess),
       });
     }
     for (const { pending, outcome, asPredicted } of settled) {

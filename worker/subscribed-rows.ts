@@ -59,6 +59,7 @@ export interface SubscribedRowsEvents {
 }
 
 export type RowsMessage =
+  | WelcomeMessage
   | BatchMessage
   | SnapshotMessage
   | EphemeralMessage
@@ -156,7 +157,8 @@ export class SubscribedRows {
     if (this.subscriptions.restore(subscriptions)) this.#position = position;
   }
 
-  welcomed({ epoch, resumed, databaseIdentity, connectionId }: WelcomeMessage): void {
+  /** What pending calls make of it is a message of its own for `receive`. */
+  welcomed({ epoch, resumed, databaseIdentity }: WelcomeMessage): void {
     this.#epoch = epoch;
     this.#staged.clear();
     this.#staging = resumed
@@ -164,7 +166,6 @@ export class SubscribedRows {
       : new SnapshotStaging(helloSnapshotId, this.#publicTables, (tableId) => this.#engine.shape(tableId));
     this.subscriptions.welcomed();
     this.#engine.identify(new Identity(databaseIdentity));
-    this.#events.reconciled(this.#predictor.reconnected(new ConnectionId(connectionId)));
   }
 
   /** What has come of snapshots counts for nothing. */
@@ -177,6 +178,10 @@ export class SubscribedRows {
   /** Begins on it; `goOn` comes to its end. */
   receive(message: RowsMessage): void {
     switch (message.type) {
+      case 'welcome':
+        this.#predictor.beginReconnected(new ConnectionId(message.connectionId));
+        this.#completion = () => {};
+        return;
       case 'batch':
         return this.#receiveBatch(this.#ownEphemeral.complete(message));
       case 'ephemeral':

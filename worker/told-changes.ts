@@ -5,7 +5,10 @@ import type { Engine } from '../core/engine/engine.ts';
 import type { OutcomeSummary, PredictionSummary, ToldChange } from './client/host-api.ts';
 import type { Prediction } from './predict/pending.ts';
 
-const changesMax = 20;
+/** Rows of one call. */
+export const changesMax = 20;
+/** Calls of one message whose rows are told: with thousands, writing them out would take longer than running the calls. */
+export const outcomesWithRowsMax = 200;
 const textMax = 500;
 
 export function summary(prediction: Prediction, guess?: string): PredictionSummary {
@@ -16,13 +19,18 @@ export function summary(prediction: Prediction, guess?: string): PredictionSumma
 }
 
 /** With what it does: one outcome can be told from another by it. */
-export function outcomeSummary(engine: Engine, prediction: Prediction, guess?: string): OutcomeSummary {
+export function outcomeSummary(
+  engine: Engine,
+  prediction: Prediction,
+  rowsMax: number,
+  guess?: string,
+): OutcomeSummary {
   const changes = prediction.type === 'predicted' ? prediction.changes : [];
-  return { ...summary(prediction, guess), changes: toldChanges(engine, changes) };
+  return { ...summary(prediction, guess), changes: toldChanges(engine, changes.slice(0, rowsMax)) };
 }
 
 function toldChanges(engine: Engine, changes: readonly RowChange[]): ToldChange[] {
-  return changes.slice(0, changesMax).map(({ tableId, key, before, after }) => ({
+  return changes.map(({ tableId, key, before, after }) => ({
     table: engine.shape(tableId).table.accessor,
     key: String(key),
     before: toldRow(before),

@@ -202,7 +202,10 @@ export type CallProgress =
     }
   | { readonly type: 'rejected'; readonly rejection: Rejection };
 
-/** What a call did before a replay, and does since: the first twenty rows that it changes, so that one can be told from the other. */
+/**
+ * What a call did before a replay, and does since: the first twenty rows that it changes, so that one can be told from the
+ * other. None beyond the first 200 calls that one message of the authority has made others.
+ */
 export type OutcomeSummary = PredictionSummary & { readonly changes: readonly ToldChange[] };
 
 /** Rows as text (JSON, big numbers with an n), cut off at 500 characters; undefined where there is none. */

@@ -206,16 +206,16 @@ export class Predictor {
     return this.#toTheEnd();
   }
 
-  /** Pending calls will reach the authority on this connection: those that have looked at theirs run again. */
-  reconnected(connectionId: ConnectionId): ReconcileResult {
+  /** Pending calls will reach the authority on this connection: begins to run those again that have looked at theirs. */
+  beginReconnected(connectionId: ConnectionId): void {
+    assert(!this.isBusy, 'one message is reconciled before the next');
     const calls = new Set<PendingCall>();
     for (const pending of this.#state.pending) {
       if (pending.call.connectionId?.__connection_id__ === connectionId.__connection_id__) continue;
       pending.call.connectionId = connectionId;
       if (pending.prediction.reads?.connection === true) calls.add(pending);
     }
-    this.#take(next(this.#state, { type: 'rerun', calls }, this.#rows));
-    return this.#toTheEnd();
+    if (calls.size > 0) this.#take(next(this.#state, { type: 'rerun', calls }, this.#rows));
   }
 
   /** The confirmed rows where pending calls have put others: applied to the rows there are, they give the confirmed ones. */
