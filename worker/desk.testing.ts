@@ -110,6 +110,17 @@ export const forget = desk.reducer((ctx) => {
   ctx.db.item.clear();
 });
 
+/** Of a page that a test opens by hand. */
+export const deskOptions: HostOptions = {
+  url: '',
+  replica: 'desk',
+  storage: 'device',
+  pageId: 'page',
+  token: undefined,
+  guard: true,
+  subscribe: 'all',
+};
+
 export const deskModule = {
   default: desk,
   put,

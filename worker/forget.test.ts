@@ -4,21 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { SimulatedStorage } from '../test/contract/simulated-storage.ts';
 import { defineModule } from '../core/module/module.ts';
 import { ClientState } from './client/client.ts';
-import type { HostApi, HostOptions } from './client/host-api.ts';
-import { Desk, type DeskClient, deskModule, type Seat } from './desk.testing.ts';
+import type { HostApi } from './client/host-api.ts';
+import { Desk, type DeskClient, deskModule, deskOptions, type Seat } from './desk.testing.ts';
 import { type ClientStore, memoryStore, storageUnavailable } from './persist/store.ts';
 import type { WipeNews } from './start.ts';
 import { type FinderEvents, HostLink } from './tabs/host-link.ts';
-
-const hostOptions: HostOptions = {
-  url: '',
-  replica: 'desk',
-  storage: 'device',
-  pageId: 'page',
-  token: undefined,
-  guard: true,
-  subscribe: 'all',
-};
 
 /** A page whose hosts the test finds. */
 class Tab {
@@ -38,12 +28,12 @@ class Tab {
       },
     });
     const state = new ClientState(defineModule(deskModule), this.link, () => {});
-    this.opened = this.link.open({ ...hostOptions, pageId }, state.receive);
+    this.opened = this.link.open({ ...deskOptions, pageId }, state.receive);
     this.client = state as unknown as DeskClient;
   }
 
   finds(host: HostApi): Promise<void> {
-    return this.#events?.found(host, hostOptions) ?? Promise.reject(new RangeError('nobody looks for a host'));
+    return this.#events?.found(host, deskOptions) ?? Promise.reject(new RangeError('nobody looks for a host'));
   }
 }
 

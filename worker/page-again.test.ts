@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { defineModule } from '../core/module/module.ts';
 import type { HostEvent } from './client/host-api.ts';
-import { Desk, deskModule } from './desk.testing.ts';
+import { Desk, deskModule, deskOptions } from './desk.testing.ts';
 
 test('[TAB-3] a call that a page makes again at a host which has it from that page takes effect once', async () => {
   const desk = await Desk.open();
@@ -14,10 +14,7 @@ test('[TAB-3] a call that a page makes again at a host which has it from that pa
   const bump = reducers.findIndex(({ accessor }) => accessor === 'bump');
   const join = async (told: HostEvent[]) => {
     const page = hosts.page();
-    await page.open(
-      { url: '', replica: 'desk', storage: 'device', pageId: 'tab', token: undefined, guard: true, subscribe: 'all' },
-      (events) => told.push(...events),
-    );
+    await page.open({ ...deskOptions, pageId: 'tab' }, (events) => told.push(...events));
     return page;
   };
   const [before, after]: [HostEvent[], HostEvent[]] = [[], []];
@@ -39,10 +36,7 @@ test("[CLI-14] a page that has not checked a call's arguments is told what is wr
   const put = reducers.findIndex(({ accessor }) => accessor === 'put');
   const told: HostEvent[] = [];
   const page = hosts.page();
-  await page.open(
-    { url: '', replica: 'desk', storage: 'device', pageId: 'tab', token: undefined, guard: true, subscribe: 'all' },
-    (events) => told.push(...events),
-  );
+  await page.open({ ...deskOptions, pageId: 'tab' }, (events) => told.push(...events));
   page.call({ handleId: 1, reducerId: put, args: { id: 1, text: 5 }, again: false });
   page.call({ handleId: 2, reducerId: put, args: undefined, again: false });
   await desk.time.advance(100);

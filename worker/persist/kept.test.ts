@@ -7,8 +7,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { SimulatedStorage } from '../../test/contract/simulated-storage.ts';
 import { limits } from '../../core/limits.ts';
 import { defineModule } from '../../core/module/module.ts';
-import type { HostEvent, HostOptions } from '../client/host-api.ts';
-import { Desk, deskModule, type Seat } from '../desk.testing.ts';
+import type { HostEvent } from '../client/host-api.ts';
+import { Desk, deskModule, deskOptions, type Seat } from '../desk.testing.ts';
 import { openStore } from './open-store.ts';
 import { type ClientStore, memoryStore, storageUnavailable, type StoredRecord } from './store.ts';
 
@@ -556,19 +556,10 @@ describe('what is kept', () => {
     const storage = new SimulatedStorage();
     const first = await desk.seat({ store: storage.connect() });
     await desk.time.advance(500);
-    const options: HostOptions = {
-      url: '',
-      replica: 'desk',
-      storage: 'device',
-      pageId: 'page',
-      token: undefined,
-      guard: true,
-      subscribe: 'all',
-    };
     const reducerId = defineModule(deskModule).reducers.findIndex(({ name }) => name === 'write');
     const request = { handleId: 1, reducerId, args: { text: 'once' }, again: false };
     const page = first.hosts.page();
-    await page.open(options, () => {});
+    await page.open(deskOptions, () => {});
     page.call(request);
     await desk.time.advance(1_000);
     await crash(first);
@@ -576,7 +567,7 @@ describe('what is kept', () => {
     const second = await desk.seat({ store: storage.connect() });
     const next = second.hosts.page();
     const told: HostEvent[] = [];
-    await next.open(options, (events) => told.push(...events));
+    await next.open(deskOptions, (events) => told.push(...events));
     next.call({ ...request, again: true });
     await desk.time.advance(20_000);
     expect(desk.home.rows('note')).toHaveLength(1);

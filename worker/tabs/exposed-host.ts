@@ -10,7 +10,7 @@ import { type Endpoint, expose } from 'comlink';
 import type { HostApi, HostListener, HostOptions } from '../client/host-api.ts';
 import { answerFollowers } from './followers.ts';
 import { eventsChannel, pageChannel, pageLock } from './names.ts';
-import { hearCalls, sendEvents } from './one-way.ts';
+import { hearCalls, portOf, sendEvents } from './one-way.ts';
 
 /** `HostApi`, and what is between the sides alone. */
 export interface ExposedHost extends Omit<HostApi, 'open'> {
@@ -55,11 +55,11 @@ export function exposeToTab(newPage: () => HostApi, replica: string, pageId: str
   const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
   const page = newPage();
   let isOver = false;
-  const say = (channel: BroadcastChannel, message: unknown): void => {
-    if (!isOver) channel.postMessage(message);
+  const tell: HostListener = (list) => {
+    if (!isOver) events.postMessage(list);
   };
   const api: ExposedHost = {
-    ...exposed({ page, newPage, version: '', prepare: async () => {}, listener: (list) => say(events, list) }),
+    ...exposed({ page, newPage, version: '', prepare: async () => {}, listener: tell }),
     close: async () => {
       await page.close();
       // Once this has been answered. What is answered later is for nobody.
@@ -70,12 +70,10 @@ export function exposeToTab(newPage: () => HostApi, replica: string, pageId: str
       });
     },
   };
-  const endpoint: Endpoint = {
-    postMessage: (message: unknown) => say(calls, message),
-    addEventListener: (type, listener) => calls.addEventListener(type, listener),
-    removeEventListener: (type, listener) => calls.removeEventListener(type, listener),
-  };
-  expose(api, endpoint);
+  expose(
+    api,
+    portOf(calls, () => isOver),
+  );
   const leave = (): void => void api.close();
   whenGone(pageId, leave);
   return leave;

@@ -16,6 +16,17 @@ export interface Port {
   readonly removeEventListener: (type: string, listener: (event: Event) => void) => void;
 }
 
+/** A broadcast channel as comlink takes one. Says nothing any more once `isOver` does. */
+export function portOf(channel: BroadcastChannel, isOver: () => boolean = () => false): Port {
+  return {
+    postMessage: (message) => {
+      if (!isOver()) channel.postMessage(message);
+    },
+    addEventListener: (type, listener) => channel.addEventListener(type, listener),
+    removeEventListener: (type, listener) => channel.removeEventListener(type, listener),
+  };
+}
+
 type OneWayMessage =
   | { readonly oneWay: 'call'; readonly request: HostCall }
   | { readonly oneWay: 'events'; readonly events: readonly HostEvent[] };

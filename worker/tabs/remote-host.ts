@@ -7,7 +7,7 @@ import { type Endpoint, releaseProxy, wrap } from 'comlink';
 import type { HostApi, HostListener } from '../client/host-api.ts';
 import type { ExposedHost, Life } from './exposed-host.ts';
 import { eventsChannel, pageChannel } from './names.ts';
-import { hearEvents, sendCall } from './one-way.ts';
+import { hearEvents, portOf, sendCall } from './one-way.ts';
 
 export interface RemoteHost {
   readonly host: HostApi;
@@ -44,7 +44,7 @@ export function remoteHost(endpoint: Endpoint, broken: Promise<never>): RemoteHo
 export function channelHost(replica: string, pageId: string, attempt: number): Pick<RemoteHost, 'host' | 'release'> {
   const calls = new BroadcastChannel(pageChannel(replica, pageId, attempt));
   const events = new BroadcastChannel(eventsChannel(replica, pageId, attempt));
-  const remote = wrap<ExposedHost>(calls as unknown as Endpoint);
+  const remote = wrap<ExposedHost>(portOf(calls));
   const open = async (options: Parameters<HostApi['open']>[0], listener: HostListener): Promise<void> => {
     events.onmessage = ({ data }) => listener(data);
     await remote.open(options);
